@@ -1,0 +1,415 @@
+//! The door to the file system: the only room that calls `std::fs`.
+//!
+//! Every error names what was being done to which path. What must survive a crash is written by
+//! [`write_atomic`]: a temporary sibling, sync, rename.
+
+#![allow(clippy::disallowed_methods, reason = "this room is the door to the file system")]
+
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// An operation on a path failed.
+#[derive(Debug, thiserror::Error)]
+#[error("could not {doing} `{}`", path.display())]
+pub struct Error {
+    doing: &'static str,
+    path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+impl Error {
+    /// An error of an operation that happened elsewhere, such as while unpacking.
+    pub fn new(doing: &'static str, path: &Path, source: io::Error) -> Self {
+        Self { doing, path: path.to_owned(), source }
+    }
+
+    /// What the operating system said.
+    pub fn kind(&self) -> io::ErrorKind {
+        self.source.kind()
+    }
+
+    /// The path that the operation was about.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// What an operation on a path gives.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+trait At<T> {
+    fn at(self, doing: &'static str, path: &Path) -> Result<T>;
+}
+
+impl<T> At<T> for io::Result<T> {
+    fn at(self, doing: &'static str, path: &Path) -> Result<T> {
+        self.map_err(|source| Error::new(doing, path, source))
+    }
+}
+
+/// All bytes of a file.
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).at("read", path)
+}
+
+/// All bytes of a file, or nothing where there is no such file.
+pub fn read_if_exists(path: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if absent(&error) => Ok(None),
+        Err(error) => Err(Error::new("read", path, error)),
+    }
+}
+
+/// The text of a file, or nothing where there is no such file.
+pub fn read_text_if_exists(path: &Path) -> Result<Option<String>> {
+    let Some(bytes) = read_if_exists(path)? else { return Ok(None) };
+    let text = String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error));
+    text.at("read as UTF-8", path).map(Some)
+}
+
+fn absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Whether something, if only a dangling symlink, has this path.
+pub fn exists(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
+}
+
+/// Whether a path leads to a directory.
+pub fn is_directory(path: &Path) -> bool {
+    path.is_dir()
+}
+
+/// Whether a path leads to a regular file.
+pub fn is_file(path: &Path) -> bool {
+    path.is_file()
+}
+
+/// Size of a regular file in bytes, or nothing where there is none.
+pub fn file_size(path: &Path) -> Option<u64> {
+    path.symlink_metadata().ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
+}
+
+/// What tells whether a file was touched since it was last looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Number of the inode.
+    pub inode: u64,
+    /// Size in bytes.
+    pub size: u64,
+    /// Time of the last modification, in nanoseconds since 1970.
+    pub modified: i128,
+}
+
+/// The stamp of the file that a path leads to.
+pub fn stamp(path: &Path) -> Result<Stamp> {
+    let metadata = fs::metadata(path).at("look at", path)?;
+    let modified = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
+    Ok(Stamp { inode: metadata.ino(), size: metadata.len(), modified })
+}
+
+/// Create a directory and its parents where they are missing.
+pub fn create_directories(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).at("create directory", path)
+}
+
+/// Create one directory, which must not be there, with this mode.
+pub fn create_directory(path: &Path, mode: u32) -> Result<()> {
+    fs::DirBuilder::new().mode(mode).create(path).at("create directory", path)
+}
+
+/// Write a file that nobody reads before it is complete.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    fs::write(path, bytes).at("write", path)
+}
+
+/// Write a file with this mode; a file that is there is an error.
+pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    file.and_then(|mut file| file.write_all(bytes)).at("write", path)
+}
+
+/// Replace a file so that, whatever happens, it holds the old bytes or the new, and never a part.
+pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    let parent = parent(path);
+    create_directories(parent)?;
+    let temporary = tempfile::Builder::new()
+        .prefix(".envy-")
+        .permissions(fs::Permissions::from_mode(0o644))
+        .tempfile_in(parent)
+        .at("write into", parent)?;
+    let written = temporary.as_file().write_all_and_sync(bytes);
+    written.at("write", path)?;
+    temporary.persist(path).map_err(|error| error.error).at("replace", path)?;
+    Ok(())
+}
+
+trait WriteAndSync {
+    fn write_all_and_sync(self, bytes: &[u8]) -> io::Result<()>;
+}
+
+impl WriteAndSync for &File {
+    fn write_all_and_sync(mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)?;
+        self.sync_all()
+    }
+}
+
+/// Add a line to a file, made where it is missing, in one write.
+pub fn append_line(path: &Path, line: &str) -> Result<()> {
+    let file = fs::OpenOptions::new().append(true).create(true).open(path);
+    file.and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()).and_then(|()| file.sync_all()))
+        .at("write", path)
+}
+
+/// Open a file for reading.
+pub fn open(path: &Path) -> Result<File> {
+    File::open(path).at("open", path)
+}
+
+/// Create or empty a file, for writing.
+pub fn create(path: &Path) -> Result<File> {
+    File::create(path).at("create", path)
+}
+
+/// Give a path to something else's place, replacing what is there.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).at("rename to", to)
+}
+
+/// Remove a file; one that is not there is fine.
+pub fn remove_file(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if !absent(&error) => Err(Error::new("remove", path, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Remove a directory with all that is in it, read-only directories too; one that is not there is fine.
+pub fn remove_tree(path: &Path) -> Result<()> {
+    if !exists(path) {
+        return Ok(());
+    }
+    if fs::remove_dir_all(path).is_ok() {
+        return Ok(());
+    }
+    make_removable(path);
+    match fs::remove_dir_all(path) {
+        Err(error) if !absent(&error) => Err(Error::new("remove", path, error)),
+        _ => Ok(()),
+    }
+}
+
+fn make_removable(path: &Path) {
+    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
+        // Where this is refused, the removal that follows reports it.
+        let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o755));
+        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+            make_removable(&entry.path());
+        }
+    }
+}
+
+/// Set the permission bits of a file or directory.
+pub fn set_mode(path: &Path, mode: u32) -> Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).at("set the mode of", path)
+}
+
+/// Make a symlink.
+pub fn symlink(target: &Path, path: &Path) -> Result<()> {
+    std::os::unix::fs::symlink(target, path).at("make symlink", path)
+}
+
+/// Make a symlink in the place of what is there, in one step.
+pub fn symlink_atomic(target: &Path, path: &Path) -> Result<()> {
+    let directory = parent(path);
+    let temporary = tempfile::Builder::new().prefix(".envy-").tempdir_in(directory).at("write into", directory)?;
+    let sibling = temporary.path().join("link");
+    symlink(target, &sibling)?;
+    rename(&sibling, path)?;
+    sync_directory(directory)
+}
+
+/// Where a symlink points, or nothing where there is none.
+pub fn read_link(path: &Path) -> Option<PathBuf> {
+    fs::read_link(path).ok()
+}
+
+/// The absolute path without symlinks.
+pub fn canonical(path: &Path) -> Result<PathBuf> {
+    path.canonicalize().at("find", path)
+}
+
+/// Make what was renamed into a directory survive a power cut.
+pub fn sync_directory(path: &Path) -> Result<()> {
+    File::open(path).and_then(|directory| directory.sync_all()).at("sync", path)
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// What a directory entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file, and whether its owner may execute it.
+    File { executable: bool },
+    /// A directory.
+    Directory,
+    /// A symlink.
+    Symlink,
+    /// A device, socket or pipe.
+    Other,
+}
+
+/// The entries of a directory, sorted by name.
+pub fn list(path: &Path) -> Result<Vec<(std::ffi::OsString, Kind)>> {
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(path).at("list", path)? {
+        let entry = entry.at("list", path)?;
+        entries.push((entry.file_name(), kind(&entry.path())?));
+    }
+    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(entries)
+}
+
+/// The entries of a directory, or none where there is no such directory.
+pub fn list_if_exists(path: &Path) -> Result<Vec<(std::ffi::OsString, Kind)>> {
+    if is_directory(path) { list(path) } else { Ok(Vec::new()) }
+}
+
+/// What stands at a path itself, symlinks not followed.
+pub fn kind(path: &Path) -> Result<Kind> {
+    let metadata = fs::symlink_metadata(path).at("look at", path)?;
+    let file_type = metadata.file_type();
+    Ok(if file_type.is_symlink() {
+        Kind::Symlink
+    } else if file_type.is_dir() {
+        Kind::Directory
+    } else if file_type.is_file() {
+        Kind::File { executable: metadata.mode() & 0o100 != 0 }
+    } else {
+        Kind::Other
+    })
+}
+
+/// Give a second name to a file, or copy it where the file system will not link it any more.
+///
+/// A file system counts the links to one inode (ext4 allows 65,000), and a kernel may forbid to link the
+/// files of another user, so a copy is the way out of both.
+pub fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
+    match fs::hard_link(from, to) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound || error.kind() == io::ErrorKind::AlreadyExists => {
+            Err(Error::new("link", to, error))
+        }
+        Err(_) => fs::copy(from, to).map(|_| ()).at("copy to", to),
+    }
+}
+
+/// A temporary file, to be given its place by [`persist`], and removed where that does not happen.
+pub fn temporary_in(directory: &Path) -> Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new().prefix("t").tempfile_in(directory).at("write into", directory)
+}
+
+/// A temporary directory, removed when the value goes.
+pub fn temporary_directory_in(directory: &Path) -> Result<tempfile::TempDir> {
+    tempfile::Builder::new().prefix("d").tempdir_in(directory).at("write into", directory)
+}
+
+/// Give a temporary file its mode and its place.
+pub fn persist(file: tempfile::NamedTempFile, mode: u32, path: &Path) -> Result<()> {
+    file.as_file().set_permissions(fs::Permissions::from_mode(mode)).at("set the mode of", path)?;
+    file.persist(path).map_err(|error| error.error).at("write", path)?;
+    Ok(())
+}
+
+/// An exclusive lock on a path, released when the value goes or the process dies.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+}
+
+/// What came of asking for a lock at once.
+#[derive(Debug)]
+pub enum TryLock {
+    /// It is ours.
+    Held(Lock),
+    /// A process, named where it wrote its number, holds it.
+    Busy(Option<u32>),
+}
+
+/// Ask for the lock at `path`, without waiting.
+pub fn try_lock(path: &Path) -> Result<TryLock> {
+    let mut file = open_lock(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(TryLock::Held(Lock::held(file))),
+        Err(fs::TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
+            Ok(TryLock::Busy(pid))
+        }
+        Err(fs::TryLockError::Error(error)) => Err(Error::new("lock", path, error)),
+    }
+}
+
+fn open_lock(path: &Path) -> Result<File> {
+    if let Some(parent) = path.parent() {
+        create_directories(parent)?;
+    }
+    fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).at("open the lock", path)
+}
+
+impl Lock {
+    fn held(file: File) -> Self {
+        // The number helps whoever waits; the lock holds without it.
+        let _ = file.set_len(0).and_then(|()| (&file).write_all(std::process::id().to_string().as_bytes()));
+        Self { file }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // An empty file names nobody. Closing it releases the lock.
+        let _ = self.file.set_len(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_atomic_write_replaces_and_leaves_no_sibling() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("deep/file");
+        write_atomic(&path, b"one").unwrap();
+        write_atomic(&path, b"two").unwrap();
+        assert_eq!(read(&path).unwrap(), b"two");
+        assert_eq!(list(path.parent().unwrap()).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_held_lock_names_its_holder() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
+        let held = try_lock(&path).unwrap();
+        assert!(matches!(try_lock(&path).unwrap(), TryLock::Busy(Some(pid)) if pid == std::process::id()));
+        drop(held);
+        assert!(matches!(try_lock(&path).unwrap(), TryLock::Held(_)));
+    }
+
+    #[test]
+    fn errors_name_the_path() {
+        let error = read(Path::new("/nowhere/at/all")).unwrap_err();
+        assert_eq!(error.to_string(), "could not read `/nowhere/at/all`");
+    }
+}

@@ -1,0 +1,101 @@
+//! Platforms: what a built file runs on, written `ARCH-OS-LIBC`, as in `x86_64-linux-gnu`.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// One kind of machine that outputs are built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Platform {
+    arch: Arch,
+    libc: Libc,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Arch {
+    X86_64,
+    Aarch64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Libc {
+    Gnu,
+    Musl,
+}
+
+impl Platform {
+    /// The platform that this envy was compiled for. The crate refuses to compile for any other.
+    pub const fn host() -> Self {
+        let arch = if cfg!(target_arch = "aarch64") { Arch::Aarch64 } else { Arch::X86_64 };
+        // A musl build of envy runs on hosts whose programs, and toolchains, are for glibc.
+        Self { arch, libc: Libc::Gnu }
+    }
+
+    /// Rust's name of this platform, as `rustc -vV` prints it.
+    pub fn rust_target(self) -> &'static str {
+        match (self.arch, self.libc) {
+            (Arch::X86_64, Libc::Gnu) => "x86_64-unknown-linux-gnu",
+            (Arch::X86_64, Libc::Musl) => "x86_64-unknown-linux-musl",
+            (Arch::Aarch64, Libc::Gnu) => "aarch64-unknown-linux-gnu",
+            (Arch::Aarch64, Libc::Musl) => "aarch64-unknown-linux-musl",
+        }
+    }
+
+    /// The instruction set, in the lexicon of the Remote Execution API (platform property `ISA`).
+    pub fn isa(self) -> &'static str {
+        match self.arch {
+            Arch::X86_64 => "x86-64",
+            Arch::Aarch64 => "arm-a64",
+        }
+    }
+
+    /// The operating system, in the lexicon of the Remote Execution API (platform property `OSFamily`).
+    pub fn os_family(self) -> &'static str {
+        "linux"
+    }
+}
+
+/// A text names no platform that envy knows.
+#[derive(Debug, thiserror::Error)]
+#[error("unknown platform `{0}`; known are x86_64-linux-gnu, x86_64-linux-musl, aarch64-linux-gnu and aarch64-linux-musl")]
+pub struct ParsePlatformError(String);
+
+impl FromStr for Platform {
+    type Err = ParsePlatformError;
+
+    fn from_str(text: &str) -> Result<Self, ParsePlatformError> {
+        let (arch, libc) = match text {
+            "x86_64-linux-gnu" => (Arch::X86_64, Libc::Gnu),
+            "x86_64-linux-musl" => (Arch::X86_64, Libc::Musl),
+            "aarch64-linux-gnu" => (Arch::Aarch64, Libc::Gnu),
+            "aarch64-linux-musl" => (Arch::Aarch64, Libc::Musl),
+            _ => return Err(ParsePlatformError(text.to_owned())),
+        };
+        Ok(Self { arch, libc })
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let arch = match self.arch {
+            Arch::X86_64 => "x86_64",
+            Arch::Aarch64 => "aarch64",
+        };
+        let libc = match self.libc {
+            Libc::Gnu => "gnu",
+            Libc::Musl => "musl",
+        };
+        write!(f, "{arch}-linux-{libc}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_form_reads_back() {
+        let host = Platform::host();
+        assert_eq!(host.to_string().parse::<Platform>().unwrap(), host);
+        assert!("sparc-sunos".parse::<Platform>().is_err());
+    }
+}

@@ -1,0 +1,101 @@
+//! The door to other processes and to this one's environment: the only room that calls `std::process` and `std::env`.
+
+#![allow(clippy::disallowed_methods, reason = "this room is the door to processes and the environment")]
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Output, Stdio};
+
+/// A program could not be run, or said that it failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It could not be started.
+    #[error("could not run `{}`", program.display())]
+    Start {
+        /// The program.
+        program: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// It ended with a failure.
+    #[error("`{}` failed ({status})\n{}", program.display(), said.trim_end())]
+    Failed {
+        /// The program.
+        program: PathBuf,
+        /// How it ended.
+        status: ExitStatus,
+        /// What it wrote to stderr.
+        said: String,
+    },
+}
+
+/// A variable of this process's environment, if it is set, not empty, and UTF-8.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// A variable of this process's environment that holds a path.
+pub fn path_variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// This process's whole environment.
+pub fn environment() -> BTreeMap<OsString, OsString> {
+    std::env::vars_os().collect()
+}
+
+/// The directory that this process was started in.
+pub fn current_directory() -> io::Result<PathBuf> {
+    std::env::current_dir()
+}
+
+/// The file of this very program.
+pub fn this_program() -> io::Result<PathBuf> {
+    std::env::current_exe()
+}
+
+/// The number of this process.
+pub fn id() -> u32 {
+    std::process::id()
+}
+
+/// The program of this name that the variable `PATH` leads to.
+pub fn find_program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|directory| directory.join(name)).find(|file| is_program(file))
+}
+
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
+/// Run a program to its end and give what it wrote to stdout; `environment` comes on top of this process's own.
+pub fn capture<S: AsRef<OsStr>>(
+    program: &Path,
+    arguments: impl IntoIterator<Item = S>,
+    directory: Option<&Path>,
+    environment: &[(&str, &OsStr)],
+) -> Result<Vec<u8>, Error> {
+    let mut command = Command::new(program);
+    command.args(arguments).envs(environment.iter().copied()).stdin(Stdio::null());
+    if let Some(directory) = directory {
+        command.current_dir(directory);
+    }
+    let start = |source| Error::Start { program: program.to_owned(), source };
+    let Output { status, stdout, stderr } = command.output().map_err(start)?;
+    if status.success() {
+        return Ok(stdout);
+    }
+    Err(Error::Failed { program: program.to_owned(), status, said: String::from_utf8_lossy(&stderr).into_owned() })
+}
+
+/// Become another program. Returns only if that is not possible.
+pub fn become_program(program: &OsStr, arguments: &[OsString], environment: &BTreeMap<OsString, OsString>) -> Error {
+    let source = Command::new(program).args(arguments).env_clear().envs(environment).exec();
+    Error::Start { program: program.into(), source }
+}
