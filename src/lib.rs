@@ -6,3 +6,6 @@ pub mod tree;
 pub mod progress;
 pub mod disk;
 pub mod process;
+pub mod store;
+pub mod recipe;
+pub mod resolve;

@@ -160,73 +160,102 @@ impl fmt::Display for VersionSet {
 impl From<&VersionReq> for VersionSet {
     /// Cargo's meaning of a requirement, after the documentation of `semver::VersionReq` and `semver::Op`.
     fn from(req: &VersionReq) -> Self {
-        let releases = req.comparators.iter().fold(Ranges::full(), |all, one| all.intersection(&range(one)));
+        let releases = intersection(req.comparators.iter().map(releases));
         let mut prereleases = Ranges::empty();
         for one in req.comparators.iter().filter(|one| !one.pre.is_empty()) {
-            if let (Some(minor), Some(patch)) = (one.minor, one.patch) {
-                // Pre-releases count only where a comparator names one of the very same release.
-                let release = Version::new(one.major, minor, patch);
-                let lowest = Version { pre: semver::Prerelease::new("0").expect("0 is a pre-release"), ..release.clone() };
-                let same_release = Ranges::between(lowest, release);
-                let allowed = req.comparators.iter().fold(same_release, |all, one| all.intersection(&range(one)));
-                prereleases = prereleases.union(&allowed);
-            }
+            // Pre-releases count only where a comparator names one of the very same release.
+            let release = lowest(one);
+            let release = Version { pre: semver::Prerelease::EMPTY, ..release };
+            let same_release = Ranges::between(first_prerelease(release.clone()), release);
+            let allowed = intersection(req.comparators.iter().map(self::prereleases));
+            prereleases = prereleases.union(&same_release.intersection(&allowed));
         }
         Self { releases, prereleases }
     }
 }
 
-/// The versions from the lowest to the highest that a comparator allows, pre-releases between them included.
-fn range(one: &Comparator) -> Ranges<Version> {
-    let low = Version {
-        major: one.major,
-        minor: one.minor.unwrap_or(0),
-        patch: one.patch.unwrap_or(0),
-        pre: one.pre.clone(),
-        build: semver::BuildMetadata::EMPTY,
-    };
-    let next_major = Version::new(one.major + 1, 0, 0);
-    let next_minor = |minor: u64| Version::new(one.major, minor + 1, 0);
-    let next_patch = |minor: u64, patch: u64| Version::new(one.major, minor, patch + 1);
-    // The first version that is greater than everything the comparator's written part covers.
-    let after = match (one.minor, one.patch) {
-        (None, _) => next_major.clone(),
-        (Some(minor), None) => next_minor(minor),
-        (Some(minor), Some(patch)) => next_patch(minor, patch),
-    };
-    let complete = one.patch.is_some();
+fn intersection(ranges: impl Iterator<Item = Ranges<Version>>) -> Ranges<Version> {
+    ranges.fold(Ranges::full(), |all, one| all.intersection(&one))
+}
+
+/// The least version that a comparator's numbers cover.
+fn lowest(one: &Comparator) -> Version {
+    let (minor, patch) = (one.minor.unwrap_or(0), one.patch.unwrap_or(0));
+    Version { pre: one.pre.clone(), ..Version::new(one.major, minor, patch) }
+}
+
+/// The first release above all that a comparator's numbers cover.
+fn after(one: &Comparator) -> Version {
+    match (one.minor, one.patch) {
+        (None, _) => Version::new(one.major + 1, 0, 0),
+        (Some(minor), None) => Version::new(one.major, minor + 1, 0),
+        (Some(minor), Some(patch)) => Version::new(one.major, minor, patch + 1),
+    }
+}
+
+/// The first release above the versions that a caret or tilde counts as compatible.
+fn incompatible(one: &Comparator) -> Version {
+    match (&one.op, one.major, one.minor, one.patch) {
+        (Op::Tilde, major, Some(minor), _) => Version::new(major, minor + 1, 0),
+        (Op::Caret, 0, Some(0), Some(patch)) => Version::new(0, 0, patch + 1),
+        (Op::Caret, 0, Some(minor), _) => Version::new(0, minor + 1, 0),
+        (_, major, ..) => Version::new(major + 1, 0, 0),
+    }
+}
+
+/// The releases that a comparator allows.
+fn releases(one: &Comparator) -> Ranges<Version> {
+    let (low, after) = (lowest(one), after(one));
     match one.op {
-        Op::Exact | Op::Wildcard if complete => Ranges::between(low.clone(), just_after(&low)),
+        // `=1.0.0-rc.1` means that pre-release alone.
+        Op::Exact if !one.pre.is_empty() => Ranges::empty(),
         Op::Exact | Op::Wildcard => Ranges::between(low, after),
-        Op::Greater if complete => Ranges::higher_than(just_after(&low)),
+        // What is greater than 1.0.0-rc.1 begins with 1.0.0.
+        Op::Greater if !one.pre.is_empty() => Ranges::higher_than(low),
         Op::Greater => Ranges::higher_than(after),
         Op::GreaterEq => Ranges::higher_than(low),
         Op::Less => Ranges::strictly_lower_than(low),
-        Op::LessEq if complete => Ranges::strictly_lower_than(just_after(&low)),
+        Op::LessEq if !one.pre.is_empty() => Ranges::strictly_lower_than(low),
         Op::LessEq => Ranges::strictly_lower_than(after),
-        Op::Tilde => match one.minor {
-            None => Ranges::between(low, next_major),
-            Some(minor) => Ranges::between(low, next_minor(minor)),
-        },
-        Op::Caret => match (one.major, one.minor, one.patch) {
-            (0, Some(0), Some(patch)) => Ranges::between(low, next_patch(0, patch)),
-            (0, Some(minor), _) => Ranges::between(low, next_minor(minor)),
-            _ => Ranges::between(low, next_major),
-        },
+        Op::Tilde | Op::Caret => Ranges::between(low, incompatible(one)),
         _ => Ranges::empty(),
     }
 }
 
-/// The least version above every version with these numbers and this pre-release, whatever its build metadata.
-fn just_after(version: &Version) -> Version {
-    if version.pre.is_empty() {
-        let next = Version::new(version.major, version.minor, version.patch + 1);
-        Version { pre: semver::Prerelease::new("0").expect("0 is a pre-release"), ..next }
-    } else {
-        // Of two pre-releases that agree in all their identifiers, the longer one is greater.
-        let pre = semver::Prerelease::new(&format!("{}.0", version.pre)).expect("an identifier more is still a pre-release");
-        Version { pre, build: semver::BuildMetadata::EMPTY, ..version.clone() }
+/// The pre-releases that a comparator allows where pre-releases count at all.
+///
+/// With numbers left out, as in `~1`, only a caret means the pre-releases of what its numbers cover.
+fn prereleases(one: &Comparator) -> Ranges<Version> {
+    let low = lowest(one);
+    let complete = one.patch.is_some();
+    match one.op {
+        Op::Exact if complete => Ranges::between(low.clone(), just_after(low)),
+        Op::Greater if complete => Ranges::higher_than(just_after(low)),
+        Op::GreaterEq if complete => Ranges::higher_than(low),
+        Op::Greater | Op::GreaterEq => Ranges::higher_than(first_prerelease(after(one))),
+        Op::Less if complete => Ranges::strictly_lower_than(low),
+        Op::LessEq if complete => Ranges::strictly_lower_than(just_after(low)),
+        Op::Less | Op::LessEq => Ranges::strictly_lower_than(first_prerelease(low)),
+        Op::Tilde if complete => Ranges::between(low, first_prerelease(incompatible(one))),
+        Op::Caret if complete => Ranges::between(low, first_prerelease(incompatible(one))),
+        Op::Caret => Ranges::between(first_prerelease(low), first_prerelease(incompatible(one))),
+        _ => Ranges::empty(),
     }
+}
+
+/// The least of all pre-releases of a release.
+fn first_prerelease(release: Version) -> Version {
+    Version { pre: semver::Prerelease::new("0").expect("0 is a pre-release"), ..release }
+}
+
+/// The least version above a version, whatever that one's build metadata.
+fn just_after(version: Version) -> Version {
+    if version.pre.is_empty() {
+        return first_prerelease(Version::new(version.major, version.minor, version.patch + 1));
+    }
+    // Of two pre-releases that agree in all identifiers of the shorter, the longer is greater.
+    let pre = semver::Prerelease::new(&format!("{}.0", version.pre)).expect("one more identifier is still a pre-release");
+    Version { pre, build: semver::BuildMetadata::EMPTY, ..version }
 }
 
 #[cfg(test)]

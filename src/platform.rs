@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// One kind of machine that outputs are built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Platform {
@@ -52,6 +54,17 @@ impl Platform {
     pub fn os_family(self) -> &'static str {
         "linux"
     }
+}
+
+/// What built files need from the host that runs them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Needs {
+    /// The highest version of a glibc symbol that is asked for, as in `2.34`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub glibc: Option<String>,
+    /// Shared libraries that are loaded from the host, sorted; those of glibc itself are not listed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub libraries: Vec<String>,
 }
 
 /// A text names no platform that envy knows.

@@ -1,0 +1,73 @@
+//! The resolver: requirements and an [`Index`] in, a [`Resolution`] or a [`Conflict`] out. Pure.
+//!
+//! It knows names and versions only; where they come from, and what a version needs, it asks the index. The search
+//! is PubGrub (Natalie Weizenbaum, "PubGrub: Next-Generation Version Solving", 2018), through the crate of that name,
+//! which this room alone knows. Highest versions win, but a version that is locked already and still fits wins over
+//! a higher one, so that nothing moves that need not.
+
+mod explain;
+mod solve;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use crate::package::{PackageId, PackageName, Requirement, Version};
+pub use explain::{Conflict, Fact};
+pub use solve::solve;
+
+/// What can be chosen from.
+pub trait Index {
+    /// Why it could not answer.
+    type Error: std::error::Error + 'static;
+
+    /// Every version of a package, or nothing where there is no such package.
+    fn candidates(&self, name: &PackageName) -> Result<Option<Vec<Candidate>>, Self::Error>;
+
+    /// What a version requires in turn.
+    fn requirements(&self, id: &PackageId) -> Result<Vec<Requirement>, Self::Error>;
+
+    /// Names like this one that exist, for whoever mistyped.
+    fn similar(&self, name: &PackageName) -> Vec<String>;
+}
+
+/// One version that an index offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The version.
+    pub version: Version,
+    /// Why it cannot be chosen, if it cannot.
+    pub hidden: Option<Hidden>,
+}
+
+/// Why a version that exists cannot be chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Hidden {
+    /// Its author took it back, and no lockfile holds it yet.
+    Yanked,
+    /// It wants a newer compiler.
+    NeedsRust {
+        /// The oldest that would do.
+        needed: Version,
+        /// The one there is.
+        have: Version,
+    },
+}
+
+impl std::fmt::Display for Hidden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Yanked => f.write_str("is yanked"),
+            Self::NeedsRust { needed, have } => write!(f, "needs rust {needed}, and the toolchain is {have}"),
+        }
+    }
+}
+
+/// One version for every package that is needed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resolution {
+    /// The chosen packages.
+    pub packages: BTreeMap<PackageName, Version>,
+    /// Versions above the chosen ones that fit too but cannot be chosen, and why.
+    pub hidden: Vec<(PackageId, Hidden)>,
+}

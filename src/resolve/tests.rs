@@ -1,0 +1,261 @@
+//! The resolver against small universes, told and random; a slow, obvious solver is the oracle.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+use expect_test::{Expect, expect};
+use proptest::prelude::*;
+
+use super::*;
+
+/// Packages with their versions, what hides them, and what each requires.
+#[derive(Clone, Debug, Default)]
+struct Universe {
+    versions: BTreeMap<PackageName, Vec<Candidate>>,
+    requirements: BTreeMap<PackageId, Vec<Requirement>>,
+}
+
+impl Index for Universe {
+    type Error = Infallible;
+
+    fn candidates(&self, name: &PackageName) -> Result<Option<Vec<Candidate>>, Infallible> {
+        Ok(self.versions.get(name).cloned())
+    }
+
+    fn requirements(&self, id: &PackageId) -> Result<Vec<Requirement>, Infallible> {
+        Ok(self.requirements.get(id).cloned().unwrap_or_default())
+    }
+
+    fn similar(&self, name: &PackageName) -> Vec<String> {
+        let known = self.versions.keys().map(|known| known.as_str().to_owned());
+        known.filter(|known| strsim::levenshtein(known, name.as_str()) < 3).collect()
+    }
+}
+
+fn name(text: &str) -> PackageName {
+    text.parse().unwrap()
+}
+
+fn asks(by: &str, what: &str, versions: &str) -> Requirement {
+    Requirement { name: name(what), versions: versions.parse().unwrap(), by: by.to_owned() }
+}
+
+impl Universe {
+    fn with(mut self, what: &str, versions: &[&str]) -> Self {
+        let candidates = versions.iter().map(|text| {
+            let (version, mark) = text.split_once(' ').unwrap_or((text, ""));
+            let needs = |needed: &str| Hidden::NeedsRust { needed: needed.parse().unwrap(), have: Version::new(1, 95, 0) };
+            let hidden = match mark {
+                "" => None,
+                "yanked" => Some(Hidden::Yanked),
+                needed => Some(needs(needed)),
+            };
+            Candidate { version: version.parse().unwrap(), hidden }
+        });
+        self.versions.insert(name(what), candidates.collect());
+        self
+    }
+
+    fn requires(mut self, id: &str, what: &str, versions: &str) -> Self {
+        let (package, version) = id.split_once(' ').unwrap();
+        let key = PackageId { name: name(package), version: version.parse().unwrap() };
+        self.requirements.entry(key).or_default().push(asks(id, what, versions));
+        self
+    }
+
+    fn solve(&self, requirements: &[Requirement], locked: &[(&str, &str)]) -> Result<Resolution, Conflict> {
+        let locked = locked.iter().map(|(package, version)| (name(package), version.parse().unwrap())).collect();
+        solve(requirements, &locked, self).unwrap()
+    }
+}
+
+fn check_chosen(universe: &Universe, requirements: &[Requirement], locked: &[(&str, &str)], expected: &str) {
+    let chosen = universe.solve(requirements, locked).unwrap().packages;
+    let chosen: Vec<_> = chosen.iter().map(|(name, version)| format!("{name} {version}")).collect();
+    assert_eq!(chosen.join(", "), expected);
+}
+
+fn check_conflict(universe: &Universe, requirements: &[Requirement], expected: Expect) {
+    let conflict = universe.solve(requirements, &[]).unwrap_err();
+    let facts: String = conflict.facts.iter().map(|fact| format!("{fact}\n")).collect();
+    expected.assert_eq(&format!("{facts}hint: {}\n", conflict.hint.as_deref().unwrap_or("none")));
+}
+
+fn hexyl() -> Universe {
+    Universe::default().with("hexyl", &["0.15.0", "0.16.0", "0.16.1", "0.16.2 yanked", "0.17.0", "0.18.0 1.99.0"])
+}
+
+#[test]
+fn the_highest_version_that_fits_is_chosen() {
+    check_chosen(&hexyl(), &[asks("site `a`", "hexyl", "0.16")], &[], "hexyl 0.16.1");
+    check_chosen(&hexyl(), &[asks("site `a`", "hexyl", "*")], &[], "hexyl 0.17.0");
+}
+
+#[test]
+fn a_locked_version_that_still_fits_stays() {
+    check_chosen(&hexyl(), &[asks("site `a`", "hexyl", "0.16")], &[("hexyl", "0.16.0")], "hexyl 0.16.0");
+    check_chosen(&hexyl(), &[asks("site `a`", "hexyl", "0.16.1")], &[("hexyl", "0.16.0")], "hexyl 0.16.1");
+}
+
+#[test]
+fn versions_that_cannot_be_chosen_are_told() {
+    let hidden = hexyl().solve(&[asks("site `a`", "hexyl", ">=0.17")], &[]).unwrap().hidden;
+    assert_eq!(hidden.len(), 1);
+    assert_eq!(hidden[0].1.to_string(), "needs rust 1.99.0, and the toolchain is 1.95.0");
+}
+
+#[test]
+fn requirements_in_turn_are_followed_and_searched() {
+    let universe = Universe::default()
+        .with("a", &["1.0.0", "1.1.0"])
+        .with("b", &["1.0.0", "2.0.0"])
+        .requires("a 1.1.0", "b", "2")
+        .requires("a 1.0.0", "b", "1");
+    check_chosen(&universe, &[asks("site `s`", "a", "1"), asks("site `s`", "b", "1")], &[], "a 1.0.0, b 1.0.0");
+}
+
+#[test]
+fn a_version_that_does_not_exist_is_explained() {
+    check_conflict(&hexyl(), &[asks("site `a`", "hexyl", "^0.99")], expect![[r#"
+        site `a` requires hexyl ^0.99
+        the versions of hexyl go from 0.15.0 to 0.17.0
+        hint: ask for hexyl ^0.17 in `envy.toml`
+    "#]]);
+}
+
+#[test]
+fn two_askers_that_disagree_are_both_named() {
+    check_conflict(&hexyl(), &[asks("site `a`", "hexyl", "0.16"), asks("every site", "hexyl", "0.17")], expect![[r#"
+        site `a` requires hexyl ^0.16
+        every site requires hexyl ^0.17
+        hint: change one of the requirements of `hexyl` in `envy.toml`
+    "#]]);
+}
+
+#[test]
+fn an_unknown_name_gets_the_nearest() {
+    check_conflict(&hexyl(), &[asks("site `a`", "hexly", "1")], expect![[r#"
+        site `a` requires hexly ^1
+        crates.io has no crate `hexly`; there is `hexyl`
+        hint: write `hexyl` instead of `hexly` in `envy.toml`
+    "#]]);
+    check_conflict(&hexyl(), &[asks("site `a`", "nothing-like-it", "1")], expect![[r#"
+        site `a` requires nothing-like-it ^1
+        crates.io has no crate `nothing-like-it`
+        hint: none
+    "#]]);
+}
+
+#[test]
+fn versions_that_would_fit_but_are_hidden_say_why() {
+    check_conflict(&hexyl(), &[asks("site `a`", "hexyl", "=0.16.2")], expect![[r#"
+        site `a` requires hexyl =0.16.2
+        hexyl 0.16.2 would fit, but is yanked
+        the versions of hexyl go from 0.15.0 to 0.17.0
+        hint: ask for hexyl ^0.17 in `envy.toml`
+    "#]]);
+    check_conflict(&hexyl(), &[asks("site `a`", "hexyl", "^0.18")], expect![[r#"
+        site `a` requires hexyl ^0.18
+        hexyl 0.18.0 would fit, but needs rust 1.99.0, and the toolchain is 1.95.0
+        the versions of hexyl go from 0.15.0 to 0.17.0
+        hint: ask for hexyl ^0.17 in `envy.toml`
+    "#]]);
+    check_conflict(&Universe::default().with("gone", &["1.0.0 yanked"]), &[asks("site `a`", "gone", "1")], expect![[r#"
+        site `a` requires gone ^1
+        gone 1.0.0 would fit, but is yanked
+        hint: none
+    "#]]);
+}
+
+#[test]
+fn prereleases_are_taken_only_if_asked_for() {
+    let universe = Universe::default().with("new", &["1.0.0-alpha.1", "1.0.0-alpha.2"]);
+    check_conflict(&universe, &[asks("site `a`", "new", "*")], expect![[r#"
+        site `a` requires new *
+        new has only pre-releases, up to 1.0.0-alpha.2, and they are taken only if asked for
+        hint: ask for new =1.0.0-alpha.2 in `envy.toml`
+    "#]]);
+    check_chosen(&universe, &[asks("site `a`", "new", "1.0.0-alpha.1")], &[], "new 1.0.0-alpha.2");
+}
+
+/// Try every combination: the requirements that apply are those of the chosen versions of what is reached.
+fn some_choice_exists(universe: &Universe, requirements: &[Requirement]) -> bool {
+    fn go(universe: &Universe, chosen: &mut BTreeMap<PackageName, Version>, mut open: Vec<Requirement>) -> bool {
+        let Some(next) = open.pop() else { return true };
+        if let Some(version) = chosen.get(&next.name) {
+            return next.versions.matches(version) && go(universe, chosen, open);
+        }
+        let candidates = universe.versions.get(&next.name).cloned().unwrap_or_default();
+        candidates.into_iter().filter(|one| one.hidden.is_none() && next.versions.matches(&one.version)).any(|one| {
+            let id = PackageId { name: next.name.clone(), version: one.version.clone() };
+            let more = universe.requirements.get(&id).cloned().unwrap_or_default();
+            chosen.insert(next.name.clone(), one.version);
+            let found = go(universe, chosen, open.iter().cloned().chain(more).collect());
+            if !found {
+                chosen.remove(&next.name);
+            }
+            found
+        })
+    }
+    go(universe, &mut BTreeMap::new(), requirements.to_vec())
+}
+
+fn universe() -> impl Strategy<Value = (Universe, Vec<Requirement>)> {
+    let requirement = || (0..5usize, prop::sample::select(vec!["*", "1", "2", "=1.0.0", ">=1.1", "<2", "~1.1"]));
+    let version = (1..3u64, 0..3u64, prop::bool::weighted(0.15), prop::collection::vec(requirement(), 0..3));
+    let packages = prop::collection::vec(prop::collection::vec(version, 0..4), 5);
+    (packages, prop::collection::vec(requirement(), 1..4)).prop_map(|(packages, root)| {
+        let called = |number: usize| name(&format!("p{number}"));
+        let ask = |by: String, (number, versions): (usize, &str)| Requirement { name: called(number), versions: versions.parse().unwrap(), by };
+        let mut universe = Universe::default();
+        for (number, versions) in packages.into_iter().enumerate() {
+            let mut candidates: Vec<Candidate> = Vec::new();
+            for (major, minor, yanked, requires) in versions {
+                let version = Version::new(major, minor, 0);
+                if candidates.iter().any(|one| one.version == version) {
+                    continue;
+                }
+                let id = PackageId { name: called(number), version: version.clone() };
+                let requires = requires.into_iter().map(|one| ask(id.to_string(), one)).collect::<Vec<_>>();
+                // A table of dependencies asks once for another package, and never for the one that it belongs to.
+                let mut once: Vec<Requirement> = Vec::new();
+                for one in requires {
+                    if one.name != id.name && once.iter().all(|other| other.name != one.name) {
+                        once.push(one);
+                    }
+                }
+                universe.requirements.insert(id, once);
+                candidates.push(Candidate { version, hidden: yanked.then_some(Hidden::Yanked) });
+            }
+            universe.versions.insert(called(number), candidates);
+        }
+        let root = root.into_iter().enumerate().map(|(at, one)| ask(format!("asker {at}"), one)).collect();
+        (universe, root)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_choice_is_found_exactly_where_one_exists((universe, root) in universe()) {
+        match universe.solve(&root, &[]) {
+            Ok(resolution) => {
+                let chosen = &resolution.packages;
+                let of_chosen = chosen.iter().flat_map(|(name, version)| {
+                    universe.requirements[&PackageId { name: name.clone(), version: version.clone() }].clone()
+                });
+                for asked in root.iter().cloned().chain(of_chosen) {
+                    prop_assert!(asked.versions.matches(&chosen[&asked.name]), "{asked:?} in {chosen:?}");
+                }
+                let locked: Vec<_> = chosen.iter().map(|(name, version)| (name.to_string(), version.to_string())).collect();
+                let locked: Vec<_> = locked.iter().map(|(name, version)| (name.as_str(), version.as_str())).collect();
+                prop_assert_eq!(&universe.solve(&root, &locked).unwrap().packages, chosen, "a locked set is a fixed point");
+            }
+            Err(conflict) => {
+                prop_assert!(!some_choice_exists(&universe, &root), "{conflict:?}");
+                prop_assert!(!conflict.facts.is_empty());
+            }
+        }
+    }
+}

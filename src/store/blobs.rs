@@ -1,0 +1,101 @@
+//! Blobs: the bytes of files.
+
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use super::{Error, Store, place};
+use crate::digest::{BlobDigest, Hasher};
+use crate::disk;
+use crate::tree::File;
+
+impl Store {
+    /// Where the bytes of this digest are, or would be.
+    pub fn blob_path(&self, digest: BlobDigest) -> PathBuf {
+        self.path_of("blobs", &digest)
+    }
+
+    /// Where a file of a tree is, or would be: with its mode.
+    pub fn file_path(&self, file: File) -> PathBuf {
+        let path = self.blob_path(file.blob);
+        if file.executable { path.with_added_extension("x") } else { path }
+    }
+
+    /// Whether the bytes of this digest are here.
+    pub fn has_blob(&self, digest: BlobDigest) -> bool {
+        disk::is_file(&self.blob_path(digest))
+    }
+
+    /// Whether a file of a tree is here, with its mode and size.
+    pub fn has_file(&self, file: File) -> bool {
+        disk::file_size(&self.file_path(file)) == Some(file.size)
+    }
+
+    /// Keep bytes.
+    pub fn put_blob(&self, bytes: &[u8]) -> Result<BlobDigest, Error> {
+        let digest = BlobDigest::of(bytes);
+        self.put("blobs", &digest, bytes)?;
+        Ok(digest)
+    }
+
+    /// The bytes of this digest, proven.
+    pub fn read_blob(&self, digest: BlobDigest) -> Result<Vec<u8>, Error> {
+        let path = self.blob_path(digest);
+        let bytes = disk::read_if_exists(&path)?.ok_or(Error::MissingBlob(digest))?;
+        let found = BlobDigest::of(&bytes);
+        if found != digest {
+            return Err(Error::Damaged { path, why: format!("its content is {found}") });
+        }
+        Ok(bytes)
+    }
+
+    /// Keep a temporary file, whose digest was computed as it was written, without reading it again.
+    pub fn adopt(&self, file: tempfile::NamedTempFile, digest: BlobDigest) -> Result<(), Error> {
+        Ok(place(file, 0o444, &self.blob_path(digest))?)
+    }
+
+    /// Move a file from a build into the store: read once, to be hashed, and renamed.
+    pub(super) fn ingest_file(&self, path: &Path, executable: bool) -> Result<File, Error> {
+        let (blob, size) = hash(path)?;
+        let file = File { blob, size, executable };
+        if !self.has_file(file) {
+            let place = self.file_path(file);
+            disk::create_directories(place.parent().expect("a blob has a directory"))?;
+            disk::set_mode(path, if executable { 0o555 } else { 0o444 })?;
+            disk::rename(path, &place)?;
+        }
+        Ok(file)
+    }
+}
+
+/// Digest and size of a file's bytes.
+fn hash(path: &Path) -> disk::Result<(BlobDigest, u64)> {
+    let (mut file, mut hasher, mut size) = (disk::open(path)?, Hasher::default(), 0);
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok((hasher.finish(), size)),
+            Ok(count) => {
+                hasher.update(&buffer[..count]);
+                size += count as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(disk::Error::new("read", path, error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blob_that_was_changed_is_damaged() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::at(directory.path().to_owned());
+        let digest = store.put_blob(b"right").unwrap();
+        assert_eq!(store.read_blob(digest).unwrap(), b"right");
+        disk::remove_file(&store.blob_path(digest)).unwrap();
+        disk::write(&store.blob_path(digest), b"wrong").unwrap();
+        assert!(matches!(store.read_blob(digest), Err(Error::Damaged { .. })));
+    }
+}

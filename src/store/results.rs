@@ -1,0 +1,158 @@
+//! Results: what an action gave, as an `ActionResult` message of the Remote Execution API v2.
+//!
+//! The output tree is the `root_directory_digest` of the one output directory; the log is `stdout_digest`; how it
+//! was made travels as JSON in an `Any` of type [`PROVENANCE`] in the execution metadata, where caches and build
+//! farms carry it unchanged.
+
+use prost::Message as _;
+use serde::{Deserialize, Serialize};
+
+use super::{Error, Store};
+use crate::digest::{ActionDigest, BlobDigest, TreeDigest};
+use crate::disk;
+use crate::platform::Needs;
+use crate::tree::{Encoded, message::Digest};
+
+const PROVENANCE: &str = "envy/Provenance/1";
+
+/// What an action gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The tree that was installed.
+    pub tree: TreeDigest,
+    /// Everything the build printed.
+    pub log: BlobDigest,
+    /// How it was made.
+    pub provenance: Provenance,
+}
+
+/// How a result was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Name and version of the package.
+    pub package: String,
+    /// Which envy built it.
+    pub envy: String,
+    /// The way it was fenced: `namespaces` or `none`.
+    pub sandbox: String,
+    /// The compiler, as it calls itself.
+    pub toolchain: String,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// What the output needs from the host.
+    pub needs: Needs,
+}
+
+impl Store {
+    /// What an action gave, where it is known and its output is here.
+    pub fn outcome(&self, action: ActionDigest) -> Result<Option<Outcome>, Error> {
+        let path = self.path_of("results", &action);
+        let Some(bytes) = disk::read_if_exists(&path)? else { return Ok(None) };
+        // A result that cannot be read is as good as none: it is made again.
+        Ok(read(&bytes))
+    }
+
+    /// Remember what an action gave.
+    pub fn put_outcome(&self, action: ActionDigest, outcome: &Outcome, encoded: &Encoded, log_size: u64) -> Result<(), Error> {
+        let path = self.path_of("results", &action);
+        let file = disk::temporary_in(&self.temporary_directory()?)?;
+        disk::write(file.path(), &write(outcome, encoded, log_size))?;
+        Ok(super::place(file, 0o444, &path)?)
+    }
+}
+
+fn write(outcome: &Outcome, encoded: &Encoded, log_size: u64) -> Vec<u8> {
+    let provenance = serde_json::to_vec(&outcome.provenance).expect("provenance is plain data");
+    let result = message::ActionResult {
+        output_directories: vec![message::OutputDirectory {
+            path: "prefix".to_owned(),
+            root_directory_digest: Some(Digest::new(&outcome.tree.hex(), encoded.size)),
+        }],
+        exit_code: 0,
+        stdout_digest: Some(Digest::new(&outcome.log.hex(), log_size)),
+        execution_metadata: Some(message::ExecutedActionMetadata {
+            auxiliary_metadata: vec![message::Any { type_url: PROVENANCE.to_owned(), value: provenance }],
+        }),
+    };
+    result.encode_to_vec()
+}
+
+fn read(bytes: &[u8]) -> Option<Outcome> {
+    let result = message::ActionResult::decode(bytes).ok().filter(|result| result.exit_code == 0)?;
+    let tree = result.output_directories.into_iter().next()?.root_directory_digest?;
+    let metadata = result.execution_metadata?.auxiliary_metadata;
+    let provenance = metadata.into_iter().find(|any| any.type_url == PROVENANCE)?;
+    Some(Outcome {
+        tree: TreeDigest::from_hex(&tree.hash).ok()?,
+        log: BlobDigest::from_hex(&result.stdout_digest?.hash).ok()?,
+        provenance: serde_json::from_slice(&provenance.value).ok()?,
+    })
+}
+
+/// The messages of the Remote Execution API that results are written as, with the fields that envy uses.
+mod message {
+    use crate::tree::message::Digest;
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct ActionResult {
+        #[prost(message, repeated, tag = "3")]
+        pub output_directories: Vec<OutputDirectory>,
+        #[prost(int32, tag = "4")]
+        pub exit_code: i32,
+        #[prost(message, optional, tag = "6")]
+        pub stdout_digest: Option<Digest>,
+        #[prost(message, optional, tag = "9")]
+        pub execution_metadata: Option<ExecutedActionMetadata>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct OutputDirectory {
+        #[prost(string, tag = "1")]
+        pub path: String,
+        #[prost(message, optional, tag = "5")]
+        pub root_directory_digest: Option<Digest>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct ExecutedActionMetadata {
+        #[prost(message, repeated, tag = "11")]
+        pub auxiliary_metadata: Vec<Any>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub struct Any {
+        #[prost(string, tag = "1")]
+        pub type_url: String,
+        #[prost(bytes = "vec", tag = "2")]
+        pub value: Vec<u8>,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::Tree;
+
+    #[test]
+    fn an_outcome_reads_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::at(directory.path().to_owned());
+        let encoded = Tree::default().encode();
+        let outcome = Outcome {
+            tree: encoded.root,
+            log: BlobDigest::of(b"log"),
+            provenance: Provenance {
+                package: "hello 1.0.0".into(),
+                envy: "0.1.0".into(),
+                sandbox: "namespaces".into(),
+                toolchain: "1.95.0".into(),
+                seconds: 0.5,
+                needs: Needs { glibc: Some("2.34".into()), libraries: vec!["libgcc_s.so.1".into()] },
+            },
+        };
+        let action = ActionDigest::of(b"action");
+        assert_eq!(store.outcome(action).unwrap(), None);
+        store.put_outcome(action, &outcome, &encoded, 3).unwrap();
+        assert_eq!(store.outcome(action).unwrap(), Some(outcome));
+    }
+}

@@ -1,0 +1,29 @@
+//! Roots: the sites that use this store, so that collecting garbage finds what they need.
+
+use std::path::{Path, PathBuf};
+
+use super::{Error, Store};
+use crate::digest::TextDigest;
+use crate::disk;
+
+impl Store {
+    /// Remember a site's directory.
+    pub fn add_root(&self, site: &Path) -> Result<(), Error> {
+        let path = self.root_of(site);
+        if disk::read_link(&path).as_deref() == Some(site) {
+            return Ok(());
+        }
+        disk::create_directories(&self.root().join("roots"))?;
+        Ok(disk::symlink_atomic(site, &path)?)
+    }
+
+    /// Forget a site's directory.
+    pub fn remove_root(&self, site: &Path) -> Result<(), Error> {
+        Ok(disk::remove_file(&self.root_of(site))?)
+    }
+
+    fn root_of(&self, site: &Path) -> PathBuf {
+        let name = TextDigest::of(site.as_os_str().as_encoded_bytes()).hex();
+        self.root().join("roots").join(name)
+    }
+}
