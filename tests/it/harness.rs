@@ -255,6 +255,7 @@ fn a_snapshot_tells_what_changed() {
     scratch.write("etc/a", "a").write("etc/b", "b").shell().sh("ln -s a etc/c && chmod 640 etc/a && chmod 644 etc/b");
     let before = scratch.snapshot("");
     before.is_still(&scratch.snapshot(""));
+    assert!(scratch.snapshot(scratch.store()).is_empty(), "there is no store yet");
 
     scratch.shell().sh("ln -sf b etc/c && chmod 750 etc/a && rm etc/b && mkdir -m 700 etc/d").succeeds();
 

@@ -127,13 +127,16 @@ impl Scratch {
         self.shell().without_rust()
     }
 
-    /// Everything below a directory (relative to the project, or absolute), to be compared with a later one.
+    /// Everything below a directory (relative to the project, or absolute), to be compared with a later one. Where
+    /// there is no directory, there is nothing in it.
     #[track_caller]
     pub fn snapshot(&self, directory: impl AsRef<Path>) -> Snapshot {
         let directory = self.path(directory);
         let mut entries = BTreeMap::new();
-        survey(&directory, Path::new(""), &mut entries)
-            .unwrap_or_else(|error| panic!("cannot read {}: {error}", directory.display()));
+        if directory.exists() {
+            survey(&directory, Path::new(""), &mut entries)
+                .unwrap_or_else(|error| panic!("cannot read {}: {error}", directory.display()));
+        }
         Snapshot(entries)
     }
 
