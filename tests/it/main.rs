@@ -1,0 +1,20 @@
+//! Runs the program: each test has a home, a store and a registry of its own, all on this machine and all its own.
+//!
+//! Start with [`scratch::Scratch`], which runs envy in a clean world, and [`registry::Registry`], which crates are
+//! published into. [`hostile`] makes archives that no honest registry would serve, [`docs`] runs documents, and
+//! [`harness`] tests all of these. Tests are grouped into one file a command or a noun.
+//!
+//! `ENVY_KEEP_SCRATCH=1` keeps the directories of the tests and prints where they are; `UPDATE_EXPECT=1` rewrites
+//! expectations.
+
+#![allow(clippy::disallowed_methods, reason = "tests stand outside of the program's doors")]
+#![allow(dead_code, reason = "the harness offers what tests to come will use")]
+
+mod docs;
+mod harness;
+mod hostile;
+mod krate;
+mod outcome;
+mod registry;
+mod scratch;
+mod server;
