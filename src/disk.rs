@@ -177,6 +177,13 @@ pub fn create(path: &Path) -> Result<File> {
     File::create(path).at("create", path)
 }
 
+/// Make a named pipe, and open both of its ends.
+pub fn named_pipe(path: &Path) -> Result<File> {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).map_err(io::Error::from).at("make a pipe at", path)?;
+    fs::OpenOptions::new().read(true).write(true).open(path).at("open", path)
+}
+
 /// Give a path to something else's place, replacing what is there.
 pub fn rename(from: &Path, to: &Path) -> Result<()> {
     fs::rename(from, to).at("rename to", to)

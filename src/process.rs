@@ -63,6 +63,11 @@ pub fn id() -> u32 {
     std::process::id()
 }
 
+/// How many processors this process may use.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// The program of this name that the variable `PATH` leads to.
 pub fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;

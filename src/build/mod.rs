@@ -1,0 +1,155 @@
+//! Building: from pins to output trees.
+//!
+//! [`plan`] decides, purely, which packages have an output that the store holds and which must be made. What must
+//! be made becomes an [`action`], whose digest keys its result; [`run`] runs it behind the [`sandbox`]'s fence,
+//! and [`schedule`] several at a time under one budget of jobs.
+
+pub mod action;
+mod identity;
+mod inputs;
+mod jobs;
+mod needs;
+mod plan;
+mod run;
+pub mod sandbox;
+mod schedule;
+mod toolchain;
+mod tools;
+
+use std::path::PathBuf;
+
+use crate::digest::{ActionDigest, BlobDigest, TreeDigest};
+use crate::package::{PackageId, VersionReq};
+use crate::{disk, process, recipe, source, store};
+pub use identity::Memo;
+pub use plan::{Plan, Planned, Step, plan};
+pub use schedule::{Builder, Built, Origin, default_jobs};
+pub use toolchain::{Toolchain, Wanted};
+
+/// A package cannot be built here.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file system refused.
+    #[error(transparent)]
+    Disk(#[from] disk::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A source failed.
+    #[error(transparent)]
+    Source(#[from] source::Error),
+    /// A program failed.
+    #[error(transparent)]
+    Process(#[from] process::Error),
+    /// The recipe failed.
+    #[error(transparent)]
+    Recipe(#[from] recipe::Error),
+    /// The fence cannot be had.
+    #[error(transparent)]
+    Sandbox(#[from] sandbox::Error),
+    /// A source tree cannot be completed.
+    #[error("the source of `{id}` cannot be laid out")]
+    Layout {
+        /// The package.
+        id: PackageId,
+        /// Why not.
+        #[source]
+        source: crate::tree::Error,
+    },
+    /// No compiler that would do.
+    #[error("there is no rust {wanted} on this host")]
+    NoToolchain {
+        /// What would do.
+        wanted: String,
+        /// The version to install, for `rustup`.
+        install: String,
+        /// Those that were found.
+        found: Vec<String>,
+    },
+    /// The compiler cannot build for a target.
+    #[error("rust {rust} has no standard library for {target} on this host")]
+    NoTarget {
+        /// The compiler.
+        rust: String,
+        /// The target.
+        target: String,
+    },
+    /// Declared tools are missing.
+    #[error("this host has no {}", names.join(", no "))]
+    NoTools {
+        /// Their names.
+        names: Vec<String>,
+        /// The recipe that declares them.
+        recipe: String,
+    },
+    /// What was fetched is not what was pinned.
+    #[error("`{id}` is not what the lockfile pinned")]
+    NotPinned {
+        /// The package.
+        id: PackageId,
+        /// What of it.
+        what: &'static str,
+        /// The pinned digest.
+        expected: String,
+        /// The digest found.
+        received: String,
+    },
+    /// The lockfile names a Cargo.lock that is not there.
+    #[error("`{}`, the Cargo.lock that `{id}` was locked with, is missing", path.display())]
+    NoCargoLock {
+        /// The package.
+        id: PackageId,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Its build failed.
+    #[error("building `{id}` failed in step {step} of {steps}, `{name}` ({status})")]
+    Failed {
+        /// The package.
+        id: PackageId,
+        /// Which step.
+        step: usize,
+        /// Of how many.
+        steps: usize,
+        /// What it is called.
+        name: String,
+        /// How it ended.
+        status: String,
+        /// The last lines it printed.
+        last: Vec<String>,
+        /// Where all of it is.
+        log: PathBuf,
+    },
+    /// Its build installed nothing.
+    #[error("building `{id}` installed nothing")]
+    NothingInstalled {
+        /// The package.
+        id: PackageId,
+        /// Where the log is.
+        log: PathBuf,
+    },
+    /// One action gave two trees.
+    #[error("building `{id}` gave other files than the lockfile records for the very same action")]
+    NotReproduced {
+        /// The package.
+        id: PackageId,
+        /// The action.
+        action: ActionDigest,
+        /// The recorded tree.
+        recorded: TreeDigest,
+        /// The tree that came out.
+        made: TreeDigest,
+        /// Paths that differ, where the recorded tree is known.
+        files: Vec<String>,
+    },
+}
+
+/// The digest of a Cargo.lock's text.
+fn cargo_lock_digest(text: &str) -> BlobDigest {
+    BlobDigest::of(text.as_bytes())
+}
+
+/// What was asked for, in words.
+fn describe(wanted: Option<&VersionReq>) -> String {
+    wanted.map_or_else(|| "toolchain".to_owned(), ToString::to_string)
+}

@@ -1,0 +1,185 @@
+//! Running one action: lay out what it may see, run its steps behind the fence, take what it installed.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use rayon::prelude::*;
+
+use super::action::{self, PLACEHOLDER};
+use super::inputs::Inputs;
+use super::sandbox::{Entry, Fence, View};
+use super::tools::Tools;
+use super::{Error, Toolchain};
+use crate::disk;
+use crate::platform::Platform;
+use crate::recipe;
+use crate::source;
+use crate::store::{self, Store};
+use crate::tree::Tree;
+
+/// Where in a build the jobserver's pipe is.
+const JOBSERVER: &str = "/envy/jobserver";
+
+/// Directories of the host that its programs need.
+const SYSTEM: &[&str] = &[
+    "/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32", "/etc/alternatives", "/etc/ld.so.cache",
+    "/etc/ld.so.conf", "/etc/ld.so.conf.d",
+];
+
+/// What running an action needs beside its inputs.
+pub struct Runner<'a> {
+    pub store: &'a Store,
+    pub fence: &'a Fence,
+    pub toolchain: &'a Toolchain,
+    pub tools: &'a Tools,
+    pub platform: Platform,
+    /// The pipe with the tokens of the jobs that may run beside this build's first.
+    pub jobserver: &'a Path,
+    pub jobs: usize,
+    /// Where the log is kept.
+    pub log: PathBuf,
+}
+
+/// What a build gave.
+pub struct Done {
+    pub tree: Tree,
+    pub seconds: f64,
+    pub log: Vec<u8>,
+}
+
+impl Runner<'_> {
+    /// Run the steps of a package.
+    pub fn run(&self, inputs: &Inputs<'_>) -> Result<Done, Error> {
+        let begun = Instant::now();
+        let scratch = disk::temporary_directory_in(&self.store.temporary_directory()?)?;
+        let view = self.lay_out(inputs, scratch.path())?;
+        disk::create_directories(self.log.parent().expect("a log lies in a directory"))?;
+        let log = disk::create(&self.log)?;
+        let status = self.fence.run(&view, scratch.path(), &log)?;
+        let log = disk::read(&self.log)?;
+        if !status.success() {
+            return Err(self.failed(inputs, &status.to_string(), &String::from_utf8_lossy(&log)));
+        }
+        let installed = scratch.path().join("out").join(PLACEHOLDER.trim_start_matches('/'));
+        let tree = if disk::is_directory(&installed) { self.store.ingest(&installed)? } else { Tree::default() };
+        if tree.leaves().is_empty() {
+            return Err(Error::NothingInstalled { id: inputs.id.clone(), log: self.log.clone() });
+        }
+        Ok(Done { tree, seconds: begun.elapsed().as_secs_f64(), log })
+    }
+
+    fn failed(&self, inputs: &Inputs<'_>, status: &str, log: &str) -> Error {
+        let step = recipe::last_step(log).unwrap_or(1);
+        let mut last: Vec<_> = recipe::without_marks(log).filter(|line| !line.trim().is_empty()).rev().take(LAST).collect();
+        last.reverse();
+        Error::Failed {
+            id: inputs.id.clone(),
+            step,
+            steps: inputs.recipe.step_count(),
+            name: inputs.recipe.step_name(step).unwrap_or("set-up").to_owned(),
+            status: status.to_owned(),
+            last: last.into_iter().map(str::to_owned).collect(),
+            log: self.log.clone(),
+        }
+    }
+
+    /// Everything that the build sees.
+    fn lay_out(&self, inputs: &Inputs<'_>, scratch: &Path) -> Result<View, Error> {
+        let root = self.fence.root(scratch);
+        let mut entries = system_entries();
+        let writable = |name: &str, to: &str| -> Result<(PathBuf, Entry), Error> {
+            let from = scratch.join(name);
+            disk::create_directories(&from)?;
+            Ok((from.clone(), Entry::Writable { from, to: to.to_owned() }))
+        };
+        let (source, entry) = writable("src", action::SOURCE)?;
+        source::unpack_crate(&self.store.blob_path(inputs.archive), &source, &inputs.id)?;
+        disk::write(&source.join("Cargo.lock"), inputs.cargo_lock.as_bytes())?;
+        entries.push(entry);
+        let (cargo_home, entry) = writable("cargo", action::CARGO_HOME)?;
+        disk::write(&cargo_home.join("config.toml"), Inputs::cargo_config(&root).as_bytes())?;
+        entries.push(entry);
+        for (name, to) in [("build", action::BUILD), ("out", action::DESTDIR), ("home", action::HOME)] {
+            entries.push(writable(name, to)?.1);
+        }
+        entries.extend(self.crate_entries(inputs)?);
+        entries.extend(self.tool_entries(scratch)?);
+        entries.extend(users(scratch)?);
+        let script = scratch.join("script");
+        disk::write(&script, inputs.script(&root, self.platform)?.as_bytes())?;
+        entries.push(Entry::ReadOnly { from: script, to: action::SCRIPT.to_owned() });
+        let toolchain = self.toolchain.sysroot().to_owned();
+        entries.push(Entry::ReadOnly { from: toolchain, to: action::TOOLCHAIN.to_owned() });
+        entries.push(Entry::Writable { from: self.jobserver.to_owned(), to: JOBSERVER.to_owned() });
+        let mut environment = inputs.environment(&root);
+        environment.insert("JOBS".to_owned(), self.jobs.to_string());
+        environment.insert("MAKEFLAGS".to_owned(), format!("-j --jobserver-auth=fifo:{root}{JOBSERVER}"));
+        let command = vec![format!("{root}{}/sh", action::TOOLS), format!("{root}{}", action::SCRIPT)];
+        Ok(View { entries, environment, directory: format!("{root}{}", action::SOURCE), command })
+    }
+
+    /// Crates are unpacked once, for all builds.
+    fn crate_entries(&self, inputs: &Inputs<'_>) -> Result<Vec<Entry>, Error> {
+        let entry = |one: &source::Archive| {
+            let archive = self.store.blob_path(one.checksum);
+            let from = self.store.checkout(one.checksum, |directory| {
+                source::unpack_archive(&archive, directory, &one.name, &one.version)?;
+                let checksum = format!("{{\"files\":{{}},\"package\":\"{}\"}}", one.checksum.hex());
+                Ok::<_, Error>(disk::write(&directory.join(".cargo-checksum.json"), checksum.as_bytes())?)
+            })?;
+            Ok(Entry::ReadOnly { from, to: format!("{}/{}-{}", action::CRATES, one.name, one.version) })
+        };
+        let mut entries = inputs.crates.par_iter().map(entry).collect::<Result<Vec<_>, Error>>()?;
+        if entries.is_empty() {
+            // A directory source must be there even where nothing is asked of it.
+            let empty = self.store.temporary_directory()?.join("no-crates");
+            disk::create_directories(&empty)?;
+            entries.push(Entry::ReadOnly { from: empty, to: action::CRATES.to_owned() });
+        }
+        Ok(entries)
+    }
+
+    /// A directory of links to the tools, which is the end of the PATH.
+    fn tool_entries(&self, scratch: &Path) -> Result<Vec<Entry>, Error> {
+        let directory = scratch.join("tools");
+        disk::create_directory(&directory, 0o755)?;
+        let mut entries = vec![Entry::ReadOnly { from: directory.clone(), to: action::TOOLS.to_owned() }];
+        for (name, path) in &self.tools.programs {
+            if SYSTEM.iter().any(|system| path.starts_with(system)) {
+                disk::symlink(path, &directory.join(name))?;
+            } else {
+                // What lies elsewhere is shown alone, under a name of its own.
+                let to = format!("/envy/host/{name}");
+                disk::symlink(Path::new("../host").join(name).as_path(), &directory.join(name))?;
+                entries.push(Entry::ReadOnly { from: disk::canonical(path)?, to });
+            }
+        }
+        Ok(entries)
+    }
+}
+
+/// How many of the last lines of a log are shown when a build fails.
+const LAST: usize = 20;
+
+/// The host's own directories, as it has them: those that are links stay links.
+fn system_entries() -> Vec<Entry> {
+    let entry = |path: &&str| {
+        let from = PathBuf::from(path);
+        if let Some(target) = disk::read_link(&from) {
+            return Some(Entry::Symlink { target: target.to_str()?.to_owned(), to: (*path).to_owned() });
+        }
+        disk::exists(&from).then(|| Entry::ReadOnly { from, to: (*path).to_owned() })
+    };
+    SYSTEM.iter().filter_map(entry).collect()
+}
+
+/// A user and a group for the build to be, the same everywhere.
+fn users(scratch: &Path) -> Result<Vec<Entry>, store::Error> {
+    let files = [("passwd", "envy:x:1000:1000::/envy/home:/bin/sh\n"), ("group", "envy:x:1000:\n")];
+    let entry = |(name, text): (&str, &str)| {
+        let from = scratch.join(name);
+        disk::write(&from, text.as_bytes())?;
+        Ok(Entry::ReadOnly { from, to: format!("/etc/{name}") })
+    };
+    files.into_iter().map(entry).collect()
+}

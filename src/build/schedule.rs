@@ -1,0 +1,286 @@
+//! Making everything that a plan asks for: fetch in batches, look up, build several at a time under one budget of jobs.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use super::inputs::{self, Inputs};
+use super::run::Runner;
+use super::sandbox::{Fence, Mode, Setting};
+use super::tools::Tools;
+use super::{Error, Memo, Plan, Step, Toolchain, Wanted, jobs::Budget, needs};
+use crate::digest::ActionDigest;
+use crate::lock::{Lockfile, Output, Wishes};
+use crate::package::{PackageId, PackageName, SiteName};
+use crate::platform::Platform;
+use crate::process;
+use crate::progress::{Event, Progress};
+use crate::recipe::Book;
+use crate::source::Crates;
+use crate::store::{Held, Outcome, Provenance, Store};
+use crate::tree::{Node, Tree};
+
+/// What building needs.
+pub struct Builder<'a> {
+    /// Where everything is kept.
+    pub store: &'a Store,
+    /// Where crates come from.
+    pub crates: &'a Crates<'a>,
+    /// The recipes.
+    pub book: &'a Book,
+    /// What is asked.
+    pub wishes: &'a Wishes,
+    /// What is pinned.
+    pub lockfile: &'a Lockfile,
+    /// The site that is built.
+    pub site: &'a SiteName,
+    /// The project's directory.
+    pub project: &'a Path,
+    /// Where logs go.
+    pub logs: &'a Path,
+    /// How builds are fenced.
+    pub setting: Setting,
+    /// How many jobs may run at a time.
+    pub jobs: usize,
+    /// What is known of the host's files.
+    pub memo: &'a Memo,
+    /// What is built for.
+    pub platform: Platform,
+    /// How long to wait for another process that builds the same.
+    pub patience: Option<Duration>,
+    /// Who is told.
+    pub progress: &'a dyn Progress,
+}
+
+/// The output of one package.
+#[derive(Clone, Debug)]
+pub struct Built {
+    /// The package.
+    pub id: PackageId,
+    /// Its tree.
+    pub tree: Tree,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// What a lockfile records of it.
+    pub output: Option<Output>,
+}
+
+/// Where an output comes from, and what vouches for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The lockfile records it, and it was here.
+    Recorded,
+    /// It was made, and is what the lockfile records.
+    Proven,
+    /// It was made, and no lockfile records anything to compare it with.
+    New,
+    /// It was made, and differs from what the lockfile records for other builders.
+    Unproven,
+}
+
+impl Origin {
+    /// The word for it in generations and messages.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Recorded => "recorded",
+            Self::Proven => "proven",
+            Self::New => "new",
+            Self::Unproven => "unproven",
+        }
+    }
+}
+
+/// What all builds of a run share.
+struct Site<'a> {
+    fence: Fence,
+    toolchain: Toolchain,
+    budget: Budget,
+    builder: &'a Builder<'a>,
+}
+
+impl Builder<'_> {
+    /// The outputs of everything that is planned.
+    pub fn outputs(&self, plan: &Plan) -> Result<BTreeMap<PackageName, Built>, Error> {
+        let mut outputs = BTreeMap::new();
+        for planned in &plan.packages {
+            if let Step::Use(output) = &planned.step {
+                let built = self.recorded(&planned.id, output)?;
+                outputs.insert(planned.id.name.clone(), built);
+            }
+        }
+        let to_make: Vec<_> = plan.to_make().collect();
+        if !to_make.is_empty() {
+            for built in self.make(&to_make)? {
+                outputs.insert(built.id.name.clone(), built);
+            }
+        }
+        Ok(outputs)
+    }
+
+    fn recorded(&self, id: &PackageId, output: &Output) -> Result<Built, Error> {
+        let tree = self.store.tree(output.tree)?.ok_or(crate::store::Error::MissingTree(output.tree))?;
+        Ok(Built { id: id.clone(), tree, origin: Origin::Recorded, output: Some(output.clone()) })
+    }
+
+    fn make(&self, ids: &[&PackageId]) -> Result<Vec<Built>, Error> {
+        let toolchain = self.toolchain()?;
+        let (fence, why_not) = Fence::choose(self.setting, None)?;
+        if let Some(why) = why_not {
+            let warning = format!("building without a sandbox, so outputs are not recorded: {why}");
+            self.progress.tell(Event::Warning(&warning));
+        }
+        let inputs = self.inputs(ids)?;
+        let budget = Budget::new(self.jobs, &self.store.temporary_directory()?)?;
+        let site = Site { fence, toolchain, budget, builder: self };
+        site.make_all(&inputs)
+    }
+
+    fn toolchain(&self) -> Result<Toolchain, Error> {
+        let wanted = self.lockfile.toolchain.as_ref().map_or(Wanted::Any(self.wishes.toolchain()), Wanted::Locked);
+        let toolchain = Toolchain::find(wanted)?;
+        if let Some(locked) = self.lockfile.toolchain.as_ref().filter(|locked| locked.rust != toolchain.rust) {
+            let note = format!("building with rust {}, while the lockfile pins {}", toolchain.rust, locked.rust);
+            self.progress.tell(Event::Warning(&note));
+        }
+        Ok(toolchain)
+    }
+
+    /// Bring all archives, then all crates that they name, and prove them.
+    fn inputs(&self, ids: &[&PackageId]) -> Result<Vec<Inputs<'_>>, Error> {
+        let archives = inputs::archives(self.lockfile, ids.iter().copied());
+        self.crates.fetch(&archives, self.store, self.progress)?;
+        let open = |id: &&PackageId| {
+            let package = &self.lockfile.packages[&id.name];
+            let wish = &self.wishes.packages()[&id.name];
+            let generated = self.project.join(Lockfile::generated_path(self.site, &id.name));
+            Inputs::open(package, generated, self.book.get(wish.recipe)?, wish, self.store)
+        };
+        let inputs = ids.iter().map(open).collect::<Result<Vec<_>, Error>>()?;
+        let mut crates: Vec<_> = inputs.iter().flat_map(|one| one.crates.iter().cloned()).collect();
+        crates.sort_by_key(|one| one.checksum);
+        crates.dedup_by_key(|one| one.checksum);
+        self.crates.fetch(&crates, self.store, self.progress)?;
+        Ok(inputs)
+    }
+
+    fn log_path(&self, id: &PackageId, action: ActionDigest) -> PathBuf {
+        self.logs.join(format!("{}-{}-{}.log", id.name, id.version, &action.hex()[..8]))
+    }
+}
+
+impl Site<'_> {
+    /// Work on all of them with as many workers as there are jobs. After a failure no further build begins.
+    fn make_all(&self, inputs: &[Inputs<'_>]) -> Result<Vec<Built>, Error> {
+        let queue = Mutex::new(inputs.iter());
+        let results = Mutex::new(Vec::new());
+        let failed = || results.lock().expect("no worker panics").iter().any(Result::is_err);
+        let work = || {
+            while let Some(next) = (!failed()).then(|| queue.lock().expect("no worker panics").next()).flatten() {
+                let made = self.make(next);
+                results.lock().expect("no worker panics").push(made);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..self.builder.jobs.min(inputs.len()) {
+                scope.spawn(work);
+            }
+        });
+        results.into_inner().expect("no worker panics").into_iter().collect()
+    }
+
+    /// Find a package's result by its action, or build it.
+    fn make(&self, inputs: &Inputs<'_>) -> Result<Built, Error> {
+        let Builder { store, platform, memo, progress, patience, .. } = *self.builder;
+        let target = inputs.target(platform);
+        self.toolchain.require_target(target)?;
+        let tools = Tools::find(&inputs.recipe.tools(&inputs.wish.params), inputs.recipe.name(), memo)?;
+        let content = self.toolchain.content(target, memo)?;
+        let action = inputs.action(store, platform, content, tools.identity, self.fence.mode().to_string())?.digest();
+        if let Some(built) = self.look_up(inputs, action)? {
+            return Ok(built);
+        }
+        let what = format!("the build of {}", inputs.id);
+        let _lock = Held::take(&store.action_lock(action), &what, patience, progress)?;
+        if let Some(built) = self.look_up(inputs, action)? {
+            return Ok(built);
+        }
+        let _token = self.budget.take()?;
+        self.build(inputs, action, &tools)
+    }
+
+    fn look_up(&self, inputs: &Inputs<'_>, action: ActionDigest) -> Result<Option<Built>, Error> {
+        let store = self.builder.store;
+        let Some(outcome) = store.outcome(action)? else { return Ok(None) };
+        let Some(tree) = store.whole_tree(outcome.tree)? else { return Ok(None) };
+        self.judge(inputs, action, tree, &outcome).map(Some)
+    }
+
+    fn build(&self, inputs: &Inputs<'_>, action: ActionDigest, tools: &Tools) -> Result<Built, Error> {
+        let Builder { store, platform, progress, jobs, .. } = *self.builder;
+        let package = inputs.id.to_string();
+        progress.tell(Event::Building { package: &package });
+        let log = self.builder.log_path(&inputs.id, action);
+        let (fence, toolchain, jobserver) = (&self.fence, &self.toolchain, self.budget.pipe());
+        let done = Runner { store, fence, toolchain, tools, platform, jobserver, jobs, log }.run(inputs)?;
+        let encoded = done.tree.encode();
+        let outcome = Outcome {
+            tree: encoded.root,
+            log: store.put_blob(&done.log)?,
+            provenance: Provenance {
+                package: package.clone(),
+                envy: env!("CARGO_PKG_VERSION").to_owned(),
+                sandbox: self.fence.mode().to_string(),
+                toolchain: self.toolchain.rust.clone(),
+                seconds: done.seconds,
+                needs: needs::of(&done.tree, store)?,
+            },
+        };
+        store.put_outcome(action, &outcome, &encoded, done.log.len() as u64)?;
+        progress.tell(Event::Built { package: &package, seconds: done.seconds });
+        self.judge(inputs, action, done.tree, &outcome)
+    }
+
+    /// Compare what was made with what the lockfile records.
+    fn judge(&self, inputs: &Inputs<'_>, action: ActionDigest, tree: Tree, outcome: &Outcome) -> Result<Built, Error> {
+        let Builder { lockfile, platform, .. } = *self.builder;
+        let recorded: Vec<_> = lockfile.outputs(&inputs.id.name, platform).collect();
+        if let Some(same) = recorded.iter().find(|output| output.action == action && output.tree != outcome.tree) {
+            return Err(self.not_reproduced(inputs, same, &tree));
+        }
+        let origin = match recorded.iter().any(|output| output.tree == outcome.tree) {
+            true => Origin::Proven,
+            false if recorded.is_empty() => Origin::New,
+            false => Origin::Unproven,
+        };
+        // What was built without a fence may hold anything of the host: it is used, but never recorded.
+        let fenced = self.fence.mode() == Mode::Namespaces;
+        let needs = outcome.provenance.needs.clone();
+        let output = fenced.then(|| Output { platform, action, tree: outcome.tree, needs });
+        Ok(Built { id: inputs.id.clone(), tree, origin, output })
+    }
+
+    fn not_reproduced(&self, inputs: &Inputs<'_>, recorded: &Output, made: &Tree) -> Error {
+        let known = self.builder.store.tree(recorded.tree).ok().flatten();
+        Error::NotReproduced {
+            id: inputs.id.clone(),
+            action: recorded.action,
+            recorded: recorded.tree,
+            made: made.digest(),
+            files: known.map(|known| differing(&known, made)).unwrap_or_default(),
+        }
+    }
+}
+
+/// Paths at which two trees differ.
+fn differing(one: &Tree, other: &Tree) -> Vec<String> {
+    let leaves = |tree: &Tree| tree.leaves().into_iter().map(|(path, node)| (path, node.clone())).collect::<BTreeMap<String, Node>>();
+    let (one, other) = (leaves(one), leaves(other));
+    let paths: std::collections::BTreeSet<_> = one.keys().chain(other.keys()).collect();
+    paths.into_iter().filter(|path| one.get(*path) != other.get(*path)).cloned().collect()
+}
+
+/// How many jobs run at a time where nobody says: one a core.
+pub fn default_jobs() -> usize {
+    process::cores()
+}

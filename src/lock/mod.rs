@@ -1,0 +1,161 @@
+//! Lockfiles: a resolution with its pins and outputs, `lockfiles/SITE.lock`.
+//!
+//! A lockfile says what goes in (versions, digests of archives and of their trees, recipes with params, the
+//! Cargo.lock, the toolchain) and what comes out (one tree for each action that was built, one for the prefix). It
+//! is text for people to review and to merge: sorted, one block a package, no times, no paths, no addresses.
+
+mod drift;
+mod format;
+mod pin;
+mod wishes;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::digest::{ActionDigest, BlobDigest, TextDigest, TreeDigest};
+use crate::disk;
+use crate::package::{PackageId, PackageName, SiteName, Version};
+use crate::platform::{Needs, Platform};
+pub use drift::{Drift, drift};
+pub use pin::{Pinned, Pinner};
+pub use wishes::{Wish, Wishes};
+
+/// What a site's packages are pinned to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lockfile {
+    /// Digest of what `envy.toml` asked when this was written.
+    pub requirements: TextDigest,
+    /// What builds; nothing where there is nothing to build.
+    pub toolchain: Option<Toolchain>,
+    /// The packages.
+    pub packages: BTreeMap<PackageName, Package>,
+    /// For each platform, the prefix that the outputs make.
+    pub prefixes: BTreeMap<Platform, Prefix>,
+}
+
+/// The pinned compiler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Toolchain {
+    /// As it calls itself: version, commit and date.
+    pub rust: String,
+    /// For each platform that it was looked at on, the digest of its files.
+    pub content: BTreeMap<Platform, TextDigest>,
+}
+
+impl Toolchain {
+    /// The version alone.
+    pub fn version(&self) -> Option<Version> {
+        self.rust.split(' ').next()?.parse().ok()
+    }
+}
+
+/// The name of the one registry that this version of envy takes crates from.
+pub const CRATES_IO: &str = "registry+crates.io";
+
+/// One pinned package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// Name and version.
+    pub id: PackageId,
+    /// Where it comes from.
+    pub source: String,
+    /// Digest of the downloaded archive.
+    pub archive: BlobDigest,
+    /// Digest of its unpacked source.
+    pub tree: TreeDigest,
+    /// Digest of its recipe and the recipe's params.
+    pub recipe: TextDigest,
+    /// Digest of the Cargo.lock that it builds with.
+    pub crates: BlobDigest,
+    /// Whether that Cargo.lock was made when locking, since the package ships none that fits.
+    pub generated: bool,
+    /// What was built, by whom ever: one for each action.
+    pub outputs: Vec<Output>,
+}
+
+/// What one action gave.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Output {
+    /// What it runs on.
+    pub platform: Platform,
+    /// The action.
+    pub action: ActionDigest,
+    /// The installed tree.
+    pub tree: TreeDigest,
+    /// What it needs from the host.
+    pub needs: Needs,
+}
+
+/// The prefix that a site's outputs make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Prefix {
+    /// Digest of the outputs that it merges.
+    pub outputs: TextDigest,
+    /// Its tree.
+    pub tree: TreeDigest,
+}
+
+/// A lockfile cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file system refused.
+    #[error(transparent)]
+    Disk(#[from] disk::Error),
+    /// It holds the two sides of a merge.
+    #[error("lockfile `{}` holds conflict markers of a merge (line {line})", path.display())]
+    Conflicted {
+        /// The file.
+        path: PathBuf,
+        /// The first marker's line, counted from one.
+        line: usize,
+    },
+    /// It is not a lockfile.
+    #[error("lockfile `{}` cannot be read", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A later envy wrote it.
+    #[error("lockfile `{}` has format version {version}; this envy reads version 1", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// The version it says.
+        version: i64,
+    },
+}
+
+impl Lockfile {
+    /// The lockfile of a site that asks for no package.
+    pub fn empty(requirements: TextDigest) -> Self {
+        Self { requirements, toolchain: None, packages: BTreeMap::new(), prefixes: BTreeMap::new() }
+    }
+
+    /// Where the lockfile of a site is, from the project's directory.
+    pub fn relative_path(site: &SiteName) -> PathBuf {
+        Path::new("lockfiles").join(format!("{site}.lock"))
+    }
+
+    /// Where the Cargo.lock that was made for a package is, from the project's directory.
+    pub fn generated_path(site: &SiteName, package: &PackageName) -> PathBuf {
+        Path::new("lockfiles").join(site.as_str()).join(format!("{package}.Cargo.lock"))
+    }
+
+    /// The outputs of a package for a platform.
+    pub fn outputs(&self, name: &PackageName, platform: Platform) -> impl Iterator<Item = &Output> {
+        let outputs = self.packages.get(name).map(|package| package.outputs.as_slice()).unwrap_or_default();
+        outputs.iter().filter(move |output| output.platform == platform)
+    }
+}
+
+/// Digest of the outputs that a prefix merges, with what is left out of each.
+pub fn outputs_digest<'a>(outputs: impl IntoIterator<Item = (&'a PackageName, TreeDigest, &'a [String])>) -> TextDigest {
+    let line = |(name, tree, without): (&PackageName, TreeDigest, &[String])| {
+        let left_out: String = without.iter().map(|path| format!(" without {path:?}")).collect();
+        format!("{name} {tree}{left_out}\n")
+    };
+    TextDigest::of(outputs.into_iter().map(line).collect::<String>().as_bytes())
+}

@@ -1,0 +1,149 @@
+//! Generations: a prefix with the configuration that goes with it, numbered and unchanging.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Error, Place};
+use crate::digest::{TextDigest, TreeDigest};
+use crate::disk;
+
+/// One generation of a site, as `generation.json` holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Generation {
+    schema: String,
+    /// The site.
+    pub site: String,
+    /// Its number, from one.
+    pub number: u64,
+    /// When it was made, in UTC.
+    pub created: String,
+    /// What it runs on.
+    pub platform: String,
+    /// The tree of its prefix.
+    #[serde(with = "text")]
+    pub prefix: TreeDigest,
+    /// Digest of the lockfile's text that it was made from.
+    #[serde(with = "text")]
+    pub lockfile: TextDigest,
+    /// Digest of the configuration below.
+    #[serde(with = "text")]
+    pub config: TextDigest,
+    /// Variables to set, with their placeholders.
+    pub env: BTreeMap<String, String>,
+    /// The values of the site's own placeholders.
+    pub vars: BTreeMap<String, String>,
+    /// What is in it.
+    pub packages: Vec<Member>,
+}
+
+/// One package of a generation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The tree that was installed.
+    #[serde(with = "text")]
+    pub tree: TreeDigest,
+    /// What vouches for it: `recorded`, `proven`, `new` or `unproven`.
+    pub origin: String,
+}
+
+const SCHEMA: &str = "envy.generation/1";
+
+impl Generation {
+    /// A generation to be added to a site, which gives it its number.
+    pub fn new(site: &str, platform: &str, prefix: TreeDigest, lockfile: TextDigest) -> Self {
+        let (env, vars) = (BTreeMap::new(), BTreeMap::new());
+        Self {
+            schema: SCHEMA.to_owned(),
+            site: site.to_owned(),
+            number: 0,
+            created: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            platform: platform.to_owned(),
+            prefix,
+            lockfile,
+            config: config_digest(&env, &vars),
+            env,
+            vars,
+            packages: Vec::new(),
+        }
+    }
+
+    /// With these variables and placeholders.
+    pub fn with_config(mut self, env: BTreeMap<String, String>, vars: BTreeMap<String, String>) -> Self {
+        self.config = config_digest(&env, &vars);
+        (self.env, self.vars) = (env, vars);
+        self
+    }
+
+    /// With these packages.
+    pub fn with_packages(mut self, packages: Vec<Member>) -> Self {
+        self.packages = packages;
+        self
+    }
+
+    /// Whether another one shows the very same files and configuration.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        (self.prefix, self.config) == (other.prefix, other.config)
+    }
+}
+
+/// Names a configuration.
+pub fn config_digest(env: &BTreeMap<String, String>, vars: &BTreeMap<String, String>) -> TextDigest {
+    TextDigest::of(serde_json::json!({ "env": env, "vars": vars }).to_string().as_bytes())
+}
+
+impl Place {
+    /// Read a generation.
+    pub fn generation(&self, number: u64) -> Result<Generation, Error> {
+        let path = self.generation_path(number).join("generation.json");
+        let Some(bytes) = disk::read_if_exists(&path)? else {
+            return Err(Error::NoGeneration { site: self.name.clone(), number, existing: self.numbers()? });
+        };
+        let malformed = |source| Error::Malformed { site: self.name.clone(), number, source };
+        serde_json::from_slice(&bytes).map_err(malformed)
+    }
+
+    /// Add a generation: links to a ready prefix, its description, and the lockfile it was made from. One that shows the
+    /// same as the latest is the latest.
+    pub fn add_generation(&self, mut generation: Generation, prefix: &Path, lockfile: &str) -> Result<Generation, Error> {
+        let latest = self.numbers()?.last().copied().unwrap_or(0);
+        if let Ok(existing) = self.generation(latest) {
+            if existing.is_same_as(&generation) && existing.lockfile == generation.lockfile {
+                return Ok(existing);
+            }
+        }
+        generation.number = latest + 1;
+        let temporary = self.generations().join(format!(".{}", generation.number));
+        disk::remove_tree(&temporary)?;
+        disk::create_directory(&temporary, 0o755)?;
+        for (name, _) in disk::list(prefix)? {
+            disk::symlink(&prefix.join(&name), &temporary.join(&name))?;
+        }
+        let description = serde_json::to_string_pretty(&generation).expect("a generation is plain data");
+        disk::write_new(&temporary.join("generation.json"), format!("{description}\n").as_bytes(), 0o444)?;
+        disk::write_new(&temporary.join("lockfile"), lockfile.as_bytes(), 0o444)?;
+        disk::rename(&temporary, &self.generation_path(generation.number))?;
+        disk::sync_directory(&self.generations())?;
+        Ok(generation)
+    }
+}
+
+/// Digests in JSON are their text.
+mod text {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    use crate::digest::Digest;
+
+    pub fn serialize<K, S: Serializer>(digest: &Digest<K>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(digest)
+    }
+
+    pub fn deserialize<'de, K, D: Deserializer<'de>>(deserializer: D) -> Result<Digest<K>, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}

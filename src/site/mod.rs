@@ -1,0 +1,199 @@
+//! Sites: a named environment's directory, with numbered generations and the link to the one it shows.
+//!
+//! ```text
+//! current -> generations/3       the generation that the site shows; replaced by a rename
+//! generations/3/                 links into a ready prefix of the store, generation.json, lockfile
+//! activate, activate.fish        plain scripts
+//! var/                           the service's own data; envy never touches it
+//! history.jsonl                  every switch: who, when, from what, why
+//! logs/                          of builds made for this site
+//! .lock                          held by whoever changes the site
+//! ```
+//!
+//! A generation is made beside the others under a temporary name, gets its number by a rename, and never changes.
+//! Whoever dies in between leaves the old generation live, or the new one, and a temporary directory that the
+//! next change removes.
+
+mod activation;
+mod generation;
+mod history;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::digest::TextDigest;
+use crate::disk;
+use crate::package::SiteName;
+use crate::progress::Progress;
+use crate::store::{self, Held};
+pub use activation::{Activation, scripts};
+pub use generation::{Generation, Member};
+pub use history::{Entry, Move};
+
+/// The directory of one site.
+#[derive(Clone, Debug)]
+pub struct Place {
+    name: SiteName,
+    path: PathBuf,
+}
+
+/// A site's directory could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file system refused.
+    #[error(transparent)]
+    Disk(#[from] disk::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A generation's description cannot be read.
+    #[error("generation {number} of site `{site}` cannot be read")]
+    Malformed {
+        /// The site.
+        site: SiteName,
+        /// The generation.
+        number: u64,
+        /// What the reader said.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// There is no generation of this number.
+    #[error("site `{site}` has no generation {number}{}", known(existing))]
+    NoGeneration {
+        /// The site.
+        site: SiteName,
+        /// The number.
+        number: u64,
+        /// Those there are.
+        existing: Vec<u64>,
+    },
+    /// Nothing was live before.
+    #[error("site `{0}` has no generation to go back to")]
+    NothingBefore(SiteName),
+    /// The site shows no generation.
+    #[error("site `{0}` is not built")]
+    NotBuilt(SiteName),
+}
+
+fn known(existing: &[u64]) -> String {
+    match (existing.first(), existing.last()) {
+        (Some(first), Some(last)) if first != last => format!("; it has {first} to {last}"),
+        (Some(only), _) => format!("; it has only {only}"),
+        _ => String::new(),
+    }
+}
+
+impl Place {
+    /// The directory of a site below the directory of all.
+    pub fn new(sites: &Path, name: &SiteName) -> Self {
+        Self { name: name.clone(), path: sites.join(name.as_str()) }
+    }
+
+    /// The site.
+    pub fn site(&self) -> &SiteName {
+        &self.name
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the service keeps its own data.
+    pub fn var(&self) -> PathBuf {
+        self.path.join("var")
+    }
+
+    /// Where logs of its builds are.
+    pub fn logs(&self) -> PathBuf {
+        self.path.join("logs")
+    }
+
+    /// The link to the generation that it shows.
+    pub fn current_link(&self) -> PathBuf {
+        self.path.join("current")
+    }
+
+    fn generations(&self) -> PathBuf {
+        self.path.join("generations")
+    }
+
+    /// The directory of a generation.
+    pub fn generation_path(&self, number: u64) -> PathBuf {
+        self.generations().join(number.to_string())
+    }
+
+    /// Keep other processes from changing the site; make its directories where they are missing.
+    pub fn hold(&self, patience: Option<Duration>, progress: &dyn Progress) -> Result<Held, Error> {
+        for directory in [self.generations(), self.var(), self.logs()] {
+            disk::create_directories(&directory)?;
+        }
+        let held = Held::take(&self.path.join(".lock"), &format!("site `{}`", self.name), patience, progress)?;
+        for (name, _) in disk::list(&self.generations())? {
+            if name.as_encoded_bytes().starts_with(b".") {
+                disk::remove_tree(&self.generations().join(name))?;
+            }
+        }
+        Ok(held)
+    }
+
+    /// The number of the generation that it shows.
+    pub fn current_number(&self) -> Option<u64> {
+        let target = disk::read_link(&self.current_link())?;
+        target.strip_prefix("generations").ok()?.to_str()?.parse().ok()
+    }
+
+    /// The generation that it shows, if it shows one whose files are there.
+    pub fn current(&self) -> Result<Option<Generation>, Error> {
+        let Some(number) = self.current_number() else { return Ok(None) };
+        if !disk::is_directory(&self.generation_path(number)) {
+            return Ok(None);
+        }
+        self.generation(number).map(Some)
+    }
+
+    /// The numbers of its generations, sorted.
+    pub fn numbers(&self) -> Result<Vec<u64>, Error> {
+        let names = disk::list_if_exists(&self.generations())?;
+        let mut numbers: Vec<_> = names.iter().filter_map(|(name, _)| name.to_str()?.parse().ok()).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// Point `current` at a generation, and write down who did it and why.
+    pub fn switch(&self, action: Move, to: &Generation, lockfile: Option<TextDigest>, note: history::Note) -> Result<(), Error> {
+        let from = self.current_number();
+        let target = Path::new("generations").join(to.number.to_string());
+        disk::symlink_atomic(&target, &self.current_link())?;
+        self.record(&Entry::new(action, from, to, lockfile, note))
+    }
+
+    /// Remove the site with everything in it but its data, and with that too if it is asked for.
+    pub fn remove(&self, data: Data) -> Result<(), Error> {
+        disk::remove_file(&self.current_link())?;
+        let keep = |name: &str| name == "var" && data == Data::Keep && disk::list(&self.var()).is_ok_and(|list| !list.is_empty());
+        for (name, _) in disk::list_if_exists(&self.path)? {
+            if !keep(&name.to_string_lossy()) {
+                disk::remove_tree(&self.path.join(name))?;
+            }
+        }
+        if disk::list_if_exists(&self.path)?.is_empty() {
+            disk::remove_tree(&self.path)?;
+        }
+        Ok(())
+    }
+}
+
+/// What happens to a service's own data when its site is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// It stays.
+    Keep,
+    /// It goes.
+    Remove,
+}
+
+pub use history::Note;
+
+#[cfg(test)]
+mod tests;

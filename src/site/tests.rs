@@ -1,0 +1,108 @@
+use super::*;
+use crate::digest::TreeDigest;
+use crate::progress::Silent;
+
+fn place(directory: &Path) -> Place {
+    Place::new(&directory.join("sites"), &"api".parse().unwrap())
+}
+
+fn prefix(directory: &Path, content: &str) -> PathBuf {
+    let path = directory.join(content);
+    disk::create_directories(&path.join("bin")).unwrap();
+    disk::write(&path.join("bin/run"), content.as_bytes()).unwrap();
+    path
+}
+
+fn generation(content: &str) -> Generation {
+    Generation::new("api", "x86_64-linux-gnu", TreeDigest::of(content.as_bytes()), TextDigest::of(content.as_bytes()))
+}
+
+fn build(place: &Place, directory: &Path, content: &str) -> Generation {
+    let _held = place.hold(None, &Silent).unwrap();
+    let added = place.add_generation(generation(content), &prefix(directory, content), "").unwrap();
+    place.switch(Move::Build, &added, Some(added.lockfile), Note::default()).unwrap();
+    added
+}
+
+#[test]
+fn current_shows_the_latest_build() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = place(directory.path());
+    build(&place, directory.path(), "one");
+    build(&place, directory.path(), "two");
+    assert_eq!(place.current_number(), Some(2));
+    assert_eq!(disk::read(&place.current_link().join("bin/run")).unwrap(), b"two");
+    assert_eq!(place.numbers().unwrap(), [1, 2]);
+}
+
+#[test]
+fn the_same_build_twice_is_one_generation() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = place(directory.path());
+    build(&place, directory.path(), "one");
+    build(&place, directory.path(), "one");
+    assert_eq!(place.numbers().unwrap(), [1]);
+}
+
+#[test]
+fn three_rollbacks_in_a_row_go_where_the_history_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = place(directory.path());
+    for content in ["one", "two", "three", "four"] {
+        build(&place, directory.path(), content);
+    }
+    for expected in [3, 2, 1] {
+        let target = place.generation(place.before_current().unwrap()).unwrap();
+        place.switch(Move::Rollback, &target, None, Note::default()).unwrap();
+        assert_eq!(place.current_number(), Some(expected));
+    }
+    assert!(matches!(place.before_current(), Err(Error::NothingBefore(_))));
+}
+
+#[test]
+fn a_rollback_holds_until_the_lockfile_changes() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = place(directory.path());
+    let one = build(&place, directory.path(), "one");
+    let two = build(&place, directory.path(), "two");
+    assert!(!place.is_held(two.lockfile).unwrap());
+    place.switch(Move::Rollback, &one, Some(two.lockfile), Note::default()).unwrap();
+    assert!(place.is_held(two.lockfile).unwrap());
+    assert!(!place.is_held(TextDigest::of(b"three")).unwrap());
+    place.switch(Move::Switch, &two, Some(two.lockfile), Note::default()).unwrap();
+    assert!(!place.is_held(two.lockfile).unwrap());
+}
+
+#[test]
+fn a_switch_whose_line_was_never_written_can_be_undone() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = place(directory.path());
+    build(&place, directory.path(), "one");
+    let two = place.add_generation(generation("two"), &prefix(directory.path(), "two"), "").unwrap();
+    disk::symlink_atomic(Path::new("generations/2"), &place.current_link()).unwrap();
+    assert_eq!(place.before_current().unwrap(), 1);
+    assert_eq!(two.number, 2);
+}
+
+#[test]
+fn what_a_dead_process_left_is_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = place(directory.path());
+    let left = place.path().join("generations/.1");
+    disk::create_directories(&left).unwrap();
+    build(&place, directory.path(), "one");
+    assert!(!left.exists());
+    assert_eq!(place.current_number(), Some(1));
+}
+
+#[test]
+fn removing_a_site_keeps_its_data() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = place(directory.path());
+    build(&place, directory.path(), "one");
+    disk::write(&place.var().join("data"), b"mine").unwrap();
+    place.remove(Data::Keep).unwrap();
+    assert!(place.var().join("data").exists() && !place.current_link().exists());
+    place.remove(Data::Remove).unwrap();
+    assert!(!place.path().exists());
+}
