@@ -6,3 +6,4 @@ pub mod tree;
 pub mod progress;
 pub mod disk;
 pub mod process;
+pub mod manifest;
