@@ -17,11 +17,14 @@ use crate::platform::Platform;
 mod check;
 mod dependency;
 pub mod edit;
+mod layout;
 mod parse;
 mod placeholder;
 mod problem;
 mod schema;
 mod variables;
+#[cfg(test)]
+mod edit_tests;
 #[cfg(test)]
 mod tests;
 

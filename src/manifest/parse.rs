@@ -3,13 +3,14 @@
 //! The document is checked against the schema first. What has a wrong type was noted there and counts as absent here.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use semver::{Prerelease, Version, VersionReq};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::problem::{Findings, Invalid, nearest};
-use super::{Asker, Dependency, Manifest, SandboxSetting, check, dependency, variables};
+use super::{Asker, Dependency, Manifest, SandboxSetting, Site, check, dependency, variables};
 use crate::package::SiteName;
 use crate::platform::Platform;
 
@@ -29,7 +30,7 @@ pub(super) fn manifest(file: &str, text: &str) -> Result<Manifest, Invalid> {
     }
     if let Some(error) = errors.first() {
         // Whatever follows a syntax error is more often its echo than another one.
-        findings.add(error.span().unwrap_or(text.len()..text.len()), error.message());
+        syntax_error(error, text, &mut findings);
         return findings.into_result(empty());
     }
     check::document(document, &mut findings);
@@ -51,9 +52,18 @@ pub(super) fn entries<'t, 'i>(
 }
 
 /// The strings of a list, with their places.
-pub(super) fn strings<'t>(value: &'t Item<'_>) -> Vec<(std::ops::Range<usize>, &'t str)> {
+pub(super) fn strings<'t>(value: &'t Item<'_>) -> Vec<(Range<usize>, &'t str)> {
     let list = value.get_ref().as_array().into_iter().flat_map(|list| list.iter());
     list.filter_map(|element| Some((element.span(), element.get_ref().as_str()?))).collect()
+}
+
+fn syntax_error(error: &toml::de::Error, text: &str, findings: &mut Findings<'_>) {
+    let at = error.span().unwrap_or(text.len()..text.len());
+    let message = match error.message() {
+        "duplicate key" => format!("duplicate key `{}`", findings.text(at.clone())),
+        other => other.to_owned(),
+    };
+    findings.add(at, message);
 }
 
 fn conflict_markers(text: &str, findings: &mut Findings<'_>) -> bool {
@@ -173,7 +183,7 @@ fn sandbox(value: &Item<'_>, findings: &mut Findings<'_>) -> SandboxSetting {
     }
 }
 
-fn sites(document: &DeTable<'_>, findings: &mut Findings<'_>) -> BTreeMap<SiteName, super::Site> {
+fn sites(document: &DeTable<'_>, findings: &mut Findings<'_>) -> BTreeMap<SiteName, Site> {
     let shared = dependencies(document, &Asker::EverySite, findings);
     let mut sites = BTreeMap::new();
     for (key, value) in entries(document, "sites") {
@@ -186,11 +196,11 @@ fn sites(document: &DeTable<'_>, findings: &mut Findings<'_>) -> BTreeMap<SiteNa
     sites
 }
 
-fn site(name: SiteName, table: &DeTable<'_>, shared: &[Dependency], findings: &mut Findings<'_>) -> super::Site {
+fn site(name: SiteName, table: &DeTable<'_>, shared: &[Dependency], findings: &mut Findings<'_>) -> Site {
     let own = dependencies(table, &Asker::Site(name.clone()), findings);
     let vars = variables::vars(table, findings);
     let env = variables::env(table, findings);
-    super::Site { name, dependencies: [shared, &own].concat(), env, vars }
+    Site { name, dependencies: [shared, &own].concat(), env, vars }
 }
 
 fn dependencies(parent: &DeTable<'_>, by: &Asker, findings: &mut Findings<'_>) -> Vec<Dependency> {

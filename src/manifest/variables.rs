@@ -9,7 +9,7 @@ use super::Value;
 use super::check::integer;
 use super::parse::{Item, entries, table};
 use super::placeholder::{BUILT_IN, Piece, pieces};
-use super::problem::{Findings, nearest};
+use super::problem::{Findings, listed, nearest};
 
 /// The site's vars.
 pub(super) fn vars(site: &DeTable<'_>, findings: &mut Findings<'_>) -> BTreeMap<String, Value> {
@@ -30,6 +30,7 @@ pub(super) fn vars(site: &DeTable<'_>, findings: &mut Findings<'_>) -> BTreeMap<
 /// The site's variables, their placeholders checked.
 pub(super) fn env(site: &DeTable<'_>, findings: &mut Findings<'_>) -> BTreeMap<String, String> {
     let vars = table(site, "vars").into_iter().flat_map(|vars| vars.keys()).map(|key| key.get_ref().as_ref());
+    let vars = vars.filter(|name| is_variable(name) && !BUILT_IN.contains(name));
     let known: Vec<&str> = BUILT_IN.into_iter().chain(vars).collect();
     let mut env = BTreeMap::new();
     for (key, item) in entries(site, "env") {
@@ -76,8 +77,8 @@ fn placeholder_hint(name: &str, known: &[&str]) -> String {
     match nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean `{{{near}}}`?"),
         None => {
-            let known: Vec<String> = known.iter().map(|name| format!("`{{{name}}}`")).collect();
-            format!("known are {}; `{{{{` and `}}}}` stand for braces", known.join(", "))
+            let known: Vec<String> = known.iter().map(|name| format!("{{{name}}}")).collect();
+            format!("known are {}; `{{{{` and `}}}}` stand for braces", listed(known.iter().map(String::as_str)))
         }
     }
 }
