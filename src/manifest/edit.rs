@@ -1,0 +1,279 @@
+//! Changes a manifest's text and leaves its comments, order and formatting alone. Pure.
+//!
+//! What goes away takes the comment directly above it along; a comment set off by an empty line stays.
+
+use std::collections::BTreeMap;
+
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, Value};
+
+use super::Param;
+use super::layout;
+use super::schema::SHORT_PARAMS;
+use crate::package::{PackageName, SiteName};
+
+/// A manifest's text could not be changed as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum EditError {
+    /// It is no TOML.
+    #[error("could not read the manifest as TOML")]
+    Syntax(#[source] toml_edit::TomlError),
+    /// The site isn't there.
+    #[error("there is no site `{0}`")]
+    NoSite(SiteName),
+    /// The site is there already.
+    #[error("site `{0}` is there already")]
+    SiteExists(SiteName),
+    /// Something has the name of a table and is none.
+    #[error("`{0}` is not a table")]
+    NotATable(String),
+}
+
+/// Which table of dependencies is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Where<'a> {
+    /// The one for every site.
+    Shared,
+    /// A site's own.
+    Site(&'a SiteName),
+}
+
+/// What [`add_dependency`] writes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewDependency {
+    /// The requirement, as it should be written.
+    pub version: String,
+    /// Features, in addition to those that an entry already has.
+    pub features: Vec<String>,
+    /// Other params; each replaces what an entry already has.
+    pub params: BTreeMap<String, Param>,
+}
+
+/// Require a package. Of an entry that is there, the version is replaced and everything else is kept.
+pub fn add_dependency(
+    text: &str,
+    table: Where<'_>,
+    name: &PackageName,
+    new: &NewDependency,
+) -> Result<String, EditError> {
+    let mut document = parse(text)?;
+    let dependencies = child(parent(&mut document, table)?, "dependencies")?;
+    let table = dependencies.as_table_like_mut().ok_or_else(|| EditError::NotATable("dependencies".into()))?;
+    match table.get_mut(name.as_str()) {
+        Some(entry) => update(entry, new),
+        None => insert(table, name.as_str(), fresh(new)),
+    }
+    Ok(document.to_string())
+}
+
+/// Require a package no longer. Nothing, if it isn't there.
+pub fn remove_dependency(text: &str, table: Where<'_>, name: &PackageName) -> Result<Option<String>, EditError> {
+    let mut document = parse(text)?;
+    parent(&mut document, table)?;
+    let path = match table {
+        Where::Shared => vec!["dependencies"],
+        Where::Site(site) => vec!["sites", site.as_str(), "dependencies"],
+    };
+    Ok(layout::take_out(&mut document, &path, name.as_str()).then(|| print(&document, text)))
+}
+
+/// Add an empty site after all others.
+pub fn create_site(text: &str, name: &SiteName) -> Result<String, EditError> {
+    put_site(text, name, |sites| match sites {
+        Item::Value(_) => Ok(Item::Value(InlineTable::new().into())),
+        _ => Ok(Item::Table(Table::new())),
+    })
+}
+
+/// Add a site, after all others, with everything that another one has.
+pub fn copy_site(text: &str, from: &SiteName, to: &SiteName) -> Result<String, EditError> {
+    put_site(text, to, |sites| {
+        let original = sites.as_table_like().and_then(|sites| sites.get(from.as_str()));
+        let mut copy = original.cloned().ok_or_else(|| EditError::NoSite(from.clone()))?;
+        layout::detach(&mut copy);
+        Ok(copy)
+    })
+}
+
+/// Remove a site with all its tables.
+pub fn delete_site(text: &str, name: &SiteName) -> Result<String, EditError> {
+    let mut document = parse(text)?;
+    match layout::take_out(&mut document, &["sites"], name.as_str()) {
+        true => Ok(print(&document, text)),
+        false => Err(EditError::NoSite(name.clone())),
+    }
+}
+
+/// The manifest of a new project.
+pub fn initial(project: &str, rust: Option<&str>) -> String {
+    let quoted = |text: &str| Value::from(text).to_string();
+    let (name, envy) = (quoted(project), concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR")));
+    let toolchain = rust.map(|rust| {
+        let line = format!("rust = {}", quoted(rust));
+        format!("\n[toolchain]\n{line:<36} # what crates are built with; lockfiles pin the exact rustc\n")
+    });
+    let envy = format!("envy = \">={envy}\"");
+    format!(
+        r#"# What the sites of this project have. Commit this file and `lockfiles/`; `envy help` lists the commands.
+
+[project]
+name = {name}
+{envy:<36} # an older envy refuses this file
+{}
+[dependencies]                       # every site has these
+# just = "1"                         # a bare version is a crate from crates.io that has binaries
+"#,
+        toolchain.unwrap_or_default()
+    )
+}
+
+fn parse(text: &str) -> Result<DocumentMut, EditError> {
+    text.parse().map_err(EditError::Syntax)
+}
+
+/// The document's text. What went away at the top takes the empty lines below it along.
+fn print(document: &DocumentMut, before: &str) -> String {
+    let after = document.to_string();
+    if before.starts_with('\n') { after } else { after.trim_start_matches('\n').to_owned() }
+}
+
+/// The item that has, or will have, the table of dependencies.
+fn parent<'d>(document: &'d mut DocumentMut, table: Where<'_>) -> Result<&'d mut Item, EditError> {
+    match table {
+        Where::Shared => Ok(document.as_item_mut()),
+        Where::Site(name) => {
+            let sites = document.get_mut("sites").and_then(Item::as_table_like_mut);
+            let site = sites.and_then(|sites| sites.get_mut(name.as_str()));
+            site.ok_or_else(|| EditError::NoSite(name.clone()))
+        }
+    }
+}
+
+/// The table under a key, made if it is missing in the style of its parent.
+fn child<'d>(parent: &'d mut Item, key: &str) -> Result<&'d mut Item, EditError> {
+    let inline = parent.is_inline_table();
+    let table = parent.as_table_like_mut().ok_or_else(|| EditError::NotATable(format!("the parent of {key}")))?;
+    if !table.contains_key(key) {
+        let new = if inline { Item::Value(InlineTable::new().into()) } else { Item::Table(Table::new()) };
+        insert(table, key, new);
+    }
+    Ok(table.get_mut(key).expect("it was there or has just been made"))
+}
+
+fn put_site(
+    text: &str,
+    name: &SiteName,
+    make: impl FnOnce(&Item) -> Result<Item, EditError>,
+) -> Result<String, EditError> {
+    let mut document = parse(text)?;
+    if !document.contains_key("sites") {
+        let mut sites = Table::new();
+        sites.set_implicit(true);
+        document.insert("sites", Item::Table(sites));
+    }
+    let sites = document.get_mut("sites").expect("it was there or has just been made");
+    let mut site = make(sites)?;
+    let end = layout::last_position(sites);
+    let table = sites.as_table_like_mut().ok_or_else(|| EditError::NotATable("sites".into()))?;
+    if table.contains_key(name.as_str()) {
+        return Err(EditError::SiteExists(name.clone()));
+    }
+    layout::put_at(&mut site, end);
+    insert(table, name.as_str(), site);
+    layout::settle(&mut document, name.as_str(), end);
+    Ok(document.to_string())
+}
+
+/// Add a key at the end of a table. In an inline table the space before `}` stays where it is.
+fn insert(table: &mut dyn TableLike, key: &str, mut item: Item) {
+    let last = table.iter_mut().last().and_then(|(_, item)| item.as_value_mut().map(Value::decor_mut));
+    let space = last.and_then(|decor| {
+        let space = decor.suffix().and_then(|space| space.as_str()).filter(|space| *space == " ").map(str::to_owned);
+        decor.set_suffix("");
+        space
+    });
+    if let (Some(space), Some(value)) = (space, item.as_value_mut()) {
+        *value.decor_mut() = toml_edit::Decor::new(" ", space);
+    }
+    table.insert(key, item);
+}
+
+/// A new entry: a bare version where nothing else is asked.
+fn fresh(new: &NewDependency) -> Item {
+    if new.features.is_empty() && new.params.is_empty() {
+        return Item::Value(new.version.as_str().into());
+    }
+    let mut entry = Item::Value(InlineTable::new().into());
+    fill(entry.as_table_like_mut().expect("an inline table is like a table"), new);
+    entry
+}
+
+fn update(entry: &mut Item, new: &NewDependency) {
+    if let Some(table) = entry.as_table_like_mut() {
+        fill(table, new);
+    } else if let Some(value) = entry.as_value_mut() {
+        let decor = value.decor().clone();
+        *entry = fresh(new);
+        if let Some(value) = entry.as_value_mut() {
+            *value.decor_mut() = decor;
+        }
+    }
+}
+
+fn fill(table: &mut dyn TableLike, new: &NewDependency) {
+    set(table, "version", new.version.as_str().into());
+    if !new.features.is_empty() {
+        let features = all_features(holder(table, "features"), &new.features);
+        set(holder(table, "features"), "features", features);
+    }
+    for (name, param) in &new.params {
+        if name == "no-default-features" {
+            table.remove("default-features");
+        }
+        set(holder(table, name), name, param.into());
+    }
+}
+
+/// Where a param stands: beside the version if it may, unless it is under `params` already.
+fn holder<'t>(table: &'t mut dyn TableLike, param: &str) -> &'t mut dyn TableLike {
+    let long = table.get("params").and_then(Item::as_table_like).is_some_and(|params| params.contains_key(param));
+    if !long && SHORT_PARAMS.contains(&param) {
+        return table;
+    }
+    if !table.get("params").is_some_and(Item::is_table_like) {
+        insert(table, "params", Item::Value(InlineTable::new().into()));
+    }
+    let params = table.get_mut("params").and_then(Item::as_table_like_mut);
+    params.expect("it was a table or has just been made one")
+}
+
+fn all_features(table: &dyn TableLike, new: &[String]) -> Value {
+    let mut features = table.get("features").and_then(Item::as_array).cloned().unwrap_or_default();
+    for feature in new {
+        if !features.iter().any(|known| known.as_str() == Some(feature)) {
+            features.push(feature);
+        }
+    }
+    Value::Array(features)
+}
+
+/// Set a key, in its place and with its comment if it is there.
+fn set(table: &mut dyn TableLike, key: &str, mut value: Value) {
+    match table.get_mut(key).and_then(Item::as_value_mut) {
+        Some(old) => {
+            *value.decor_mut() = old.decor().clone();
+            *old = value;
+        }
+        None => insert(table, key, Item::Value(value)),
+    }
+}
+
+impl From<&Param> for Value {
+    fn from(param: &Param) -> Self {
+        match param {
+            Param::Bool(on) => (*on).into(),
+            Param::Int(number) => (*number).into(),
+            Param::String(text) => text.as_str().into(),
+            Param::List(texts) => Value::Array(texts.iter().collect::<Array>()),
+        }
+    }
+}

@@ -1,0 +1,588 @@
+//! What an edit changes in a text, and what it leaves alone.
+
+use expect_test::{Expect, expect};
+
+use super::edit::{
+    EditError, NewDependency, Where, add_dependency, copy_site, create_site, delete_site, initial, remove_dependency,
+};
+use super::{Manifest, Param, SiteName};
+
+const BEFORE: &str = r#"# Our services.
+
+[project]
+name = "x"   # short
+
+[dependencies] # every site
+# small tools
+
+# runs recipes
+just = "1" # keep
+bat.version = "0.24"  # dotted
+
+[sites.b]
+
+# The first site.
+[sites.a]
+
+# what it serves
+[sites.a.dependencies]
+ripgrep = { version = "14", features = ["pcre2"] } # search
+[sites.a.dependencies.fd]
+version = "8" # find
+default-features = false
+
+[sites.a.env]
+A = "1" # one
+
+# How envy behaves.
+[settings]
+sandbox = "auto"
+# the end
+"#;
+
+/// The lines that an edit took out and put in.
+fn check(before: &str, after: Result<String, EditError>, expected: Expect) {
+    let after = after.unwrap_or_else(|error| format!("error: {error}\n"));
+    if !after.starts_with("error: ") {
+        after.parse::<toml_edit::DocumentMut>().expect(&after);
+        Manifest::parse("envy.toml", &after).expect(&after);
+    }
+    expected.assert_eq(&difference(before, &after));
+}
+
+/// A diff by longest common subsequence, with a line of context.
+fn difference(before: &str, after: &str) -> String {
+    let (a, b): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
+    let mut common = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for i in (0..a.len()).rev() {
+        for j in (0..b.len()).rev() {
+            let longest = common[i + 1][j].max(common[i][j + 1]);
+            common[i][j] = if a[i] == b[j] { common[i + 1][j + 1] + 1 } else { longest };
+        }
+    }
+    let (mut i, mut j, mut lines) = (0, 0, Vec::new());
+    while i < a.len() || j < b.len() {
+        if i < a.len() && j < b.len() && a[i] == b[j] {
+            lines.push((' ', a[i]));
+            (i, j) = (i + 1, j + 1);
+        } else if j == b.len() || (i < a.len() && common[i + 1][j] >= common[i][j + 1]) {
+            lines.push(('-', a[i]));
+            i += 1;
+        } else {
+            lines.push(('+', b[j]));
+            j += 1;
+        }
+    }
+    let changed = |at: usize| lines.get(at).is_some_and(|(sign, _)| *sign != ' ');
+    let near = |at: usize| changed(at) || changed(at + 1) || (at > 0 && changed(at - 1));
+    let shown = (0..lines.len()).filter(|at| near(*at));
+    shown.map(|at| format!("{}{}", lines[at].0, lines[at].1).trim_end().to_owned() + "\n").collect()
+}
+
+fn site(name: &str) -> SiteName {
+    name.parse().unwrap()
+}
+
+fn version(version: &str) -> NewDependency {
+    NewDependency { version: version.into(), ..NewDependency::default() }
+}
+
+fn add(before: &str, to: Option<&str>, name: &str, new: &NewDependency, expected: Expect) {
+    let to = to.map(site);
+    let table = to.as_ref().map_or(Where::Shared, Where::Site);
+    check(before, add_dependency(before, table, &name.parse().unwrap(), new), expected);
+}
+
+fn remove(before: &str, from: Option<&str>, name: &str, expected: Expect) {
+    let from = from.map(site);
+    let table = from.as_ref().map_or(Where::Shared, Where::Site);
+    let after = remove_dependency(before, table, &name.parse().unwrap());
+    check(before, after.map(|after| after.expect("it is there")), expected);
+}
+
+#[test]
+fn a_new_dependency_is_written_as_briefly_as_it_can_be() {
+    add(BEFORE, None, "sd", &version("1"), expect![[r#"
+         bat.version = "0.24"  # dotted
+        +sd = "1"
+
+    "#]]);
+    add(BEFORE, Some("a"), "sd", &version("1"), expect![[r#"
+         ripgrep = { version = "14", features = ["pcre2"] } # search
+        +sd = "1"
+         [sites.a.dependencies.fd]
+    "#]]);
+    add(BEFORE, Some("b"), "sd", &version("1"), expect![[r#"
+
+        +[sites.b.dependencies]
+        +sd = "1"
+        +
+         # The first site.
+    "#]]);
+    add("", None, "sd", &version("1"), expect![[r#"
+        +[dependencies]
+        +sd = "1"
+    "#]]);
+    let params = [("static", Param::Bool(true)), ("lto", Param::Int(1)), ("bins", Param::List(vec!["sd".into()]))];
+    let full = NewDependency {
+        version: "^1".into(),
+        features: vec!["x".into(), "y".into()],
+        params: params.map(|(name, param)| (name.to_owned(), param)).into(),
+    };
+    add(BEFORE, Some("a"), "sd", &full, expect![[r#"
+         ripgrep = { version = "14", features = ["pcre2"] } # search
+        +sd = { version = "^1", features = ["x", "y"], bins = ["sd"], params = { lto = 1 }, static = true }
+         [sites.a.dependencies.fd]
+    "#]]);
+    add(BEFORE, Some("c"), "sd", &version("1"), expect![[r#"
+        -# Our services.
+        -
+        -[project]
+        -name = "x"   # short
+        -
+        -[dependencies] # every site
+        -# small tools
+        -
+        -# runs recipes
+        -just = "1" # keep
+        -bat.version = "0.24"  # dotted
+        -
+        -[sites.b]
+        -
+        -# The first site.
+        -[sites.a]
+        -
+        -# what it serves
+        -[sites.a.dependencies]
+        -ripgrep = { version = "14", features = ["pcre2"] } # search
+        -[sites.a.dependencies.fd]
+        -version = "8" # find
+        -default-features = false
+        -
+        -[sites.a.env]
+        -A = "1" # one
+        -
+        -# How envy behaves.
+        -[settings]
+        -sandbox = "auto"
+        -# the end
+        +error: there is no site `c`
+    "#]]);
+}
+
+#[test]
+fn of_an_entry_that_is_there_only_the_version_changes() {
+    add(BEFORE, None, "just", &version("2"), expect![[r#"
+         # runs recipes
+        -just = "1" # keep
+        +just = "2" # keep
+         bat.version = "0.24"  # dotted
+    "#]]);
+    add(BEFORE, None, "bat", &version("2"), expect![[r#"
+         just = "1" # keep
+        -bat.version = "0.24"  # dotted
+        +bat.version = "2"  # dotted
+
+    "#]]);
+    add(BEFORE, Some("a"), "ripgrep", &version("15"), expect![[r#"
+         [sites.a.dependencies]
+        -ripgrep = { version = "14", features = ["pcre2"] } # search
+        +ripgrep = { version = "15", features = ["pcre2"] } # search
+         [sites.a.dependencies.fd]
+    "#]]);
+    add(BEFORE, Some("a"), "fd", &version("9"), expect![[r#"
+         [sites.a.dependencies.fd]
+        -version = "8" # find
+        +version = "9" # find
+         default-features = false
+    "#]]);
+}
+
+#[test]
+fn features_and_params_join_those_that_are_there() {
+    let more = NewDependency { version: "2".into(), features: vec!["pcre2".into(), "simd".into()], ..NewDependency::default() };
+    add(BEFORE, None, "just", &more, expect![[r#"
+         # runs recipes
+        -just = "1" # keep
+        +just = { version = "2", features = ["pcre2", "simd"] } # keep
+         bat.version = "0.24"  # dotted
+    "#]]);
+    add(BEFORE, None, "bat", &more, expect![[r#"
+         just = "1" # keep
+        -bat.version = "0.24"  # dotted
+        +bat.version = "2"
+        +bat.features = ["pcre2", "simd"]
+
+    "#]]);
+    add(BEFORE, Some("a"), "ripgrep", &more, expect![[r#"
+         [sites.a.dependencies]
+        -ripgrep = { version = "14", features = ["pcre2"] } # search
+        +ripgrep = { version = "2", features = ["pcre2", "simd"] } # search
+         [sites.a.dependencies.fd]
+    "#]]);
+    let all = NewDependency { params: [("no-default-features".to_owned(), Param::Bool(true))].into(), ..version("9") };
+    add(BEFORE, Some("a"), "fd", &all, expect![[r#"
+         [sites.a.dependencies.fd]
+        -version = "8" # find
+        -default-features = false
+        +version = "9"
+        +no-default-features = true
+
+    "#]]);
+    let long = "[dependencies]\nx = { version = \"1\", params = { features = [\"a\"] } } # why\n";
+    add(long, None, "x", &more, expect![[r#"
+         [dependencies]
+        -x = { version = "1", params = { features = ["a"] } } # why
+        +x = { version = "2", params = { features = ["a", "pcre2", "simd"] } } # why
+    "#]]);
+}
+
+#[test]
+fn inline_and_dotted_tables_are_edited_in_their_style() {
+    add("dependencies = { a = \"1\" } # all\n", None, "b", &version("2"), expect![[r#"
+        -dependencies = { a = "1" } # all
+        +dependencies = { a = "1", b = "2" } # all
+    "#]]);
+    add("sites = { a = {} }\n", Some("a"), "b", &version("2"), expect![[r#"
+        -sites = { a = {} }
+        +sites = { a = { dependencies = { b = "2" } } }
+    "#]]);
+    add("[sites]\na.dependencies.x = \"1\"\n", Some("a"), "b", &version("2"), expect![[r#"
+         a.dependencies.x = "1"
+        +a.dependencies.b = "2"
+    "#]]);
+    add("sites.a.vars.x = 1\n", Some("a"), "b", &version("2"), expect![[r#"
+         sites.a.vars.x = 1
+        +
+        +[sites.a.dependencies]
+        +b = "2"
+    "#]]);
+    remove("dependencies = { a = \"1\", b = \"2\" } # all\n", None, "b", expect![[r#"
+        -dependencies = { a = "1", b = "2" } # all
+        +dependencies = { a = "1"} # all
+    "#]]);
+}
+
+#[test]
+fn a_removed_dependency_takes_only_its_own_comment_along() {
+    remove(BEFORE, None, "just", expect![[r#"
+         [dependencies] # every site
+        -# small tools
+        -
+        -# runs recipes
+        -just = "1" # keep
+         bat.version = "0.24"  # dotted
+        +# small tools
+
+    "#]]);
+    remove(BEFORE, None, "bat", expect![[r#"
+         just = "1" # keep
+        -bat.version = "0.24"  # dotted
+
+    "#]]);
+    remove(BEFORE, Some("a"), "ripgrep", expect![[r#"
+         [sites.a.dependencies]
+        -ripgrep = { version = "14", features = ["pcre2"] } # search
+         [sites.a.dependencies.fd]
+    "#]]);
+    remove(BEFORE, Some("a"), "fd", expect![[r#"
+         ripgrep = { version = "14", features = ["pcre2"] } # search
+        -[sites.a.dependencies.fd]
+        -version = "8" # find
+        -default-features = false
+
+    "#]]);
+    remove("[dependencies]\n# tools\n\njust = \"1\"\n\n[settings]\n", None, "just", expect![[r#"
+
+        -just = "1"
+        -
+         [settings]
+    "#]]);
+    remove("[dependencies]\n# tools\n\njust = \"1\"\n# end\n", None, "just", expect![[r#"
+
+        -just = "1"
+         # end
+    "#]]);
+    let nothing = remove_dependency(BEFORE, Where::Shared, &"fd".parse().unwrap()).unwrap();
+    assert_eq!(nothing, None);
+    let nowhere = remove_dependency(BEFORE, Where::Site(&site("c")), &"fd".parse().unwrap()).unwrap_err();
+    assert_eq!(nowhere.to_string(), "there is no site `c`");
+}
+
+#[test]
+fn a_new_site_follows_the_last_one() {
+    check(BEFORE, create_site(BEFORE, &site("c")), expect![[r#"
+
+        +[sites.c]
+        +
+         # How envy behaves.
+    "#]]);
+    check("", create_site("", &site("c")), expect![[r#"
+        +[sites.c]
+    "#]]);
+    let bare = "[dependencies]\n# just = \"1\"\n";
+    check(bare, create_site(bare, &site("c")), expect![[r#"
+         # just = "1"
+        +
+        +[sites.c]
+    "#]]);
+    let inline = "sites = { a = {} }\n";
+    check(inline, create_site(inline, &site("c")), expect![[r#"
+        -sites = { a = {} }
+        +sites = { a = {}, c = {} }
+    "#]]);
+    let short = "[sites]\na = {}\n";
+    check(short, create_site(short, &site("c")), expect![[r#"
+         a = {}
+        +
+        +[sites.c]
+    "#]]);
+    check(BEFORE, create_site(BEFORE, &site("a")), expect![[r#"
+        -# Our services.
+        -
+        -[project]
+        -name = "x"   # short
+        -
+        -[dependencies] # every site
+        -# small tools
+        -
+        -# runs recipes
+        -just = "1" # keep
+        -bat.version = "0.24"  # dotted
+        -
+        -[sites.b]
+        -
+        -# The first site.
+        -[sites.a]
+        -
+        -# what it serves
+        -[sites.a.dependencies]
+        -ripgrep = { version = "14", features = ["pcre2"] } # search
+        -[sites.a.dependencies.fd]
+        -version = "8" # find
+        -default-features = false
+        -
+        -[sites.a.env]
+        -A = "1" # one
+        -
+        -# How envy behaves.
+        -[settings]
+        -sandbox = "auto"
+        -# the end
+        +error: site `a` is there already
+    "#]]);
+    check("sites = 1", create_site("sites = 1", &site("a")), expect![[r#"
+        -sites = 1
+        +error: `sites` is not a table
+    "#]]);
+    check("sites = ", create_site("sites = ", &site("a")), expect![[r#"
+        -sites =
+        +error: could not read the manifest as TOML
+    "#]]);
+}
+
+#[test]
+fn a_copied_site_has_everything_of_the_original() {
+    check(BEFORE, copy_site(BEFORE, &site("a"), &site("c")), expect![[r#"
+
+        +[sites.c]
+        +
+        +# what it serves
+        +[sites.c.dependencies]
+        +ripgrep = { version = "14", features = ["pcre2"] } # search
+        +[sites.c.dependencies.fd]
+        +version = "8" # find
+        +default-features = false
+        +
+        +[sites.c.env]
+        +A = "1" # one
+        +
+         # How envy behaves.
+    "#]]);
+    let dotted = "[sites]\na.dependencies.x = \"1\" # why\na.vars = { x = 1 }\n";
+    check(dotted, copy_site(dotted, &site("a"), &site("c")), expect![[r#"
+         a.vars = { x = 1 }
+        +c.dependencies.x = "1" # why
+        +c.vars = { x = 1 }
+    "#]]);
+    let headless = "# top\n[sites.a.env]\nA = \"1\"\n# end\n";
+    check(headless, copy_site(headless, &site("a"), &site("c")), expect![[r#"
+         # end
+        +
+        +[sites.c.env]
+        +A = "1"
+    "#]]);
+    check(BEFORE, copy_site(BEFORE, &site("z"), &site("c")), expect![[r#"
+        -# Our services.
+        -
+        -[project]
+        -name = "x"   # short
+        -
+        -[dependencies] # every site
+        -# small tools
+        -
+        -# runs recipes
+        -just = "1" # keep
+        -bat.version = "0.24"  # dotted
+        -
+        -[sites.b]
+        -
+        -# The first site.
+        -[sites.a]
+        -
+        -# what it serves
+        -[sites.a.dependencies]
+        -ripgrep = { version = "14", features = ["pcre2"] } # search
+        -[sites.a.dependencies.fd]
+        -version = "8" # find
+        -default-features = false
+        -
+        -[sites.a.env]
+        -A = "1" # one
+        -
+        -# How envy behaves.
+        -[settings]
+        -sandbox = "auto"
+        -# the end
+        +error: there is no site `z`
+    "#]]);
+    check(BEFORE, copy_site(BEFORE, &site("a"), &site("b")), expect![[r#"
+        -# Our services.
+        -
+        -[project]
+        -name = "x"   # short
+        -
+        -[dependencies] # every site
+        -# small tools
+        -
+        -# runs recipes
+        -just = "1" # keep
+        -bat.version = "0.24"  # dotted
+        -
+        -[sites.b]
+        -
+        -# The first site.
+        -[sites.a]
+        -
+        -# what it serves
+        -[sites.a.dependencies]
+        -ripgrep = { version = "14", features = ["pcre2"] } # search
+        -[sites.a.dependencies.fd]
+        -version = "8" # find
+        -default-features = false
+        -
+        -[sites.a.env]
+        -A = "1" # one
+        -
+        -# How envy behaves.
+        -[settings]
+        -sandbox = "auto"
+        -# the end
+        +error: site `b` is there already
+    "#]]);
+}
+
+#[test]
+fn a_deleted_site_leaves_the_comments_of_others() {
+    check(BEFORE, delete_site(BEFORE, &site("a")), expect![[r#"
+
+        -# The first site.
+        -[sites.a]
+        -
+        -# what it serves
+        -[sites.a.dependencies]
+        -ripgrep = { version = "14", features = ["pcre2"] } # search
+        -[sites.a.dependencies.fd]
+        -version = "8" # find
+        -default-features = false
+        -
+        -[sites.a.env]
+        -A = "1" # one
+        -
+         # How envy behaves.
+    "#]]);
+    check(BEFORE, delete_site(BEFORE, &site("b")), expect![[r#"
+
+        -[sites.b]
+        -
+         # The first site.
+    "#]]);
+    check(BEFORE, delete_site(BEFORE, &site("c")), expect![[r#"
+        -# Our services.
+        -
+        -[project]
+        -name = "x"   # short
+        -
+        -[dependencies] # every site
+        -# small tools
+        -
+        -# runs recipes
+        -just = "1" # keep
+        -bat.version = "0.24"  # dotted
+        -
+        -[sites.b]
+        -
+        -# The first site.
+        -[sites.a]
+        -
+        -# what it serves
+        -[sites.a.dependencies]
+        -ripgrep = { version = "14", features = ["pcre2"] } # search
+        -[sites.a.dependencies.fd]
+        -version = "8" # find
+        -default-features = false
+        -
+        -[sites.a.env]
+        -A = "1" # one
+        -
+        -# How envy behaves.
+        -[settings]
+        -sandbox = "auto"
+        -# the end
+        +error: there is no site `c`
+    "#]]);
+    let first = "# Our services.\n\n# The site.\n[sites.a]\n\n[settings]\n";
+    check(first, delete_site(first, &site("a")), expect![[r#"
+
+        -# The site.
+        -[sites.a]
+        -
+         [settings]
+    "#]]);
+    let last = "[settings]\n\n# Sites follow.\n\n[sites.a]\n[sites.a.env]\n# end\n";
+    check(last, delete_site(last, &site("a")), expect![[r#"
+
+        -[sites.a]
+        -[sites.a.env]
+         # end
+    "#]]);
+}
+
+#[test]
+fn what_init_writes_can_be_read_and_edited() {
+    let bare = initial("a \"quoted\" name", None);
+    let name = Manifest::parse("envy.toml", &bare).unwrap().project_name().map(str::to_owned);
+    assert_eq!(name.as_deref(), Some("a \"quoted\" name"));
+    check("", Ok(initial("ljworld", Some("1.95"))), expect![[r#"
+        +# What the sites of this project have. Commit this file and `lockfiles/`; `envy help` lists the commands.
+        +
+        +[project]
+        +name = "ljworld"
+        +envy = ">=0.1"                       # an older envy refuses this file
+        +
+        +[toolchain]
+        +rust = "1.95"                        # what crates are built with; lockfiles pin the exact rustc
+        +
+        +[dependencies]                       # every site has these
+        +# just = "1"                         # a bare version is a crate from crates.io that has binaries
+    "#]]);
+    let created = create_site(&initial("ljworld", Some("1.95")), &site("api")).unwrap();
+    let added = add_dependency(&created, Where::Shared, &"just".parse().unwrap(), &version("1")).unwrap();
+    check(&initial("ljworld", Some("1.95")), Ok(added), expect![[r#"
+         [dependencies]                       # every site has these
+        +just = "1"
+         # just = "1"                         # a bare version is a crate from crates.io that has binaries
+        +
+        +[sites.api]
+    "#]]);
+}

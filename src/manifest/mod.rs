@@ -1,0 +1,183 @@
+//! The manifest, `envy.toml`: what a project's sites should have, as people wrote it.
+//!
+//! The room takes text and gives values: reading and writing the file happens elsewhere. `schema` lists every key
+//! that any version of envy knows, `check` compares a document with it, `parse` reads the values, and
+//! `edit` changes a text without disturbing comments and order.
+//!
+//! The format may gain keys. A key that this version knows of but cannot use is refused by name, so that nothing a
+//! project asks for is silently left out; a project that needs a newer envy says so in `project.envy`, which is
+//! checked before anything else.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::package::{PackageName, SiteName, VersionReq};
+use crate::platform::Platform;
+
+mod check;
+mod dependency;
+pub mod edit;
+mod layout;
+mod parse;
+mod placeholder;
+mod problem;
+mod schema;
+mod variables;
+#[cfg(test)]
+mod edit_tests;
+#[cfg(test)]
+mod tests;
+
+pub use placeholder::expand;
+pub use problem::{Invalid, Problem, Span};
+
+/// A manifest whose every key was understood.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    project_name: Option<String>,
+    platforms: Vec<Platform>,
+    toolchain: Option<VersionReq>,
+    sandbox: SandboxSetting,
+    sites: BTreeMap<SiteName, Site>,
+}
+
+impl Manifest {
+    /// Read a manifest; `file` is how messages call it.
+    ///
+    /// The `envy` that it asks for is checked before anything else: if this envy doesn't do, that is the only problem.
+    pub fn parse(file: &str, text: &str) -> Result<Manifest, Invalid> {
+        parse::manifest(file, text)
+    }
+
+    /// The project's name, if it has one.
+    pub fn project_name(&self) -> Option<&str> {
+        self.project_name.as_deref()
+    }
+
+    /// What the project is built for: this machine's platform unless the manifest lists others.
+    pub fn platforms(&self) -> &[Platform] {
+        &self.platforms
+    }
+
+    /// The versions of Rust that would do.
+    pub fn toolchain(&self) -> Option<&VersionReq> {
+        self.toolchain.as_ref()
+    }
+
+    /// Whether builds run in a sandbox.
+    pub fn sandbox(&self) -> SandboxSetting {
+        self.sandbox
+    }
+
+    /// All sites, sorted by name.
+    pub fn sites(&self) -> impl Iterator<Item = &Site> {
+        self.sites.values()
+    }
+
+    /// The site of this name.
+    pub fn site(&self, name: &SiteName) -> Option<&Site> {
+        self.sites.get(name)
+    }
+
+    /// The site that was probably meant by a name that no site has.
+    pub fn nearest_site(&self, name: &str) -> Option<String> {
+        problem::nearest(name, self.sites.keys().map(SiteName::as_str)).map(str::to_owned)
+    }
+}
+
+/// Whether builds run in a sandbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SandboxSetting {
+    /// Where the host can; a host that cannot builds without, and envy says so.
+    #[default]
+    Auto,
+    /// Always; a host that cannot is an error.
+    Required,
+    /// Never.
+    Off,
+}
+
+/// What one site should have.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// Its name.
+    pub name: SiteName,
+    /// What it requires: first what every site does, then its own, each sorted by name.
+    pub dependencies: Vec<Dependency>,
+    /// Variables for its programs, with placeholders for [`expand`].
+    pub env: BTreeMap<String, String>,
+    /// Values that `env` may name.
+    pub vars: BTreeMap<String, Value>,
+}
+
+/// A package that someone asks for, and how it should be built.
+#[derive(Clone, Debug)]
+pub struct Dependency {
+    /// The package.
+    pub name: PackageName,
+    /// The versions that would do.
+    pub versions: VersionReq,
+    /// Who asks.
+    pub by: Asker,
+    /// Values for the recipe's params, whether written under `params` or beside `version`.
+    pub params: BTreeMap<String, Param>,
+    /// Paths that the prefix should not have.
+    pub without: Vec<String>,
+    /// Where the manifest says so.
+    pub span: Span,
+}
+
+/// Who asks for a dependency.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Asker {
+    /// It stands in `[dependencies]`.
+    EverySite,
+    /// It stands among a site's own dependencies.
+    Site(SiteName),
+}
+
+impl fmt::Display for Asker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Asker::EverySite => f.write_str("every site"),
+            Asker::Site(name) => write!(f, "site `{name}`"),
+        }
+    }
+}
+
+/// A value for a recipe's param.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Param {
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A text.
+    String(String),
+    /// Several texts.
+    List(Vec<String>),
+}
+
+/// The value of a site's var. Its text is what a placeholder becomes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// A text.
+    String(String),
+    /// A whole number.
+    Int(i64),
+    /// A number.
+    Float(f64),
+    /// `true` or `false`.
+    Bool(bool),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::String(text) => f.write_str(text),
+            Value::Int(number) => number.fmt(f),
+            Value::Float(number) => number.fmt(f),
+            Value::Bool(on) => on.fmt(f),
+        }
+    }
+}

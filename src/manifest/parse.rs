@@ -1,0 +1,208 @@
+//! Reads a manifest's values. Pure.
+//!
+//! The document is checked against the schema first. What has a wrong type was noted there and counts as absent here.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use semver::{Prerelease, Version, VersionReq};
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use super::problem::{Findings, Invalid, nearest};
+use super::{Asker, Dependency, Manifest, SandboxSetting, Site, check, dependency, variables};
+use crate::package::SiteName;
+use crate::platform::Platform;
+
+pub(super) type Text<'i> = Spanned<DeString<'i>>;
+pub(super) type Item<'i> = Spanned<DeValue<'i>>;
+
+/// The manifest that a text stands for.
+pub(super) fn manifest(file: &str, text: &str) -> Result<Manifest, Invalid> {
+    let mut findings = Findings::new(file, text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let document = document.get_ref();
+    if !errors.is_empty() && conflict_markers(text, &mut findings) {
+        return findings.into_result(empty());
+    }
+    if asks_for_another_envy(document, &mut findings) {
+        return findings.into_result(empty());
+    }
+    if let Some(error) = errors.first() {
+        // Whatever follows a syntax error is more often its echo than another one.
+        syntax_error(error, text, &mut findings);
+        return findings.into_result(empty());
+    }
+    check::document(document, &mut findings);
+    let manifest = read(document, &mut findings);
+    findings.into_result(manifest)
+}
+
+/// The table under a key.
+pub(super) fn table<'t, 'i>(parent: &'t DeTable<'i>, key: &str) -> Option<&'t DeTable<'i>> {
+    parent.get(key).and_then(|value| value.get_ref().as_table())
+}
+
+/// The entries of the table under a key, in the order of their names.
+pub(super) fn entries<'t, 'i>(
+    parent: &'t DeTable<'i>,
+    key: &str,
+) -> impl Iterator<Item = (&'t Text<'i>, &'t Item<'i>)> + use<'t, 'i> {
+    table(parent, key).into_iter().flatten()
+}
+
+/// The strings of a list, with their places.
+pub(super) fn strings<'t>(value: &'t Item<'_>) -> Vec<(Range<usize>, &'t str)> {
+    let list = value.get_ref().as_array().into_iter().flat_map(|list| list.iter());
+    list.filter_map(|element| Some((element.span(), element.get_ref().as_str()?))).collect()
+}
+
+fn syntax_error(error: &toml::de::Error, text: &str, findings: &mut Findings<'_>) {
+    let at = error.span().unwrap_or(text.len()..text.len());
+    let message = match error.message() {
+        "duplicate key" => format!("duplicate key `{}`", findings.text(at.clone())),
+        other => other.to_owned(),
+    };
+    findings.add(at, message);
+}
+
+fn conflict_markers(text: &str, findings: &mut Findings<'_>) -> bool {
+    let mut offset = 0;
+    for line in text.split_inclusive('\n') {
+        if line.starts_with("<<<<<<<") {
+            let message = "a merge conflict begins here and is not resolved yet";
+            findings.add(offset..offset + line.trim_end().len(), message);
+        }
+        offset += line.len();
+    }
+    findings.count() > 0
+}
+
+fn asks_for_another_envy(document: &DeTable<'_>, findings: &mut Findings<'_>) -> bool {
+    let Some(value) = table(document, "project").and_then(|project| project.get("envy")) else { return false };
+    let wanted = value.get_ref().as_str().and_then(|text| text.parse::<VersionReq>().ok());
+    let this: Version = env!("CARGO_PKG_VERSION").parse().expect("cargo takes only semver");
+    // A pre-release of envy already has what its release will have.
+    let release = Version { pre: Prerelease::EMPTY, ..this.clone() };
+    match wanted {
+        Some(wanted) if !wanted.matches(&release) => {
+            let message = format!("this is envy {this}, but the project asks for envy {wanted}");
+            findings.add(value.span(), message);
+            true
+        }
+        _ => false,
+    }
+}
+
+fn empty() -> Manifest {
+    Manifest {
+        project_name: None,
+        platforms: vec![Platform::host()],
+        toolchain: None,
+        sandbox: SandboxSetting::Auto,
+        sites: BTreeMap::new(),
+    }
+}
+
+fn read(document: &DeTable<'_>, findings: &mut Findings<'_>) -> Manifest {
+    let mut manifest = empty();
+    if let Some(project) = table(document, "project") {
+        manifest.project_name = project.get("name").and_then(|name| name.get_ref().as_str()).map(str::to_owned);
+        if let Some(wanted) = project.get("envy") {
+            requirement(wanted, findings);
+        }
+        if let Some(list) = project.get("platforms") {
+            manifest.platforms = platforms(list, findings);
+        }
+    }
+    manifest.toolchain = table(document, "toolchain")
+        .and_then(|toolchain| toolchain.get("rust"))
+        .and_then(|rust| toolchain_requirement(rust, findings));
+    if let Some(value) = table(document, "settings").and_then(|settings| settings.get("sandbox")) {
+        manifest.sandbox = sandbox(value, findings);
+    }
+    manifest.sites = sites(document, findings);
+    manifest
+}
+
+fn platforms(list: &Item<'_>, findings: &mut Findings<'_>) -> Vec<Platform> {
+    let mut platforms = Vec::new();
+    for (at, name) in strings(list) {
+        match name.parse::<Platform>() {
+            Ok(platform) if platforms.contains(&platform) => {
+                findings.add(at, format!("platform `{platform}` is listed twice"));
+            }
+            Ok(platform) => platforms.push(platform),
+            Err(error) => findings.add(at, error.to_string()),
+        }
+    }
+    if list.get_ref().as_array().is_some_and(|list| list.is_empty()) {
+        findings.add(list.span(), "`platforms` lists no platform");
+    }
+    platforms
+}
+
+/// A requirement as cargo reads it.
+pub(super) fn requirement(value: &Item<'_>, findings: &mut Findings<'_>) -> Option<VersionReq> {
+    let text = value.get_ref().as_str()?;
+    let parsed = text.parse();
+    parsed
+        .map_err(|error| findings.add(value.span(), format!("`{text}` is not a version requirement: {error}")))
+        .ok()
+}
+
+/// A toolchain's requirement: where cargo reads `1.95` as `^1.95`, here the parts that are given are fixed.
+fn toolchain_requirement(value: &Item<'_>, findings: &mut Findings<'_>) -> Option<VersionReq> {
+    let text = value.get_ref().as_str()?;
+    let fixed = |part: &str| match part.trim() {
+        bare if bare.starts_with(|c: char| c.is_ascii_digit()) => format!("={bare}"),
+        compared => compared.to_owned(),
+    };
+    let parsed = text.split(',').map(fixed).collect::<Vec<_>>().join(", ").parse();
+    parsed
+        .map_err(|_| {
+            let message = format!("`{text}` is not a version of Rust");
+            findings.add_with_hint(value.span(), message, "name a version, as in `rust = \"1.95\"`");
+        })
+        .ok()
+}
+
+fn sandbox(value: &Item<'_>, findings: &mut Findings<'_>) -> SandboxSetting {
+    match value.get_ref().as_str() {
+        Some("required") => SandboxSetting::Required,
+        Some("off") => SandboxSetting::Off,
+        Some("auto") | None => SandboxSetting::Auto,
+        Some(other) => {
+            let message = format!("`sandbox` must be `auto`, `required` or `off`, not `{other}`");
+            match nearest(other, ["auto", "required", "off"]) {
+                Some(near) => findings.add_with_hint(value.span(), message, format!("did you mean `{near}`?")),
+                None => findings.add(value.span(), message),
+            }
+            SandboxSetting::Auto
+        }
+    }
+}
+
+fn sites(document: &DeTable<'_>, findings: &mut Findings<'_>) -> BTreeMap<SiteName, Site> {
+    let shared = dependencies(document, &Asker::EverySite, findings);
+    let mut sites = BTreeMap::new();
+    for (key, value) in entries(document, "sites") {
+        let Some(table) = value.get_ref().as_table() else { continue };
+        match key.get_ref().parse::<SiteName>() {
+            Ok(name) => drop(sites.insert(name.clone(), site(name, table, &shared, findings))),
+            Err(error) => findings.add(key.span(), error.to_string()),
+        }
+    }
+    sites
+}
+
+fn site(name: SiteName, table: &DeTable<'_>, shared: &[Dependency], findings: &mut Findings<'_>) -> Site {
+    let own = dependencies(table, &Asker::Site(name.clone()), findings);
+    let vars = variables::vars(table, findings);
+    let env = variables::env(table, findings);
+    Site { name, dependencies: [shared, &own].concat(), env, vars }
+}
+
+fn dependencies(parent: &DeTable<'_>, by: &Asker, findings: &mut Findings<'_>) -> Vec<Dependency> {
+    entries(parent, "dependencies").filter_map(|(key, value)| dependency::read(key, value, by, findings)).collect()
+}

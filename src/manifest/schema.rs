@@ -1,0 +1,129 @@
+//! Every key that a manifest may have, the shape of its value, and whether this version of envy can use it. Pure data.
+
+/// What a value must look like.
+pub(super) enum Shape {
+    String,
+    StringOrFalse,
+    Boolean,
+    Strings,
+    /// A var: a string, an integer, a float or a boolean.
+    Scalar,
+    /// A param of a recipe: a boolean, an integer, a string or a list of strings.
+    Param,
+    /// A table with these keys.
+    Table(&'static [Key]),
+    /// A table whose keys are names, all with values of one shape.
+    Each(&'static Shape),
+    /// A requirement: a string, or a table with these keys.
+    StringOr(&'static [Key]),
+}
+
+impl Shape {
+    /// The shape in a sentence.
+    pub fn describe(&self) -> &'static str {
+        match self {
+            Shape::String => "a string",
+            Shape::StringOrFalse => "a string or `false`",
+            Shape::Boolean => "`true` or `false`",
+            Shape::Strings => "a list of strings",
+            Shape::Scalar => "a string, a number, `true` or `false`",
+            Shape::Param => "a string, an integer, a list of strings, `true` or `false`",
+            Shape::Table(_) | Shape::Each(_) => "a table",
+            Shape::StringOr(_) => "a version requirement or a table",
+        }
+    }
+}
+
+/// A key and what belongs under it.
+pub(super) struct Key {
+    pub name: &'static str,
+    pub shape: Shape,
+    /// Only a later version of envy can use it; this one refuses it unless its value says nothing.
+    pub later: bool,
+}
+
+const fn now(name: &'static str, shape: Shape) -> Key {
+    Key { name, shape, later: false }
+}
+
+const fn later(name: &'static str, shape: Shape) -> Key {
+    Key { name, shape, later: true }
+}
+
+pub(super) const MANIFEST: &[Key] = &[
+    now("project", Shape::Table(PROJECT)),
+    now("toolchain", Shape::Table(&[now("rust", Shape::String)])),
+    now("dependencies", DEPENDENCIES),
+    now("sites", Shape::Each(&Shape::Table(SITE))),
+    now("settings", Shape::Table(SETTINGS)),
+    later("registries", Shape::Each(&Shape::Table(&[now("index", Shape::String)]))),
+    later("recipes", Shape::Each(&Shape::Table(RECIPES))),
+    later("mirrors", Shape::Each(&Shape::String)),
+    later("overrides", DEPENDENCIES),
+    later("constraints", Shape::Each(&Shape::String)),
+    later("remote", Shape::Table(&[now("cache", Shape::String)])),
+];
+
+const PROJECT: &[Key] =
+    &[now("name", Shape::String), now("envy", Shape::String), now("platforms", Shape::Strings)];
+
+const SETTINGS: &[Key] = &[
+    now("sandbox", Shape::String),
+    later("exclude-newer", Shape::StringOrFalse),
+    later("require-outputs", Shape::Boolean),
+];
+
+const RECIPES: &[Key] = &[
+    now("git", Shape::String),
+    now("tag", Shape::String),
+    now("branch", Shape::String),
+    now("rev", Shape::String),
+    now("subdir", Shape::String),
+    now("path", Shape::String),
+];
+
+const SITE: &[Key] = &[
+    now("dependencies", DEPENDENCIES),
+    now("env", Shape::Each(&Shape::String)),
+    now("vars", Shape::Each(&Shape::Scalar)),
+    later("extends", Shape::Strings),
+    later("check", Shape::Strings),
+    later("after-switch", Shape::Strings),
+    later("files", Shape::Each(&Shape::Table(&[now("template", Shape::String)]))),
+];
+
+const DEPENDENCIES: Shape = Shape::Each(&Shape::StringOr(DEPENDENCY));
+
+pub(super) const DEPENDENCY: &[Key] = &[
+    now("version", Shape::String),
+    now("features", Shape::Strings),
+    now("all-features", Shape::Boolean),
+    now("no-default-features", Shape::Boolean),
+    now("default-features", Shape::Boolean),
+    now("bins", Shape::Strings),
+    now("profile", Shape::String),
+    now("target", Shape::String),
+    now("static", Shape::Boolean),
+    now("params", Shape::Each(&Shape::Param)),
+    now("without", Shape::Strings),
+    later("git", Shape::String),
+    later("tag", Shape::String),
+    later("branch", Shape::String),
+    later("rev", Shape::String),
+    later("subdir", Shape::String),
+    later("path", Shape::String),
+    later("url", Shape::String),
+    later("sha256", Shape::String),
+    later("registry", Shape::String),
+    later("recipe", Shape::String),
+    later("patches", Shape::Strings),
+    later("when", Shape::String),
+    later("strip", Shape::Boolean),
+    later("platform", Shape::String),
+    later("install", Shape::Strings),
+    later("exclude-newer", Shape::StringOrFalse),
+];
+
+/// Params of the cargo recipe that may stand beside `version` instead of under `params`.
+pub(super) const SHORT_PARAMS: &[&str] =
+    &["all-features", "bins", "features", "no-default-features", "profile", "static", "target"];
