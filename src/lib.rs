@@ -4,5 +4,6 @@ pub mod package;
 pub mod platform;
 pub mod tree;
 pub mod progress;
+pub mod build;
 pub mod disk;
 pub mod process;

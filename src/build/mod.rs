@@ -1,0 +1,3 @@
+//! Building: from a plan to outputs.
+
+pub mod sandbox;
