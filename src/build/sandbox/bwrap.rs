@@ -5,6 +5,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "the launcher of sandboxes is a door to processes of its own")]
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::fd::AsRawFd as _;
@@ -13,7 +14,7 @@ use std::process::{Command, ExitStatus};
 
 use rustix::fs::MemfdFlags;
 
-use super::native::{DEVICE_LINKS, DEVICES};
+use super::native::{DEVICE_LINKS, DEVICES, PROC_OF_THE_HOST};
 use super::talk::{self, Doing as _, Fault, Item, Spec, Stage};
 use super::{Error, View};
 use crate::process;
@@ -94,7 +95,7 @@ fn end_of_log() -> String {
 
 fn namespaces() -> Vec<String> {
     let mut options = words("--unshare-user --unshare-pid --unshare-ipc --unshare-uts --unshare-net");
-    options.extend(words("--uid 1000 --gid 1000 --hostname envy --die-with-parent --new-session --clearenv"));
+    options.extend(words("--uid 1000 --gid 1000 --hostname envy --die-with-parent --new-session --clearenv --cap-drop ALL"));
     options.extend(words("--perms 1777 --tmpfs /tmp"));
     options
 }
@@ -109,14 +110,23 @@ fn options(spec: &Spec) -> Vec<String> {
     for (name, value) in &spec.environment {
         options.extend(["--setenv".to_owned(), name.clone(), value.clone()]);
     }
-    options.extend(words("--proc /proc --tmpfs /dev --perms 1777 --tmpfs /dev/shm"));
+    options.extend(words("--proc /proc"));
+    // bubblewrap covers these too, but overlooks that root needs no permission to write below `/proc/sys`.
+    for part in PROC_OF_THE_HOST {
+        options.extend(words(&format!("--ro-bind-try {part} {part}")));
+    }
+    options.extend(words("--tmpfs /dev --perms 1777 --tmpfs /dev/shm"));
     for device in DEVICES {
         options.extend(words(&format!("--dev-bind-try /dev/{device} /dev/{device}")));
     }
     for (name, target) in DEVICE_LINKS {
         options.extend(words(&format!("--symlink {target} /dev/{name}")));
     }
+    let mut parents = BTreeSet::new();
     for entry in &spec.entries {
+        for parent in parents_of(entry.to()).filter(|parent| parents.insert(*parent)) {
+            options.extend(["--dir".to_owned(), parent.to_owned()]);
+        }
         let (option, what, to) = match entry {
             Item::ReadOnly { from, to } => ("--ro-bind", from, to),
             Item::Writable { from, to } => ("--bind", from, to),
@@ -127,6 +137,11 @@ fn options(spec: &Spec) -> Vec<String> {
     options.extend(words("--remount-ro /dev --remount-ro / --chdir"));
     options.push(spec.directory.clone());
     options
+}
+
+/// The directories that a place lies in, outer ones first. Those that bubblewrap would make by itself are closed to others.
+fn parents_of(to: &str) -> impl Iterator<Item = &str> {
+    to.match_indices('/').map(|(end, _)| &to[..end]).filter(|parent| !parent.is_empty())
 }
 
 #[cfg(test)]
@@ -147,9 +162,9 @@ mod tests {
             command: vec!["make".to_owned()],
         };
         let options = options(&Spec::new(&view, Path::new("/"))).join(" ");
-        assert!(options.contains("--clearenv --perms 1777 --tmpfs /tmp --setenv HOME /envy/home --setenv PWD /envy/src"));
+        assert!(options.contains("--clearenv --cap-drop ALL --perms 1777 --tmpfs /tmp --setenv HOME /envy/home --setenv PWD /envy/src"));
         assert!(options.ends_with(
-            "--symlink usr/bin /bin --bind /scratch/a b /envy/src --ro-bind /usr /usr \
+            "--symlink usr/bin /bin --dir /envy --bind /scratch/a b /envy/src --ro-bind /usr /usr \
              --remount-ro /dev --remount-ro / --chdir /envy/src"
         ));
     }

@@ -38,7 +38,7 @@ pub(super) const DEVICE_LINKS: [(&str, &str); 4] = [
 ];
 
 /// Parts of `/proc` by which root can change the host: the kernel asks for the uid there, and for no capability.
-const PROC_OF_THE_HOST: [&str; 4] = ["bus", "irq", "sys", "sysrq-trigger"];
+pub(super) const PROC_OF_THE_HOST: [&str; 4] = ["/proc/bus", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /// What pid 1 needs to build a view, and gives up before the command starts.
 const NEEDED: CapabilitySet =
@@ -162,7 +162,17 @@ fn build_view(spec: &Spec) -> Result<(), Fault> {
     for entry in &spec.entries {
         root.show(entry)?;
     }
-    let mut seals: BTreeMap<PathBuf, MountFlags> = BTreeMap::new();
+    seal(&seals(spec, &root, proc_of_the_host))?;
+    root.make_read_only("/dev", UNTRUSTED)?;
+    root.enter()?;
+    Root { path: Path::new("/") }.make_read_only("/", UNTRUSTED)
+}
+
+/// The flags that mounts of the view are to have, with all that is mounted below them.
+fn seals(spec: &Spec, root: &Root<'_>, proc_of_the_host: bool) -> BTreeMap<PathBuf, MountFlags> {
+    let devices = DEVICES.map(|device| (root.at(&format!("/dev/{device}")), MountFlags::NOSUID));
+    let mut seals = BTreeMap::from(devices);
+    seals.extend(PROC_OF_THE_HOST.map(|part| (root.at(part), UNTRUSTED | MountFlags::RDONLY)));
     for entry in &spec.entries {
         match entry {
             Item::ReadOnly { to, .. } => drop(seals.insert(root.at(to), UNTRUSTED | MountFlags::RDONLY)),
@@ -173,10 +183,7 @@ fn build_view(spec: &Spec) -> Result<(), Fault> {
     if proc_of_the_host {
         seals.insert(root.at("/proc"), UNTRUSTED | MountFlags::RDONLY);
     }
-    seal(&seals)?;
-    root.make_read_only("/dev", MountFlags::NOSUID)?;
-    root.enter()?;
-    Root { path: Path::new("/") }.make_read_only("/", UNTRUSTED)
+    seals
 }
 
 /// The view's root before it is the root.
@@ -213,10 +220,9 @@ impl Root<'_> {
 
     /// Show what the host has at `from`. It is sealed later, all mounts in one go.
     fn bind(&self, from: &str, to: &str) -> Result<(), Fault> {
-        let is_directory = fs::metadata(from).fault(|| format!("look at `{from}`"))?.is_dir();
-        if is_directory {
+        if fs::metadata(from).fault(|| format!("look at `{from}`"))?.is_dir() {
             self.directory(to)?;
-        } else {
+        } else if !self.at(to).exists() {
             self.parent(to)?;
             let file = OpenOptions::new().append(true).create(true).mode(0o444).open(self.at(to));
             file.fault(|| format!("make the file `{to}` of the sandbox"))?;
@@ -258,22 +264,15 @@ impl Root<'_> {
         self.directory("/proc")?;
         let flags = UNTRUSTED | MountFlags::NOEXEC;
         match rustix::mount::mount("proc", self.at("/proc"), "proc", flags, None) {
-            Ok(()) => self.cover_proc(flags).map(|()| false),
+            Ok(()) => self.cover_proc().map(|()| false),
             Err(Errno::PERM) => self.bind("/proc", "/proc").map(|()| true),
             Err(error) => Err(error).fault(|| "mount `/proc`".to_owned()),
         }
     }
 
-    fn cover_proc(&self, flags: MountFlags) -> Result<(), Fault> {
-        for name in PROC_OF_THE_HOST {
-            let to = format!("/proc/{name}");
-            let path = self.at(&to);
-            if path.exists() {
-                rustix::mount::mount_bind(&path, &path).fault(|| format!("cover `{to}`"))?;
-                self.make_read_only(&to, flags)?;
-            }
-        }
-        Ok(())
+    /// Put what is to be sealed over what cannot be.
+    fn cover_proc(&self) -> Result<(), Fault> {
+        PROC_OF_THE_HOST.iter().filter(|part| Path::new(part).exists()).try_for_each(|part| self.bind(part, part))
     }
 
     fn make_read_only(&self, to: &str, flags: MountFlags) -> Result<(), Fault> {
