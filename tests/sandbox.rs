@@ -106,10 +106,10 @@ fn with_both(check: impl Fn(&Scratch, &Fence)) {
 fn a_build_sees_what_its_view_lists_and_nothing_else() {
     with_both(|scratch, fence| {
         let file = scratch.write("host/file", "hello\n");
-        let view = showing(shell("ls -A /; ls /envy /envy/in; cat /envy/in/file"), Entry::ReadOnly {
-            from: file,
-            to: "/envy/in/file".into(),
-        });
+        let view = showing(
+            shell("ls -A /; ls /envy /envy/in; cat /envy/in/file"),
+            Entry::ReadOnly { from: file, to: "/envy/in/file".into() },
+        );
         let usual = ["bin", "dev", "envy", "lib", "lib64", "proc", "sbin", "tmp", "usr"];
         let said = scratch.said(fence, &view);
         let (listing, rest) = said.split_once("/envy:\n").unwrap();
@@ -123,7 +123,8 @@ fn read_only_stays_read_only_even_for_root() {
     with_both(|scratch, fence| {
         scratch.write("host/file", "as it was\n");
         let entry = Entry::ReadOnly { from: scratch.path("host"), to: "/envy/in".into() };
-        let script = "echo new > /envy/in/file; echo new > /envy/in/other; rm -f /envy/in/file; mkdir /new; mkdir /dev/new;
+        let script =
+            "echo new > /envy/in/file; echo new > /envy/in/other; rm -f /envy/in/file; mkdir /new; mkdir /dev/new;
             mount -o remount,rw /envy/in; (echo envy > /proc/sys/kernel/hostname) 2> /dev/null || echo sealed";
         let said = scratch.said(fence, &showing(shell(script), entry));
         assert_eq!(said.matches("Read-only file system").count(), 5, "{said}");
@@ -164,10 +165,10 @@ fn an_entry_may_lie_in_another() {
     with_both(|scratch, fence| {
         fs::create_dir_all(scratch.path("outer/inner")).unwrap();
         let inner = scratch.write("other/file", "inner\n");
-        let view = showing(shell("cat /envy/outer/inner/file; echo > /envy/outer/new"), Entry::ReadOnly {
-            from: inner.parent().unwrap().into(),
-            to: "/envy/outer/inner".into(),
-        });
+        let view = showing(
+            shell("cat /envy/outer/inner/file; echo > /envy/outer/new"),
+            Entry::ReadOnly { from: inner.parent().unwrap().into(), to: "/envy/outer/inner".into() },
+        );
         let view = showing(view, Entry::Writable { from: scratch.path("outer"), to: "/envy/outer".into() });
         assert_eq!(scratch.said(fence, &view), "inner\n");
         assert!(scratch.path("outer/new").exists());
@@ -178,10 +179,10 @@ fn an_entry_may_lie_in_another() {
 fn a_writable_entry_in_a_read_only_one_is_writable() {
     with_both(|scratch, fence| {
         fs::create_dir_all(scratch.path("outer/inner")).unwrap();
-        let view = showing(shell("echo > /envy/outer/inner/new; echo > /envy/outer/new; true"), Entry::Writable {
-            from: scratch.path("outer/inner"),
-            to: "/envy/outer/inner".into(),
-        });
+        let view = showing(
+            shell("echo > /envy/outer/inner/new; echo > /envy/outer/new; true"),
+            Entry::Writable { from: scratch.path("outer/inner"), to: "/envy/outer/inner".into() },
+        );
         let view = showing(view, Entry::ReadOnly { from: scratch.path("outer"), to: "/envy/outer".into() });
         scratch.said(fence, &view);
         assert!(scratch.path("outer/inner/new").exists() && !scratch.path("outer/new").exists());
@@ -203,7 +204,10 @@ fn other_processes_are_invisible() {
     with_both(|scratch, fence| {
         let said = scratch.said(fence, &shell("cd /proc; echo [0-9]*; kill -9 1; echo still here"));
         assert!(said.ends_with("still here\n"));
-        assert!(said.split_whitespace().next_back().is_some() && said.lines().next().unwrap().split(' ').count() <= 4, "{said}");
+        assert!(
+            said.split_whitespace().next_back().is_some() && said.lines().next().unwrap().split(' ').count() <= 4,
+            "{said}"
+        );
     });
 }
 
@@ -216,9 +220,13 @@ fn the_environment_is_the_views_and_the_hosts_is_nowhere() {
         view.environment.insert("A_B".into(), "two words".into());
         view.directory = "/usr".into();
         let said = scratch.said(fence, &view);
-        let lines: Vec<&str> = said.lines().filter(|line| !line.starts_with("_=") && !line.starts_with("OLDPWD")).collect();
+        let lines: Vec<&str> =
+            said.lines().filter(|line| !line.starts_with("_=") && !line.starts_with("OLDPWD")).collect();
         let expected = ["A_B=two words", "PATH=/usr/bin:/bin", "PWD=/usr"];
-        assert_eq!(lines.iter().filter(|line| line.contains('=') && !line.starts_with("SHLVL")).copied().collect::<Vec<_>>(), expected);
+        assert_eq!(
+            lines.iter().filter(|line| line.contains('=') && !line.starts_with("SHLVL")).copied().collect::<Vec<_>>(),
+            expected
+        );
         assert_eq!(lines.last(), Some(&"0"), "{said}");
     });
 }
@@ -228,7 +236,8 @@ fn input_is_empty_and_no_other_file_is_open() {
     let _open: File = File::open("/").unwrap();
     with_both(|scratch, fence| {
         let said = scratch.said(fence, &shell("cat; cd /proc/self/fd; exec ls -l ."));
-        let open: Vec<&str> = said.lines().filter_map(|line| line.split_once(" -> ").map(|(_, target)| target)).collect();
+        let open: Vec<&str> =
+            said.lines().filter_map(|line| line.split_once(" -> ").map(|(_, target)| target)).collect();
         // The fourth is the listing itself.
         assert_eq!(open.len(), 4, "{said}");
         assert_eq!(open[0], "/dev/null");
@@ -251,7 +260,9 @@ fn exit_codes_and_signals_pass_through() {
     let fences: Vec<Fence> = BOTH.into_iter().filter_map(fence).chain([bare()]).collect();
     for fence in fences {
         let scratch = Scratch::new();
-        for (script, code) in [("exit 0", 0), ("exit 3", 3), ("exit 255", 255), ("kill -TERM $$", 143), ("kill -9 $$", 137)] {
+        for (script, code) in
+            [("exit 0", 0), ("exit 3", 3), ("exit 255", 255), ("kill -TERM $$", 143), ("kill -9 $$", 137)]
+        {
             let (status, log) = scratch.run(&fence, &shell(script)).unwrap();
             assert_eq!(status.code(), Some(code), "{script}: {log}");
         }
@@ -405,7 +416,8 @@ fn a_switched_off_fence_is_bare_and_says_why() {
 fn a_required_fence_that_cannot_be_had_is_an_error() {
     let broken = Fence::choose_with_helper("/bin/false".into(), Setting::Required, Some(Launcher::Native));
     assert!(matches!(broken, Err(Error::Refused { .. })));
-    let (fence, reason) = Fence::choose_with_helper("/bin/false".into(), Setting::Auto, Some(Launcher::Native)).unwrap();
+    let (fence, reason) =
+        Fence::choose_with_helper("/bin/false".into(), Setting::Auto, Some(Launcher::Native)).unwrap();
     assert_eq!(fence.mode(), Mode::Bare);
     assert!(reason.is_some());
 }

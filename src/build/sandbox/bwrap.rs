@@ -81,7 +81,9 @@ pub(super) fn launch(parent: i32, bwrap: &Path) -> Result<u8, Fault> {
 /// A file for the child to read.
 fn pass_on(options: &[String]) -> io::Result<File> {
     let mut file = File::from(rustix::fs::memfd_create("options", MemfdFlags::empty())?);
-    file.write_all(options.iter().flat_map(|option| [option.as_bytes(), b"\0"]).collect::<Vec<_>>().concat().as_slice())?;
+    file.write_all(
+        options.iter().flat_map(|option| [option.as_bytes(), b"\0"]).collect::<Vec<_>>().concat().as_slice(),
+    )?;
     file.rewind()?;
     Ok(file)
 }
@@ -95,7 +97,9 @@ fn end_of_log() -> String {
 
 fn namespaces() -> Vec<String> {
     let mut options = words("--unshare-user --unshare-pid --unshare-ipc --unshare-uts --unshare-net");
-    options.extend(words("--uid 1000 --gid 1000 --hostname envy --die-with-parent --new-session --clearenv --cap-drop ALL"));
+    options.extend(words(
+        "--uid 1000 --gid 1000 --hostname envy --die-with-parent --new-session --clearenv --cap-drop ALL",
+    ));
     options.extend(words("--perms 1777 --tmpfs /tmp"));
     options
 }
@@ -162,7 +166,9 @@ mod tests {
             command: vec!["make".to_owned()],
         };
         let options = options(&Spec::new(&view, Path::new("/"))).join(" ");
-        assert!(options.contains("--clearenv --cap-drop ALL --perms 1777 --tmpfs /tmp --setenv HOME /envy/home --setenv PWD /envy/src"));
+        assert!(options.contains(
+            "--clearenv --cap-drop ALL --perms 1777 --tmpfs /tmp --setenv HOME /envy/home --setenv PWD /envy/src"
+        ));
         assert!(options.ends_with(
             "--symlink usr/bin /bin --dir /envy --bind /scratch/a b /envy/src --ro-bind /usr /usr \
              --remount-ro /dev --remount-ro / --chdir /envy/src"

@@ -273,18 +273,46 @@ fn first_that_works(helper: &Path, prefer: Option<Launcher>) -> Result<Way, Stri
 
 /// Whether a view can be made at all; the launchers rely on it.
 fn check(view: &View) -> Result<(), Error> {
+    let places: BTreeMap<&Path, &Entry> = view.entries.iter().map(|entry| (Path::new(entry.to()), entry)).collect();
     for entry in &view.entries {
         check_place(entry.to())?;
-        if let Some(from) = entry.from() {
-            if from.to_str().is_none() {
-                return Err(Error::NotText { path: from.to_owned() });
-            }
-            if !from.exists() {
-                return Err(Error::Missing { from: from.to_owned(), to: entry.to().to_owned() });
-            }
+        if entry.to() == "/" {
+            return Err(Error::Place { to: "/".to_owned(), why: "the root is made of the other places" });
         }
+        check_source(entry)?;
+        let outer = Path::new(entry.to()).ancestors().skip(1).find_map(|place| places.get(place));
+        outer.map_or(Ok(()), |outer| check_outer(entry, outer))?;
     }
     check_place(&view.directory)
+}
+
+fn check_source(entry: &Entry) -> Result<(), Error> {
+    let Some(from) = entry.from() else { return Ok(()) };
+    if from.to_str().is_none() {
+        return Err(Error::NotText { path: from.to_owned() });
+    }
+    match disk::stamp(from) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Error::Missing { from: from.to_owned(), to: entry.to().to_owned() })
+        }
+        other => Ok(other.map(drop)?),
+    }
+}
+
+/// Between an entry and the one that it lies in must be no symlink: a launcher that follows it would make the entry's place
+/// somewhere on the host.
+fn check_outer(entry: &Entry, outer: &Entry) -> Result<(), Error> {
+    let follows = match (outer.from(), Path::new(entry.to()).strip_prefix(outer.to())) {
+        (Some(from), Ok(inner)) => {
+            let below = from.join(inner);
+            below.ancestors().take(inner.components().count()).any(|path| disk::read_link(path).is_some())
+        }
+        _ => true,
+    };
+    if follows {
+        return Err(Error::Place { to: entry.to().to_owned(), why: "it lies behind a symlink" });
+    }
+    Ok(())
 }
 
 fn check_place(to: &str) -> Result<(), Error> {
@@ -324,6 +352,22 @@ mod tests {
         }
         for bad in ["", "envy", "//envy", "/envy/", "/envy/../etc", "/./envy", "/a\0b"] {
             assert!(matches!(check_place(bad), Err(Error::Place { .. })), "{bad}");
+        }
+    }
+
+    #[test]
+    fn no_place_lies_behind_a_symlink() {
+        let directory = tempfile::tempdir().unwrap();
+        disk::create_directories(&directory.path().join("real")).unwrap();
+        disk::symlink(Path::new("/"), &directory.path().join("link")).unwrap();
+        let check_inner = |inner: &str| {
+            let outer = Entry::Writable { from: directory.path().to_owned(), to: "/envy/src".into() };
+            let inner = Entry::ReadOnly { from: "/dev/null".into(), to: format!("/envy/src/{inner}") };
+            check(&View { entries: vec![inner, outer], directory: "/".into(), ..View::default() })
+        };
+        assert!(check_inner("real/new").is_ok());
+        for place in ["link", "link/envy-was-here"] {
+            assert!(matches!(check_inner(place), Err(Error::Place { .. })), "{place}");
         }
     }
 

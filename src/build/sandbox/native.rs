@@ -41,8 +41,7 @@ pub(super) const DEVICE_LINKS: [(&str, &str); 4] = [
 pub(super) const PROC_OF_THE_HOST: [&str; 4] = ["/proc/bus", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /// What pid 1 needs to build a view, and gives up before the command starts.
-const NEEDED: CapabilitySet =
-    CapabilitySet::SYS_ADMIN.union(CapabilitySet::NET_ADMIN).union(CapabilitySet::SETPCAP);
+const NEEDED: CapabilitySet = CapabilitySet::SYS_ADMIN.union(CapabilitySet::NET_ADMIN).union(CapabilitySet::SETPCAP);
 
 const UNTRUSTED: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
 
@@ -58,7 +57,10 @@ pub(super) fn run(helper: &Path, view: &View, scratch: &Path, log: &File) -> Res
 pub(super) fn probe(helper: &Path) -> Result<(), String> {
     let refuse = |doing: String, source: io::Error| format!("envy could not {doing} ({source})");
     let scratch = tempfile::tempdir().map_err(|source| refuse("make a temporary directory".to_owned(), source))?;
-    let null = OpenOptions::new().write(true).open("/dev/null").map_err(|source| refuse("open `/dev/null`".to_owned(), source))?;
+    let null = OpenOptions::new()
+        .write(true)
+        .open("/dev/null")
+        .map_err(|source| refuse("open `/dev/null`".to_owned(), source))?;
     let view = View { directory: "/".to_owned(), ..View::default() };
     match run(helper, &view, scratch.path(), &null) {
         Ok(status) if status.success() => Ok(()),
@@ -174,11 +176,12 @@ fn seals(spec: &Spec, root: &Root<'_>, proc_of_the_host: bool) -> BTreeMap<PathB
     let mut seals = BTreeMap::from(devices);
     seals.extend(PROC_OF_THE_HOST.map(|part| (root.at(part), UNTRUSTED | MountFlags::RDONLY)));
     for entry in &spec.entries {
-        match entry {
-            Item::ReadOnly { to, .. } => drop(seals.insert(root.at(to), UNTRUSTED | MountFlags::RDONLY)),
-            Item::Writable { to, .. } => drop(seals.insert(root.at(to), UNTRUSTED)),
-            Item::Symlink { .. } => {}
-        }
+        let flags = match entry {
+            Item::ReadOnly { .. } => UNTRUSTED | MountFlags::RDONLY,
+            Item::Writable { .. } => UNTRUSTED,
+            Item::Symlink { .. } => continue,
+        };
+        seals.insert(root.at(entry.to()), flags);
     }
     if proc_of_the_host {
         seals.insert(root.at("/proc"), UNTRUSTED | MountFlags::RDONLY);
@@ -259,7 +262,8 @@ impl Root<'_> {
     }
 
     /// Mount `/proc`, and tell whether it is the host's. It is where something hides parts of the host's, as container
-    /// engines do: the kernel allows no fresh one then.
+    /// engines do: the kernel allows no fresh one then. The build sees the numbers of the host's processes, though it can
+    /// neither signal them nor read their environments.
     fn proc(&self) -> Result<bool, Fault> {
         self.directory("/proc")?;
         let flags = UNTRUSTED | MountFlags::NOEXEC;
@@ -280,7 +284,7 @@ impl Root<'_> {
         rustix::mount::mount_remount(self.at(to), flags, c"").fault(|| format!("make `{to}` read-only"))
     }
 
-    /// Make it the root. The old root lies over it until it is unmounted, see pivot_root(2).
+    /// Make it the root. The old root lies over it until it is unmounted, see `pivot_root(2)`.
     fn enter(&self) -> Result<(), Fault> {
         let enter = || "make the view the root".to_owned();
         rustix::process::chdir(self.path).fault(enter)?;
@@ -312,7 +316,7 @@ fn seal(places: &BTreeMap<PathBuf, MountFlags>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Mount point and flags of a line of `/proc/self/mountinfo`, see proc(5).
+/// Mount point and flags of a line of `/proc/self/mountinfo`, see `proc(5)`.
 fn mount_of_line(line: &[u8]) -> Option<(PathBuf, MountFlags)> {
     let mut fields = line.split(|byte| *byte == b' ');
     let path = unescape(fields.nth(4)?);
@@ -334,21 +338,14 @@ fn unescape(field: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;
     while let Some((first, tail)) = rest.split_first() {
-        match (first, tail.get(..3).and_then(octal)) {
-            (b'\\', Some(byte)) => {
-                bytes.push(byte);
-                rest = &tail[3..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
+        let escaped = tail.get(..3).and_then(octal).filter(|_| *first == b'\\');
+        bytes.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { &tail[3..] } else { tail };
     }
     bytes
 }
 
-/// Ask the kernel to set the loopback device up, by a message RTM_NEWLINK, see rtnetlink(7). It gets its addresses then.
+/// Ask the kernel to set the loopback device up, by a message `RTM_NEWLINK`, see `rtnetlink(7)`. It gets its addresses then.
 fn raise_loopback() -> io::Result<()> {
     const ACKNOWLEDGED: u16 = 2;
     let socket = rustix::net::socket(AddressFamily::NETLINK, SocketType::RAW, None)?;

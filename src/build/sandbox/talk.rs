@@ -108,7 +108,7 @@ impl Spec {
         Self { place: place.to_owned(), entries, environment, directory, command }
     }
 
-    /// Read what envy wrote. The input is read bytewise to its line's end and not beyond.
+    /// Read what envy wrote.
     pub(super) fn receive() -> Result<Self, Fault> {
         let mut line = String::new();
         io::stdin().lock().read_line(&mut line).fault(|| "read what the sandbox is to be".to_owned())?;
@@ -199,7 +199,8 @@ fn heed(told: &[u8]) -> Result<(), Fault> {
     if told.trim_ascii().is_empty() {
         return Ok(());
     }
-    let report: Report = serde_json::from_slice(told).map_err(io::Error::from).fault(|| "understand the helper".into())?;
+    let report: Report =
+        serde_json::from_slice(told).map_err(io::Error::from).fault(|| "understand the helper".into())?;
     let words = io::Error::other(report.words);
     Err(Fault { doing: report.doing, source: report.number.map_or(words, io::Error::from_raw_os_error) })
 }
