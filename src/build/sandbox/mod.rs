@@ -1,0 +1,380 @@
+//! The fence round a build: what a build sees, and how it is kept to that.
+//!
+//! A [`View`] lists everything that a build sees besides an empty root, `/tmp`, `/proc` and a minimal `/dev`. A
+//! [`Fence`] runs a command in a view. It is one of three:
+//!
+//! - namespaces made by bubblewrap, the one that every distribution allows to make them ([`bwrap`]);
+//! - namespaces made by envy itself ([`native`]);
+//! - none, where the kernel grants no namespaces or the user asked for none ([`bare`]).
+//!
+//! The first two give one and the same view, and a test compares them. In all of them:
+//!
+//! - The environment is the view's, and `PWD`, which is the view's directory. Input is `/dev/null`; no other file that
+//!   envy or its parents have open is passed on. The umask is 022.
+//! - The command leads no terminal. A command killed by signal N gives the exit code 128 + N, as in a shell.
+//! - When the command ends, everything it left behind is killed before [`Fence::run`] returns; when envy dies, by whatever
+//!   signal, so does everything in the fence.
+//!
+//! Deliberately absent: a terminal device (`/dev/pts`), limits of memory or time, a filter of system calls.
+//!
+//! Safe Rust cannot run code between `fork` and `exec`, and a process with threads cannot enter a user namespace. So every
+//! fence starts with this very program, executed anew as a [`helper`].
+
+mod bare;
+mod bwrap;
+mod native;
+mod talk;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+use crate::disk;
+use talk::{Fault, Stage};
+
+/// What a build sees, beside an empty root.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct View {
+    /// What is shown where. The order means nothing: an outer place is made before what lies in it.
+    pub entries: Vec<Entry>,
+    /// The whole environment, but for `PWD`.
+    pub environment: BTreeMap<String, String>,
+    /// The directory that the command starts in.
+    pub directory: String,
+    /// The program, looked up in the view's `PATH` if it has no slash, and its arguments.
+    pub command: Vec<String>,
+}
+
+/// A thing that a build sees. `to` is absolute; `from` is a file or a directory of the host, symlinks followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// Seen, and not to be changed, not even by root; so is everything mounted below it.
+    ReadOnly {
+        /// Where it is on the host.
+        from: PathBuf,
+        /// Where the build sees it.
+        to: String,
+    },
+    /// Seen, and changed in place.
+    Writable {
+        /// Where it is on the host.
+        from: PathBuf,
+        /// Where the build sees it.
+        to: String,
+    },
+    /// A symlink.
+    Symlink {
+        /// What it says.
+        target: String,
+        /// Where the build sees it.
+        to: String,
+    },
+}
+
+impl Entry {
+    /// Where the build sees it.
+    pub fn to(&self) -> &str {
+        match self {
+            Self::ReadOnly { to, .. } | Self::Writable { to, .. } | Self::Symlink { to, .. } => to,
+        }
+    }
+
+    /// Where it is on the host.
+    pub fn from(&self) -> Option<&Path> {
+        match self {
+            Self::ReadOnly { from, .. } | Self::Writable { from, .. } => Some(from),
+            Self::Symlink { .. } => None,
+        }
+    }
+}
+
+/// What `settings.sandbox` of `envy.toml` asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Setting {
+    /// A fence where the host allows it, and otherwise none.
+    #[default]
+    Auto,
+    /// A fence, or no build.
+    Required,
+    /// No fence.
+    Off,
+}
+
+/// How much of a fence there is. This is a part of what a build is known by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Namespaces: the build sees its view and nothing else.
+    Namespaces,
+    /// None: the build sees the host.
+    Bare,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Namespaces => "namespaces",
+            Self::Bare => "none",
+        })
+    }
+}
+
+/// Who makes the namespaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Launcher {
+    /// This program itself.
+    Native,
+    /// `bwrap`.
+    Bubblewrap,
+}
+
+/// A build could not be run behind its fence. How the command itself ended is not an error here.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A fence is required, and the host does not allow it.
+    #[error("a sandbox is required, but this host allows none: {reason}")]
+    Refused {
+        /// Why, a sentence.
+        reason: String,
+    },
+    /// Something to be shown is not on the host.
+    #[error("`{}`, which the build sees as `{to}`, does not exist", from.display())]
+    Missing {
+        /// Where it should be on the host.
+        from: PathBuf,
+        /// Where the build would see it.
+        to: String,
+    },
+    /// A place in the view that cannot be made.
+    #[error("`{to}` cannot be a place in the sandbox: {why}")]
+    Place {
+        /// The place.
+        to: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A path that no build could write down.
+    #[error("`{}` is not UTF-8", path.display())]
+    NotText {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The fence could not be made, or the command not be started in it.
+    #[error("could not {doing}")]
+    SetUp {
+        /// What was being done to what.
+        doing: String,
+        /// What the operating system, or `bwrap`, said.
+        #[source]
+        source: io::Error,
+    },
+    /// The scratch directory could not be made ready.
+    #[error(transparent)]
+    Disk(#[from] disk::Error),
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        Self::SetUp { doing: fault.doing, source: fault.source }
+    }
+}
+
+/// The chosen way to run builds.
+#[derive(Clone, Debug)]
+pub struct Fence {
+    way: Way,
+    helper: PathBuf,
+}
+
+#[derive(Clone, Debug)]
+enum Way {
+    Native,
+    Bubblewrap(PathBuf),
+    Bare,
+}
+
+impl Fence {
+    /// Choose a way that works here, and tell why it is none if it is none.
+    ///
+    /// Bubblewrap comes first, since some distributions allow namespaces to programs they know only. Whether a way works is
+    /// found out by going it, which takes milliseconds.
+    pub fn choose(setting: Setting, prefer: Option<Launcher>) -> Result<(Self, Option<String>), Error> {
+        // The link leads to the running program, even after an upgrade has put another in its place.
+        Self::choose_with_helper(PathBuf::from("/proc/self/exe"), setting, prefer)
+    }
+
+    /// Choose as [`Fence::choose`] does, where this program is not envy: `helper` is a program whose `main` calls
+    /// [`helper`].
+    pub fn choose_with_helper(
+        helper: PathBuf,
+        setting: Setting,
+        prefer: Option<Launcher>,
+    ) -> Result<(Self, Option<String>), Error> {
+        if setting == Setting::Off {
+            return Ok((Self { way: Way::Bare, helper }, Some("the sandbox is switched off".to_owned())));
+        }
+        match first_that_works(&helper, prefer) {
+            Ok(way) => Ok((Self { way, helper }, None)),
+            Err(reason) if setting == Setting::Required => Err(Error::Refused { reason }),
+            Err(reason) => Ok((Self { way: Way::Bare, helper }, Some(reason))),
+        }
+    }
+
+    /// How much of a fence this is.
+    pub fn mode(&self) -> Mode {
+        match self.way {
+            Way::Native | Way::Bubblewrap(_) => Mode::Namespaces,
+            Way::Bare => Mode::Bare,
+        }
+    }
+
+    /// What to put before `/envy/…` to have a path that the build can use: nothing in namespaces, `root` in the scratch
+    /// directory where there is no fence.
+    pub fn root(&self, scratch: &Path) -> String {
+        match self.mode() {
+            Mode::Namespaces => String::new(),
+            Mode::Bare => bare::root(scratch).to_string_lossy().into_owned(),
+        }
+    }
+
+    /// Run the view's command to its end. What it writes goes to `log`; `scratch`, an existing directory, is used for what
+    /// the fence itself needs.
+    pub fn run(&self, view: &View, scratch: &Path, log: &File) -> Result<ExitStatus, Error> {
+        check(view)?;
+        let scratch = disk::canonical(scratch)?;
+        match &self.way {
+            Way::Native => native::run(&self.helper, view, &scratch, log),
+            Way::Bubblewrap(bwrap) => bwrap::run(&self.helper, bwrap, view, log),
+            Way::Bare => bare::run(&self.helper, view, &scratch, log),
+        }
+    }
+}
+
+fn first_that_works(helper: &Path, prefer: Option<Launcher>) -> Result<Way, String> {
+    let mut reasons = Vec::new();
+    for launcher in [Launcher::Bubblewrap, Launcher::Native] {
+        if prefer.is_some_and(|prefer| prefer != launcher) {
+            continue;
+        }
+        let way = match launcher {
+            Launcher::Bubblewrap => bwrap::probe().map(Way::Bubblewrap),
+            Launcher::Native => native::probe(helper).map(|()| Way::Native),
+        };
+        match way {
+            Ok(way) => return Ok(way),
+            Err(reason) => reasons.push(reason),
+        }
+    }
+    Err(reasons.join(", and "))
+}
+
+/// Whether a view can be made at all; the launchers rely on it.
+fn check(view: &View) -> Result<(), Error> {
+    let places: BTreeMap<&Path, &Entry> = view.entries.iter().map(|entry| (Path::new(entry.to()), entry)).collect();
+    for entry in &view.entries {
+        check_place(entry.to())?;
+        if entry.to() == "/" {
+            return Err(Error::Place { to: "/".to_owned(), why: "the root is made of the other places" });
+        }
+        check_source(entry)?;
+        let outer = Path::new(entry.to()).ancestors().skip(1).find_map(|place| places.get(place));
+        outer.map_or(Ok(()), |outer| check_outer(entry, outer))?;
+    }
+    check_place(&view.directory)
+}
+
+fn check_source(entry: &Entry) -> Result<(), Error> {
+    let Some(from) = entry.from() else { return Ok(()) };
+    if from.to_str().is_none() {
+        return Err(Error::NotText { path: from.to_owned() });
+    }
+    match disk::stamp(from) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Error::Missing { from: from.to_owned(), to: entry.to().to_owned() })
+        }
+        other => Ok(other.map(drop)?),
+    }
+}
+
+/// Between an entry and the one that it lies in must be no symlink: a launcher that follows it would make the entry's place
+/// somewhere on the host.
+fn check_outer(entry: &Entry, outer: &Entry) -> Result<(), Error> {
+    let follows = match (outer.from(), Path::new(entry.to()).strip_prefix(outer.to())) {
+        (Some(from), Ok(inner)) => {
+            let below = from.join(inner);
+            below.ancestors().take(inner.components().count()).any(|path| disk::read_link(path).is_some())
+        }
+        _ => true,
+    };
+    if follows {
+        return Err(Error::Place { to: entry.to().to_owned(), why: "it lies behind a symlink" });
+    }
+    Ok(())
+}
+
+fn check_place(to: &str) -> Result<(), Error> {
+    let wrong = |why| Err(Error::Place { to: to.to_owned(), why });
+    let Some(inner) = to.strip_prefix('/') else { return wrong("it is not absolute") };
+    if to.contains('\0') {
+        return wrong("it has a NUL in it");
+    }
+    if inner.split('/').any(|part| matches!(part, "" | "." | "..")) && to != "/" {
+        return wrong("it is not in its shortest form");
+    }
+    Ok(())
+}
+
+/// Be the program that a fence starts with, if `arguments`, those after the program's name, ask for it.
+///
+/// `main` calls this before anything else: a thread more, and there are no namespaces to be had. `Some` is the code to exit
+/// with.
+pub fn helper(arguments: &[OsString]) -> Option<u8> {
+    let stage = Stage::asked_for(arguments)?;
+    Some(talk::report(match stage {
+        Stage::Native { parent } => native::outside(parent),
+        Stage::First => native::inside(),
+        Stage::Bubblewrap { parent, bwrap } => bwrap::launch(parent, &bwrap),
+        Stage::Bare => bare::watch(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_absolute_and_in_their_shortest_form() {
+        for good in ["/", "/envy", "/envy/src", "/usr/lib/..x"] {
+            assert!(check_place(good).is_ok(), "{good}");
+        }
+        for bad in ["", "envy", "//envy", "/envy/", "/envy/../etc", "/./envy", "/a\0b"] {
+            assert!(matches!(check_place(bad), Err(Error::Place { .. })), "{bad}");
+        }
+    }
+
+    #[test]
+    fn no_place_lies_behind_a_symlink() {
+        let directory = tempfile::tempdir().unwrap();
+        disk::create_directories(&directory.path().join("real")).unwrap();
+        disk::symlink(Path::new("/"), &directory.path().join("link")).unwrap();
+        let check_inner = |inner: &str| {
+            let outer = Entry::Writable { from: directory.path().to_owned(), to: "/envy/src".into() };
+            let inner = Entry::ReadOnly { from: "/dev/null".into(), to: format!("/envy/src/{inner}") };
+            check(&View { entries: vec![inner, outer], directory: "/".into(), ..View::default() })
+        };
+        assert!(check_inner("real/new").is_ok());
+        for place in ["link", "link/envy-was-here"] {
+            assert!(matches!(check_inner(place), Err(Error::Place { .. })), "{place}");
+        }
+    }
+
+    #[test]
+    fn a_missing_input_is_named_with_its_place() {
+        let entries = vec![Entry::ReadOnly { from: "/nowhere/at/all".into(), to: "/envy/in".into() }];
+        let error = check(&View { entries, directory: "/".into(), ..View::default() }).unwrap_err();
+        assert_eq!(error.to_string(), "`/nowhere/at/all`, which the build sees as `/envy/in`, does not exist");
+    }
+}
