@@ -1,8 +1,9 @@
 //! envy
 pub mod digest;
+pub mod disk;
+pub mod download;
 pub mod package;
 pub mod platform;
-pub mod tree;
-pub mod progress;
-pub mod disk;
 pub mod process;
+pub mod progress;
+pub mod tree;
