@@ -11,9 +11,9 @@
 
 // pub mod cargo_lock;
 // pub mod cargo_manifest;
-// pub mod crate_archive;
-// pub mod crates;
-// pub mod index;
-// pub mod index_cache;
+pub mod crate_archive;
+pub mod crates;
+pub mod index;
+mod index_cache;
 pub mod registry;
-// pub mod tarball;
+pub mod tarball;
