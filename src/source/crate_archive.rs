@@ -87,6 +87,7 @@ fn walk<'t>(
     visitor: &mut impl Visitor<Error = Problem>,
 ) -> Result<tarball::Contents, Error> {
     let packed = disk::file_size(archive).unwrap_or(0);
+    // Like cargo, only the first member of the gzip stream: other readers have to see the same.
     let unpacked = GzDecoder::new(BufReader::new(disk::open(archive)?));
     tarball::walk(unpacked, packed, top, visitor).map_err(|problem| match problem {
         Problem::Archive(source) => Error::Archive { top: top.to_owned(), source },

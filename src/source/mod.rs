@@ -9,8 +9,8 @@
 //! - [`cargo_manifest`]: what a `Cargo.toml` says
 //! - [`cargo_lock`]: what a `Cargo.lock` says
 
-// pub mod cargo_lock;
-// pub mod cargo_manifest;
+pub mod cargo_lock;
+pub mod cargo_manifest;
 pub mod crate_archive;
 pub mod crates;
 pub mod index;

@@ -92,6 +92,9 @@ pub fn walk<V: Visitor>(archive: impl Read, packed: u64, top: &str, visitor: &mu
             }
             other => return Err(refused(kind(other)).into()),
         };
+        if matches!(&node, Node::File(file) if Ok(file.size) != entry.header().entry_size().map_err(|_| ())) {
+            return Err(Error::Broken(io::ErrorKind::UnexpectedEof.into()).into());
+        }
         tree.insert(path, node).map_err(|_| refused("is there twice"))?;
     }
     Ok(Contents { tree, newest })
@@ -185,5 +188,48 @@ impl<R: Read> Read for Bounded<R> {
         let count = self.inner.read(buffer)?;
         self.left = self.left.checked_sub(count as u64).ok_or(io::ErrorKind::FileTooLarge)?;
         Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads files to their ends.
+    struct Reader;
+
+    impl Visitor for Reader {
+        type Error = Error;
+
+        fn visit(&mut self, _path: &str, entry: Entry<'_>) -> Result<Node, Error> {
+            if let Entry::File { content, .. } = entry {
+                io::copy(content, &mut io::sink()).map_err(broken)?;
+            }
+            Ok(Node::Directory(Tree::default()))
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_left_when_it_has_filled_what_it_may() {
+        let mut header = tar::Header::new_gnu();
+        header.set_path("a/zeros").unwrap();
+        header.set_mode(0o644);
+        header.set_size(1 << 40);
+        header.set_cksum();
+        let bomb = header.as_bytes().chain(io::repeat(0));
+        assert!(matches!(walk(bomb, 1000, "a", &mut Reader), Err(Error::TooLarge)));
+    }
+
+    #[test]
+    fn what_comes_for_all_entries_is_no_entry() {
+        let mut builder = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_ustar();
+        header.set_path("pax_global_header").unwrap();
+        header.set_entry_type(EntryType::XGlobalHeader);
+        header.set_size(0);
+        header.set_cksum();
+        builder.append(&header, io::empty()).unwrap();
+        let contents = walk(&builder.into_inner().unwrap()[..], 1000, "a", &mut Reader).unwrap();
+        assert!(contents.tree.is_empty());
     }
 }
