@@ -59,7 +59,7 @@ impl Default for Settings {
             ca_file: None,
             connect_timeout: Duration::from_secs(20),
             stall_timeout: Duration::from_secs(30),
-            retries: 4,
+            retries: 3,
             first_pause: Duration::from_millis(300),
         }
     }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use cargo_config2::{Config, ResolveOptions, SourceConfigValue, Walk};
 
+use crate::download::Settings;
+
 /// The name by which the configuration calls crates.io.
 const CRATES_IO: &str = "crates-io";
 
@@ -68,6 +70,12 @@ impl CargoConfig {
     /// Read what counts in a directory.
     pub fn load(project_dir: &Path) -> Result<Self, Error> {
         Self::load_with(project_dir, ResolveOptions::default(), Walk::new(project_dir))
+    }
+
+    /// How the network may be used by this configuration, which a command may narrow further.
+    pub fn settings(&self) -> Settings {
+        let (proxy, ca_file) = (self.proxy.clone(), self.ca_file.clone());
+        Settings { offline: self.offline, proxy, ca_file, ..Settings::default() }
     }
 
     fn load_with(directory: &Path, options: ResolveOptions, files: Walk<'_>) -> Result<Self, Error> {
