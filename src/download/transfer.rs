@@ -1,0 +1,248 @@
+//! One transfer: attempts, the pauses between them, and what an attempt keeps of the one before.
+
+use std::io::{Read as _, Seek as _, Write as _};
+use std::time::Duration;
+
+use backon::BackoffBuilder as _;
+use reqwest::header::{self, HeaderMap, HeaderValue};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use tempfile::NamedTempFile;
+
+use super::error::{Error, Failure, shown};
+use super::{FetchedFile, FileRequest, Revision, Settings, TextReply, TextRequest};
+use crate::digest::Hasher;
+use crate::disk;
+
+/// The longest wait that a server may ask for.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
+
+/// The largest text, packed or not. The index's longest file has about 5 MB.
+const LARGEST_TEXT: usize = 64 << 20;
+
+/// Fetch one file.
+pub(super) async fn file(client: &Client, settings: &Settings, request: &FileRequest) -> Result<FetchedFile, Error> {
+    let mut received = Received::new(request)?;
+    let mut pauses = settings.pauses().build();
+    let mut again_from_start = true;
+    loop {
+        match attempt_file(client, settings, request, &mut received).await {
+            Ok(()) => {
+                let digest = received.hasher.clone().finish();
+                if digest == request.expected {
+                    return Ok(FetchedFile { file: received.file, digest, size: received.size });
+                }
+                // Parts of two states may have been joined, or a proxy served something old: once more, from the start.
+                if !std::mem::take(&mut again_from_start) {
+                    let (name, url) = (request.name.clone(), shown(&request.url));
+                    return Err(Error::Digest { name, url, expected: request.expected, received: digest });
+                }
+                received.start_over()?;
+            }
+            Err(failure) => pause_after(failure, &mut pauses).await?,
+        }
+    }
+}
+
+/// Fetch one text.
+pub(super) async fn text(client: &Client, settings: &Settings, request: &TextRequest) -> Result<TextReply, Error> {
+    let mut pauses = settings.pauses().build();
+    loop {
+        match attempt_text(client, settings, request).await {
+            Ok(reply) => return Ok(reply),
+            Err(failure) => pause_after(failure, &mut pauses).await?,
+        }
+    }
+}
+
+/// Wait until it makes sense to try again; an error where it does not.
+async fn pause_after(failure: Failure, pauses: &mut impl Iterator<Item = Duration>) -> Result<(), Error> {
+    let (error, after) = match failure {
+        Failure::Lasting(error) => return Err(error),
+        Failure::Passing { error, after } => (error, after),
+    };
+    let Some(pause) = pauses.next() else { return Err(error) };
+    tokio::time::sleep(pause.max(after.unwrap_or_default())).await;
+    Ok(())
+}
+
+/// What has arrived of a file.
+struct Received {
+    file: NamedTempFile,
+    hasher: Hasher,
+    size: u64,
+    /// What tells the server which state of the file these bytes are of.
+    validator: Option<HeaderValue>,
+}
+
+impl Received {
+    fn new(request: &FileRequest) -> Result<Self, disk::Error> {
+        let file = disk::temporary_in(&request.into)?;
+        Ok(Self { file, hasher: Hasher::default(), size: 0, validator: None })
+    }
+
+    fn start_over(&mut self) -> Result<(), disk::Error> {
+        let file = self.file.as_file_mut();
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .map_err(|error| disk::Error::new("write", self.file.path(), error))?;
+        (self.hasher, self.size, self.validator) = (Hasher::default(), 0, None);
+        Ok(())
+    }
+
+    /// Writing goes to the page cache, so it does not wait long enough to be worth a thread of its own.
+    fn add(&mut self, bytes: &[u8]) -> Result<(), disk::Error> {
+        self.file.as_file_mut().write_all(bytes).map_err(|error| disk::Error::new("write", self.file.path(), error))?;
+        self.hasher.update(bytes);
+        self.size += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+async fn attempt_file(
+    client: &Client,
+    settings: &Settings,
+    request: &FileRequest,
+    received: &mut Received,
+) -> Result<(), Failure> {
+    let mut ask = client.get(&request.url).header(header::ACCEPT_ENCODING, "identity");
+    if received.size > 0 {
+        ask = ask.header(header::RANGE, format!("bytes={}-", received.size));
+        if let Some(validator) = &received.validator {
+            ask = ask.header(header::IF_RANGE, validator);
+        }
+    }
+    let mut response = send(ask, &request.url, settings).await?;
+    match response.status() {
+        StatusCode::OK => received.start_over()?,
+        StatusCode::PARTIAL_CONTENT if range_start(response.headers()) == Some(received.size) => {}
+        StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE if received.size > 0 => {
+            received.start_over()?;
+            return Err(Failure::passing(Error::Malformed {
+                url: shown(&request.url),
+                what: "another part than was asked for",
+            }));
+        }
+        status => return Err(refusal(&request.url, status, response.headers())),
+    }
+    received.validator = validator(response.headers());
+    let too_large = || Failure::Lasting(Error::TooLarge { url: shown(&request.url), limit: request.max_size });
+    if response.content_length().is_some_and(|more| received.size.saturating_add(more) > request.max_size) {
+        return Err(too_large());
+    }
+    while let Some(bytes) = next(&mut response, &request.url, settings).await? {
+        if received.size + bytes.len() as u64 > request.max_size {
+            return Err(too_large());
+        }
+        received.add(&bytes)?;
+    }
+    Ok(())
+}
+
+async fn attempt_text(client: &Client, settings: &Settings, request: &TextRequest) -> Result<TextReply, Failure> {
+    let mut ask = client.get(&request.url).header(header::ACCEPT_ENCODING, "gzip");
+    ask = match &request.revision {
+        Some(Revision::Etag(tag)) => ask.header(header::IF_NONE_MATCH, tag),
+        Some(Revision::LastModified(time)) => ask.header(header::IF_MODIFIED_SINCE, time),
+        None => ask,
+    };
+    let mut response = send(ask, &request.url, settings).await?;
+    match response.status() {
+        StatusCode::OK => {}
+        StatusCode::NOT_MODIFIED if request.revision.is_some() => return Ok(TextReply::Unchanged),
+        StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS => {
+            return Ok(TextReply::Missing);
+        }
+        status => return Err(refusal(&request.url, status, response.headers())),
+    }
+    let too_large = || Failure::Lasting(Error::TooLarge { url: shown(&request.url), limit: LARGEST_TEXT as u64 });
+    let mut body = Vec::new();
+    while let Some(bytes) = next(&mut response, &request.url, settings).await? {
+        if body.len() + bytes.len() > LARGEST_TEXT {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&bytes);
+    }
+    let bytes = match text_header(response.headers(), header::CONTENT_ENCODING) {
+        None | Some("identity") => body,
+        Some("gzip" | "x-gzip") => {
+            let mut plain = Vec::new();
+            let unpacked =
+                flate2::read::MultiGzDecoder::new(&body[..]).take(LARGEST_TEXT as u64 + 1).read_to_end(&mut plain);
+            unpacked.map_err(|_| malformed(&request.url, "a text that cannot be unpacked"))?;
+            plain
+        }
+        Some(_) => return Err(malformed(&request.url, "a text in an encoding that was not asked for")),
+    };
+    if bytes.len() > LARGEST_TEXT {
+        Err(too_large())
+    } else {
+        Ok(TextReply::Body { bytes, revision: revision(response.headers()) })
+    }
+}
+
+fn malformed(url: &str, what: &'static str) -> Failure {
+    Failure::passing(Error::Malformed { url: shown(url), what })
+}
+
+async fn send(ask: RequestBuilder, url: &str, settings: &Settings) -> Result<Response, Failure> {
+    within_stall_timeout(ask.send(), url, settings).await
+}
+
+async fn next(
+    response: &mut Response,
+    url: &str,
+    settings: &Settings,
+) -> Result<Option<impl AsRef<[u8]> + std::ops::Deref<Target = [u8]> + use<>>, Failure> {
+    within_stall_timeout(response.chunk(), url, settings).await
+}
+
+async fn within_stall_timeout<T>(
+    work: impl Future<Output = reqwest::Result<T>>,
+    url: &str,
+    settings: &Settings,
+) -> Result<T, Failure> {
+    match tokio::time::timeout(settings.stall_timeout, work).await {
+        Ok(result) => result.map_err(|error| Failure::of_transport(url, error)),
+        Err(_) => Err(Failure::passing(Error::Stalled { url: shown(url), waited: settings.stall_timeout })),
+    }
+}
+
+/// What an answer without content means.
+fn refusal(url: &str, status: StatusCode, headers: &HeaderMap) -> Failure {
+    let error = Error::Status { url: shown(url), status };
+    let passing =
+        status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
+    if passing { Failure::Passing { error, after: retry_after(headers) } } else { Failure::Lasting(error) }
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = text_header(headers, header::RETRY_AFTER)?;
+    let wait = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let until = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+            Duration::try_from(until.duration_since(jiff::Timestamp::now())).ok()?
+        }
+    };
+    Some(wait.min(LONGEST_WAIT))
+}
+
+/// Where the part that a server sends begins: `bytes 5-9/10` says 5.
+fn range_start(headers: &HeaderMap) -> Option<u64> {
+    text_header(headers, header::CONTENT_RANGE)?.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
+}
+
+/// What `If-Range` may name: a strong entity tag, or else the time of the last change.
+fn validator(headers: &HeaderMap) -> Option<HeaderValue> {
+    let strong = headers.get(header::ETAG).filter(|tag| tag.as_bytes().starts_with(b"\""));
+    strong.or_else(|| headers.get(header::LAST_MODIFIED)).cloned()
+}
+
+fn revision(headers: &HeaderMap) -> Option<Revision> {
+    let tag = text_header(headers, header::ETAG).map(|tag| Revision::Etag(tag.to_owned()));
+    tag.or_else(|| text_header(headers, header::LAST_MODIFIED).map(|time| Revision::LastModified(time.to_owned())))
+}
+
+fn text_header(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
