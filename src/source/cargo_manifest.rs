@@ -89,7 +89,7 @@ pub fn lock_fits(cargo_toml: &str, cargo_lock: &str) -> bool {
     itself
         && manifest.dependencies().all(|(name, dependency)| {
             let Some(wanted) = Wanted::of(name, dependency) else { return false };
-            locked.iter().any(|one| one.name == wanted.name && wanted.versions.is_none_or_matches(&one.version))
+            locked.iter().any(|one| one.name == wanted.name && wanted.versions.allow(&one.version))
         })
 }
 
@@ -113,7 +113,7 @@ struct Wanted<'m> {
 struct Versions(Option<VersionReq>);
 
 impl Versions {
-    fn is_none_or_matches(&self, version: &Version) -> bool {
+    fn allow(&self, version: &Version) -> bool {
         self.0.as_ref().is_none_or(|requirement| requirement.matches(version))
     }
 }

@@ -81,11 +81,7 @@ pub fn unpack(archive: &Path, top: &str, to: &Path) -> Result<Tree, Error> {
     Ok(contents.tree)
 }
 
-fn walk<'t>(
-    archive: &Path,
-    top: &'t str,
-    visitor: &mut impl Visitor<Error = Problem>,
-) -> Result<tarball::Contents, Error> {
+fn walk(archive: &Path, top: &str, visitor: &mut impl Visitor<Error = Problem>) -> Result<tarball::Contents, Error> {
     let packed = disk::file_size(archive).unwrap_or(0);
     // Like cargo, only the first member of the gzip stream: other readers have to see the same.
     let unpacked = GzDecoder::new(BufReader::new(disk::open(archive)?));
