@@ -22,7 +22,8 @@ impl<'a> CrateIndex<'a> {
 
     /// Ask for the versions of many crates at once, before the solver asks for them one by one.
     pub fn prefetch(&self, names: &[PackageName]) -> Result<(), source::Error> {
-        self.crates.versions(names).map(|_| ())
+        self.crates.versions(names)?;
+        Ok(())
     }
 
     fn candidate(&self, name: &PackageName, version: &CrateVersion) -> Candidate {

@@ -132,6 +132,7 @@ pub fn environment(epoch: i64) -> BTreeMap<String, String> {
         ("HOME", HOME),
         ("LC_ALL", "C.UTF-8"),
         ("PATH", &path),
+        ("PWD", SOURCE),
         ("SOURCE_DATE_EPOCH", &epoch),
         ("TMPDIR", "/tmp"),
         ("TZ", "UTC"),

@@ -53,7 +53,7 @@ impl<'a> Inputs<'a> {
     /// Read a package's archive, which is in the store, and prove that it is what was pinned.
     pub fn open(package: &Package, generated: PathBuf, recipe: &'a Recipe, wish: &'a Wish, store: &Store) -> Result<Self, Error> {
         let id = package.id.clone();
-        let contents = source::read_crate(&store.blob_path(package.archive), &id)?;
+        let contents = source::read_crate(&store.blob_path(package.archive), &id).map_err(source::Error::from)?;
         prove(&id, "source tree", package.tree, contents.tree.digest())?;
         let cargo_lock = match contents.cargo_lock {
             _ if package.generated => {
@@ -64,7 +64,7 @@ impl<'a> Inputs<'a> {
             None => return Err(Error::NoCargoLock { id, path: "Cargo.lock".into() }),
         };
         prove(&id, "Cargo.lock", package.crates, cargo_lock_digest(&cargo_lock))?;
-        let crates = source::locked_crates(&cargo_lock)?.into_iter().filter_map(archive).collect();
+        let crates = source::locked_crates(&cargo_lock).map_err(source::Error::from)?.into_iter().filter_map(archive).collect();
         let source = with_cargo_lock(contents.tree, &cargo_lock).map_err(|source| Error::Layout { id: id.clone(), source })?;
         Ok(Self { id, recipe, wish, archive: package.archive, cargo_lock, crates, source, epoch: contents.newest })
     }

@@ -93,7 +93,8 @@ impl Runner<'_> {
             Ok((from.clone(), Entry::Writable { from, to: to.to_owned() }))
         };
         let (source, entry) = writable("src", action::SOURCE)?;
-        source::unpack_crate(&self.store.blob_path(inputs.archive), &source, &inputs.id)?;
+        let top = format!("{}-{}", inputs.id.name, inputs.id.version);
+        source::unpack_crate(&self.store.blob_path(inputs.archive), &top, &source)?;
         disk::write(&source.join("Cargo.lock"), inputs.cargo_lock.as_bytes())?;
         entries.push(entry);
         let (cargo_home, entry) = writable("cargo", action::CARGO_HOME)?;
@@ -103,7 +104,7 @@ impl Runner<'_> {
             entries.push(writable(name, to)?.1);
         }
         entries.extend(self.crate_entries(inputs)?);
-        entries.extend(self.tool_entries(scratch)?);
+        entries.extend(self.tool_entries(scratch, &root)?);
         entries.extend(users(scratch)?);
         let script = scratch.join("script");
         disk::write(&script, inputs.script(&root, self.platform)?.as_bytes())?;
@@ -123,7 +124,7 @@ impl Runner<'_> {
         let entry = |one: &source::Archive| {
             let archive = self.store.blob_path(one.checksum);
             let from = self.store.checkout(one.checksum, |directory| {
-                source::unpack_archive(&archive, directory, &one.name, &one.version)?;
+                source::unpack_crate(&archive, &format!("{}-{}", one.name, one.version), directory)?;
                 let checksum = format!("{{\"files\":{{}},\"package\":\"{}\"}}", one.checksum.hex());
                 Ok::<_, Error>(disk::write(&directory.join(".cargo-checksum.json"), checksum.as_bytes())?)
             })?;
@@ -140,7 +141,7 @@ impl Runner<'_> {
     }
 
     /// A directory of links to the tools, which is the end of the PATH.
-    fn tool_entries(&self, scratch: &Path) -> Result<Vec<Entry>, Error> {
+    fn tool_entries(&self, scratch: &Path, root: &str) -> Result<Vec<Entry>, Error> {
         let directory = scratch.join("tools");
         disk::create_directory(&directory, 0o755)?;
         let mut entries = vec![Entry::ReadOnly { from: directory.clone(), to: action::TOOLS.to_owned() }];
@@ -150,7 +151,7 @@ impl Runner<'_> {
             } else {
                 // What lies elsewhere is shown alone, under a name of its own.
                 let to = format!("/envy/host/{name}");
-                disk::symlink(Path::new("../host").join(name).as_path(), &directory.join(name))?;
+                disk::symlink(Path::new(&format!("{root}{to}")), &directory.join(name))?;
                 entries.push(Entry::ReadOnly { from: disk::canonical(path)?, to });
             }
         }

@@ -17,7 +17,7 @@ use crate::platform::Platform;
 use crate::process;
 use crate::progress::{Event, Progress};
 use crate::recipe::Book;
-use crate::source::Crates;
+use crate::source::{self, Crates};
 use crate::store::{Held, Outcome, Provenance, Store};
 use crate::tree::{Node, Tree};
 
@@ -149,7 +149,7 @@ impl Builder<'_> {
     /// Bring all archives, then all crates that they name, and prove them.
     fn inputs(&self, ids: &[&PackageId]) -> Result<Vec<Inputs<'_>>, Error> {
         let archives = inputs::archives(self.lockfile, ids.iter().copied());
-        self.crates.fetch(&archives, self.store, self.progress)?;
+        self.crates.fetch(&archives, self.store, self.progress).map_err(source::Error::from)?;
         let open = |id: &&PackageId| {
             let package = &self.lockfile.packages[&id.name];
             let wish = &self.wishes.packages()[&id.name];
@@ -160,7 +160,7 @@ impl Builder<'_> {
         let mut crates: Vec<_> = inputs.iter().flat_map(|one| one.crates.iter().cloned()).collect();
         crates.sort_by_key(|one| one.checksum);
         crates.dedup_by_key(|one| one.checksum);
-        self.crates.fetch(&crates, self.store, self.progress)?;
+        self.crates.fetch(&crates, self.store, self.progress).map_err(source::Error::from)?;
         Ok(inputs)
     }
 

@@ -17,7 +17,7 @@ use crate::disk;
 use crate::package::{PackageId, PackageName, SiteName, Version};
 use crate::platform::{Needs, Platform};
 pub use drift::{Drift, drift};
-pub use pin::{Pinned, Pinner};
+pub use pin::{Error as PinError, Pinned, Pinner};
 pub use wishes::{Wish, Wishes};
 
 /// What a site's packages are pinned to.

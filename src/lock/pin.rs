@@ -4,7 +4,7 @@
 //! digest; and the Cargo.lock that it builds with is settled: its own, or one that cargo makes now where it ships
 //! none, or one that no longer fits its manifest. What was pinned already and did not move is not looked at again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::{CRATES_IO, Lockfile, Package, Toolchain, Wish, Wishes};
@@ -125,7 +125,8 @@ impl Pinner<'_> {
         let ids: Vec<_> = ids.collect();
         let new: Vec<_> = ids.iter().filter(|id| kept.pin(id).is_none() || self.must_look(&kept, id, wishes)).collect();
         let archives = self.archives(&new)?;
-        self.crates.fetch(&archives.values().cloned().collect::<Vec<_>>(), self.store, self.progress)?;
+        let wanted: Vec<_> = archives.values().cloned().collect();
+        self.crates.fetch(&wanted, self.store, self.progress).map_err(source::Error::from)?;
         let mut pinned = Pinned { lockfile: Lockfile::empty(wishes.digest()), generated: BTreeMap::new() };
         for id in ids {
             let wish = &wishes.packages()[&id.name];
@@ -147,7 +148,7 @@ impl Pinner<'_> {
 
     fn archives(&self, ids: &[&PackageId]) -> Result<BTreeMap<PackageId, Archive>, Error> {
         let names: Vec<_> = ids.iter().map(|id| id.name.clone()).collect();
-        let versions = self.crates.versions(&names)?;
+        let versions = self.crates.versions(&names).map_err(source::Error::from)?;
         let archive = |id: &&PackageId| {
             let listed = versions.get(&id.name).and_then(Option::as_ref);
             let version = listed.and_then(|versions| versions.iter().find(|one| one.version == id.version));
@@ -166,8 +167,8 @@ impl Pinner<'_> {
         kept: &Kept<'_>,
         generated: &mut BTreeMap<PackageName, String>,
     ) -> Result<Package, Error> {
-        let contents = source::read_crate(&self.store.read_blob(archive)?, id)?;
-        check_params(id, wish, &contents)?;
+        let contents = source::read_crate(&self.store.blob_path(archive), id)?;
+        self.check_params(id, wish, &contents)?;
         if let Some(package) = kept.package(id, wish) {
             return Ok(package);
         }
@@ -193,11 +194,48 @@ impl Pinner<'_> {
         })
     }
 
+    /// Refuse programs and features that the crate does not have, now rather than in the middle of a build.
+    fn check_params(&self, id: &PackageId, wish: &Wish, contents: &CrateContents) -> Result<(), Error> {
+        let binaries = source::binaries(&contents.manifest, &contents.tree).map_err(source::Error::from)?;
+        if binaries.is_empty() {
+            return Err(Error::NoProgram(id.clone()));
+        }
+        if source::has_envy_metadata(&contents.manifest) {
+            let note = format!("crate `{id}` states needs of its own, which this version of envy does not read");
+            self.progress.tell(Event::Warning(&note));
+        }
+        let list = |param: &str| wish.params.get(param).and_then(|value| value.as_list()).unwrap_or_default();
+        for bin in list("bins") {
+            if binaries.iter().all(|binary| binary.name != *bin) {
+                let has = binaries.iter().map(|binary| format!("`{}`", binary.name)).collect();
+                return Err(Error::NoSuchProgram { id: id.clone(), bin: bin.clone(), has });
+            }
+        }
+        let features = self.features(id)?;
+        // `name/feature` belongs to a dependency, which cargo knows best.
+        match list("features").iter().find(|feature| !feature.contains('/') && !features.contains(*feature)) {
+            None => Ok(()),
+            Some(feature) => {
+                let distance = |known: &&String| strsim::damerau_levenshtein(known, feature);
+                let nearest = features.iter().min_by_key(distance).filter(|known| distance(known) <= 3).cloned();
+                Err(Error::NoSuchFeature { id: id.clone(), feature: feature.clone(), nearest })
+            }
+        }
+    }
+
+    /// The features that the registry lists for a version.
+    fn features(&self, id: &PackageId) -> Result<BTreeSet<String>, Error> {
+        let versions = self.crates.versions(std::slice::from_ref(&id.name)).map_err(source::Error::from)?;
+        let versions = versions.get(&id.name).and_then(Option::as_ref);
+        let version = versions.and_then(|versions| versions.iter().find(|one| one.version == id.version));
+        Ok(version.map(|version| version.features.clone()).unwrap_or_default())
+    }
+
     fn generate(&self, id: &PackageId, archive: BlobDigest) -> Result<String, Error> {
         let note = format!("crate `{id}` ships no Cargo.lock that fits it; making one");
         self.progress.tell(Event::Note(&note));
         let directory = disk::temporary_directory_in(&self.store.temporary_directory()?).map_err(store::Error::from)?;
-        source::unpack_crate(&self.store.blob_path(archive), directory.path(), id)?;
+        source::unpack_crate(&self.store.blob_path(archive), &format!("{}-{}", id.name, id.version), directory.path())?;
         disk::remove_file(&directory.path().join("Cargo.lock")).map_err(store::Error::from)?;
         (self.make_cargo_lock)(directory.path()).map_err(|source| Error::MakeCargoLock { id: id.clone(), source })
     }
@@ -213,32 +251,8 @@ fn unmoved_prefixes(old: Option<&Lockfile>, new: &Lockfile) -> BTreeMap<crate::p
     unmoved.map(|old| old.prefixes.clone()).unwrap_or_default()
 }
 
-/// Refuse programs and features that the crate does not have, now rather than in the middle of a build.
-fn check_params(id: &PackageId, wish: &Wish, contents: &CrateContents) -> Result<(), Error> {
-    let binaries = source::binaries(&contents.manifest, &contents.tree)?;
-    if binaries.is_empty() {
-        return Err(Error::NoProgram(id.clone()));
-    }
-    let list = |param: &str| wish.params.get(param).and_then(|value| value.as_list()).unwrap_or_default();
-    for bin in list("bins") {
-        if binaries.iter().all(|binary| binary.name != *bin) {
-            let has = binaries.iter().map(|binary| format!("`{}`", binary.name)).collect();
-            return Err(Error::NoSuchProgram { id: id.clone(), bin: bin.clone(), has });
-        }
-    }
-    let features = source::features(&contents.manifest)?;
-    for feature in list("features").iter().filter(|feature| !feature.contains('/')) {
-        if !features.contains(feature) {
-            let distance = |known: &&String| strsim::damerau_levenshtein(known, feature);
-            let nearest = features.iter().min_by_key(distance).filter(|known| distance(known) <= 3).cloned();
-            return Err(Error::NoSuchFeature { id: id.clone(), feature: feature.clone(), nearest });
-        }
-    }
-    Ok(())
-}
-
 fn refuse_foreign_crates(id: &PackageId, cargo_lock: &str) -> Result<(), Error> {
-    for locked in source::locked_crates(cargo_lock)? {
+    for locked in source::locked_crates(cargo_lock).map_err(source::Error::from)? {
         if let LockedSource::Other(from) = locked.source {
             return Err(Error::ForeignCrate { id: id.clone(), name: locked.name, from });
         }

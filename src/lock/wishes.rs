@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::CRATES_IO;
 use crate::digest::TextDigest;
-use crate::manifest::{Dependency, Manifest, Site};
+use crate::manifest::{Dependency, Manifest, Param, Site};
 use crate::package::{PackageName, Requirement, VersionReq};
 use crate::platform::Platform;
 use crate::recipe::{self, Book, Params, Value};
@@ -49,7 +49,7 @@ impl Wishes {
             let mut without: Vec<_> = dependencies.iter().flat_map(|one| one.without.iter().cloned()).collect();
             without.sort();
             without.dedup();
-            let requirements = dependencies.iter().map(|one| one.requirement()).collect();
+            let requirements = dependencies.iter().map(|one| requirement(one)).collect();
             let digest = recipe.digest(&params);
             packages.insert(name.clone(), Wish { requirements, recipe: CARGO, params, digest, without });
         }
@@ -93,6 +93,22 @@ impl Wishes {
             "platforms": self.platforms.iter().map(ToString::to_string).collect::<Vec<_>>(),
         });
         TextDigest::of(canonical.to_string().as_bytes())
+    }
+}
+
+fn requirement(dependency: &Dependency) -> Requirement {
+    let Dependency { name, versions, by, .. } = dependency;
+    Requirement { name: name.clone(), versions: versions.clone(), by: by.to_string() }
+}
+
+impl From<&Param> for Value {
+    fn from(param: &Param) -> Self {
+        match param {
+            Param::Bool(value) => Self::Bool(*value),
+            Param::Int(value) => Self::Int(*value),
+            Param::String(value) => Self::String(value.clone()),
+            Param::List(values) => Self::List(values.clone()),
+        }
     }
 }
 

@@ -9,11 +9,38 @@
 //! - [`cargo_manifest`]: what a `Cargo.toml` says
 //! - [`cargo_lock`]: what a `Cargo.lock` says
 
-pub mod cargo_lock;
-pub mod cargo_manifest;
-pub mod crate_archive;
-pub mod crates;
-pub mod index;
+mod cargo_lock;
+mod cargo_manifest;
+mod crate_archive;
+mod crates;
+mod index;
 mod index_cache;
-pub mod registry;
-pub mod tarball;
+mod registry;
+mod tarball;
+
+pub use cargo_lock::{LockedCrate, LockedSource, locked_crates};
+pub use cargo_manifest::{binaries, has_envy_metadata, lock_fits};
+pub use crate_archive::{CrateContents, read as read_crate, unpack as unpack_crate};
+pub use crates::{Archive, Crates, Error as CratesError, FailureKind};
+pub use index::CrateVersion;
+pub use registry::{CargoConfig, Error as RegistryError, Registry};
+
+/// A source did not give what was asked of it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The registry did not.
+    #[error(transparent)]
+    Crates(#[from] crates::Error),
+    /// Cargo's configuration names no registry that can be used.
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
+    /// An archive cannot be used.
+    #[error(transparent)]
+    Archive(#[from] crate_archive::Error),
+    /// A crate's manifest cannot be used.
+    #[error(transparent)]
+    Manifest(#[from] cargo_manifest::Error),
+    /// A crate's lock cannot be used.
+    #[error(transparent)]
+    Lock(#[from] cargo_lock::Error),
+}
