@@ -57,7 +57,7 @@ impl Platform {
 }
 
 /// What built files need from the host that runs them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Needs {
     /// The highest version of a glibc symbol that is asked for, as in `2.34`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -64,7 +64,7 @@ fn read(bytes: &[u8], found: &mut Found) -> object::read::Result<()> {
     if let Some((entries, link)) = sections.dynamic(endian, bytes)? {
         let strings = sections.strings(endian, bytes, link)?;
         for entry in entries {
-            if entry.tag32(endian) == Some(object::elf::DT_NEEDED) {
+            if entry.tag(endian) == object::elf::DT_NEEDED {
                 let name = entry.string(endian, strings)?;
                 found.libraries.push(String::from_utf8_lossy(name).into_owned());
             }

@@ -94,7 +94,7 @@ impl Runner<'_> {
         };
         let (source, entry) = writable("src", action::SOURCE)?;
         let top = format!("{}-{}", inputs.id.name, inputs.id.version);
-        source::unpack_crate(&self.store.blob_path(inputs.archive), &top, &source)?;
+        source::unpack_crate(&self.store.blob_path(inputs.archive), &top, &source).map_err(source::Error::from)?;
         disk::write(&source.join("Cargo.lock"), inputs.cargo_lock.as_bytes())?;
         entries.push(entry);
         let (cargo_home, entry) = writable("cargo", action::CARGO_HOME)?;
@@ -124,7 +124,8 @@ impl Runner<'_> {
         let entry = |one: &source::Archive| {
             let archive = self.store.blob_path(one.checksum);
             let from = self.store.checkout(one.checksum, |directory| {
-                source::unpack_crate(&archive, &format!("{}-{}", one.name, one.version), directory)?;
+                let top = format!("{}-{}", one.name, one.version);
+                source::unpack_crate(&archive, &top, directory).map_err(source::Error::from)?;
                 let checksum = format!("{{\"files\":{{}},\"package\":\"{}\"}}", one.checksum.hex());
                 Ok::<_, Error>(disk::write(&directory.join(".cargo-checksum.json"), checksum.as_bytes())?)
             })?;

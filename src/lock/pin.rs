@@ -167,7 +167,7 @@ impl Pinner<'_> {
         kept: &Kept<'_>,
         generated: &mut BTreeMap<PackageName, String>,
     ) -> Result<Package, Error> {
-        let contents = source::read_crate(&self.store.blob_path(archive), id)?;
+        let contents = source::read_crate(&self.store.blob_path(archive), id).map_err(source::Error::from)?;
         self.check_params(id, wish, &contents)?;
         if let Some(package) = kept.package(id, wish) {
             return Ok(package);
@@ -235,7 +235,8 @@ impl Pinner<'_> {
         let note = format!("crate `{id}` ships no Cargo.lock that fits it; making one");
         self.progress.tell(Event::Note(&note));
         let directory = disk::temporary_directory_in(&self.store.temporary_directory()?).map_err(store::Error::from)?;
-        source::unpack_crate(&self.store.blob_path(archive), &format!("{}-{}", id.name, id.version), directory.path())?;
+        let top = format!("{}-{}", id.name, id.version);
+        source::unpack_crate(&self.store.blob_path(archive), &top, directory.path()).map_err(source::Error::from)?;
         disk::remove_file(&directory.path().join("Cargo.lock")).map_err(store::Error::from)?;
         (self.make_cargo_lock)(directory.path()).map_err(|source| Error::MakeCargoLock { id: id.clone(), source })
     }
