@@ -1,6 +1,7 @@
 //! Reads one entry of a table of dependencies. Pure.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
@@ -10,7 +11,7 @@ use super::parse::{Item, Text, entries, requirement, strings};
 use super::problem::Findings;
 use super::schema::{DEPENDENCY, SHORT_PARAMS};
 use super::{Asker, Dependency, Param};
-use crate::package::{PackageName, VersionReq};
+use crate::package::{PackageName, ParseNameError, VersionReq};
 
 /// The dependency that a key and its value stand for.
 pub(super) fn read(key: &Text<'_>, value: &Item<'_>, by: &Asker, findings: &mut Findings<'_>) -> Option<Dependency> {
@@ -25,7 +26,8 @@ pub(super) fn read(key: &Text<'_>, value: &Item<'_>, by: &Asker, findings: &mut 
 }
 
 fn name(key: &Text<'_>, findings: &mut Findings<'_>) -> Option<PackageName> {
-    key.get_ref().parse().map_err(|error: crate::package::ParseNameError| findings.add(key.span(), error.to_string())).ok()
+    let parsed = key.get_ref().parse();
+    parsed.map_err(|error: ParseNameError| findings.add(key.span(), error.to_string())).ok()
 }
 
 fn version(key: &Text<'_>, table: &DeTable<'_>, findings: &mut Findings<'_>) -> Option<VersionReq> {
@@ -48,16 +50,18 @@ fn without(table: &DeTable<'_>) -> Vec<String> {
 /// The params of both places; one that is given twice is a problem of the later mention.
 fn params(table: &DeTable<'_>, findings: &mut Findings<'_>) -> BTreeMap<String, Param> {
     let mut given: Vec<(Range<usize>, String, Param)> = table.iter().filter_map(short).collect();
-    given.extend(entries(table, "params").filter_map(|(key, value)| {
-        Some((key.span(), key.get_ref().to_string(), param(value.get_ref())?))
-    }));
+    given.extend(
+        entries(table, "params")
+            .filter_map(|(key, value)| Some((key.span(), key.get_ref().to_string(), param(value.get_ref())?))),
+    );
     given.sort_by_key(|(at, ..)| at.start);
     let mut params = BTreeMap::new();
     for (at, name, value) in given {
-        if params.contains_key(&name) {
-            findings.add(at, format!("param `{name}` is given twice"));
-        } else {
-            params.insert(name, value);
+        match params.entry(name) {
+            Entry::Occupied(first) => findings.add(at, format!("param `{}` is given twice", first.key())),
+            Entry::Vacant(free) => {
+                free.insert(value);
+            }
         }
     }
     params

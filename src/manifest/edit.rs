@@ -4,11 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, TableLike, Value};
+use toml_edit::{Array, Decor, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
-use super::Param;
-use super::layout;
 use super::schema::SHORT_PARAMS;
+use super::{Param, layout};
 use crate::package::{PackageName, SiteName};
 
 /// A manifest's text could not be changed as asked.
@@ -56,8 +55,7 @@ pub fn add_dependency(
     new: &NewDependency,
 ) -> Result<String, EditError> {
     let mut document = parse(text)?;
-    let dependencies = child(parent(&mut document, table)?, "dependencies")?;
-    let table = dependencies.as_table_like_mut().ok_or_else(|| EditError::NotATable("dependencies".into()))?;
+    let table = dependencies(&mut document, table)?;
     match table.get_mut(name.as_str()) {
         Some(entry) => update(entry, new),
         None => insert(table, name.as_str(), fresh(new)),
@@ -106,7 +104,8 @@ pub fn delete_site(text: &str, name: &SiteName) -> Result<String, EditError> {
 /// The manifest of a new project.
 pub fn initial(project: &str, rust: Option<&str>) -> String {
     let quoted = |text: &str| Value::from(text).to_string();
-    let (name, envy) = (quoted(project), concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR")));
+    let (name, envy) =
+        (quoted(project), concat!(env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR")));
     let toolchain = rust.map(|rust| {
         let line = format!("rust = {}", quoted(rust));
         format!("\n[toolchain]\n{line:<36} # what crates are built with; lockfiles pin the exact rustc\n")
@@ -148,15 +147,20 @@ fn parent<'d>(document: &'d mut DocumentMut, table: Where<'_>) -> Result<&'d mut
     }
 }
 
-/// The table under a key, made if it is missing in the style of its parent.
-fn child<'d>(parent: &'d mut Item, key: &str) -> Result<&'d mut Item, EditError> {
+/// The table of dependencies, made if it is missing in the style of its parent.
+fn dependencies<'d>(document: &'d mut DocumentMut, table: Where<'_>) -> Result<&'d mut dyn TableLike, EditError> {
+    let path = match table {
+        Where::Shared => "dependencies".to_owned(),
+        Where::Site(site) => format!("sites.{site}.dependencies"),
+    };
+    let parent = parent(document, table)?;
     let inline = parent.is_inline_table();
-    let table = parent.as_table_like_mut().ok_or_else(|| EditError::NotATable(format!("the parent of {key}")))?;
-    if !table.contains_key(key) {
+    let Some(parent) = parent.as_table_like_mut() else { return Err(EditError::NotATable(path)) };
+    if !parent.contains_key("dependencies") {
         let new = if inline { Item::Value(InlineTable::new().into()) } else { Item::Table(Table::new()) };
-        insert(table, key, new);
+        insert(parent, "dependencies", new);
     }
-    Ok(table.get_mut(key).expect("it was there or has just been made"))
+    parent.get_mut("dependencies").and_then(Item::as_table_like_mut).ok_or(EditError::NotATable(path))
 }
 
 fn put_site(
@@ -186,13 +190,11 @@ fn put_site(
 /// Add a key at the end of a table. In an inline table the space before `}` stays where it is.
 fn insert(table: &mut dyn TableLike, key: &str, mut item: Item) {
     let last = table.iter_mut().last().and_then(|(_, item)| item.as_value_mut().map(Value::decor_mut));
-    let space = last.and_then(|decor| {
-        let space = decor.suffix().and_then(|space| space.as_str()).filter(|space| *space == " ").map(str::to_owned);
-        decor.set_suffix("");
-        space
-    });
-    if let (Some(space), Some(value)) = (space, item.as_value_mut()) {
-        *value.decor_mut() = toml_edit::Decor::new(" ", space);
+    if let (Some(last), Some(value)) = (last, item.as_value_mut())
+        && last.suffix().and_then(|space| space.as_str()) == Some(" ")
+    {
+        last.set_suffix("");
+        *value.decor_mut() = Decor::new(" ", " ");
     }
     table.insert(key, item);
 }

@@ -1,6 +1,6 @@
 //! Where tables stand in a document and which comments are theirs, for `edit`. Pure.
 
-use toml_edit::{Decor, DocumentMut, Item, RawString, Table};
+use toml_edit::{Decor, DocumentMut, InlineTable, Item, RawString, Table};
 
 /// The position of the last table below an item, if there is any.
 pub(super) fn last_position(item: &Item) -> Option<isize> {
@@ -50,26 +50,51 @@ pub(super) fn take_out(document: &mut DocumentMut, path: &[&str], key: &str) -> 
     let Some(table) = path.iter().try_fold(document.as_item_mut(), |item, key| item.get_mut(key)) else {
         return false;
     };
-    let Some(parent) = table.as_table_mut() else {
-        let inline = table.as_inline_table_mut();
-        return inline.is_some_and(|table| table.remove(key).is_some());
-    };
-    let next = parent.iter().map(|(key, _)| key.to_owned()).skip_while(|other| other != key).nth(1);
-    let Some((removed_key, removed)) = parent.remove_entry(key) else { return false };
-    let (comments, position) = match first_printed(&removed) {
-        Some(first) => (prefix_at(&removed, first), Some(first)),
-        None => (prefix(removed_key.leaf_decor()).to_owned(), parent.position()),
-    };
-    let comments = set_off(&comments);
-    if comments.is_empty() {
-        return true;
+    if let Some(inline) = table.as_inline_table_mut() {
+        return take_out_inline(inline, key);
     }
-    let next_value = next.filter(|next| removed.is_value() && parent.get(next).is_some_and(Item::is_value));
-    match next_value.and_then(|next| parent.key_mut(&next)) {
-        Some(mut next) => prepend(next.leaf_decor_mut(), comments, ""),
-        None => leave_after(document, position.unwrap_or(0), comments),
+    let Some(parent) = table.as_table_mut() else { return false };
+    let next = parent.iter().map(|(key, _)| key.to_owned()).skip_while(|other| other != key).nth(1);
+    let mut above = String::new();
+    with_leaf_decor(parent, key, |decor| above = prefix(decor).to_owned());
+    let Some(removed) = parent.remove(key) else { return false };
+    let mut position = parent.position();
+    if let Some(first) = first_printed(&removed) {
+        (above, position) = (prefix_at(&removed, first), Some(first));
+    }
+    let comments = set_off(&above);
+    let beside = |decor: &mut Decor| prepend(decor, comments, "");
+    let given = first_printed(&removed).is_none() && next.is_some_and(|next| with_leaf_decor(parent, &next, beside));
+    if !given && !comments.is_empty() {
+        leave_after(document, position.unwrap_or(0), comments);
     }
     true
+}
+
+fn take_out_inline(table: &mut InlineTable, key: &str) -> bool {
+    let Some(removed) = table.remove(key) else { return false };
+    if let (Some(space), Some((_, last))) = (removed.decor().suffix(), table.iter_mut().last()) {
+        // The space before `}` belongs to whatever comes last.
+        if last.decor().suffix().and_then(RawString::as_str).unwrap_or_default().is_empty() {
+            last.decor_mut().set_suffix(space.clone());
+        }
+    }
+    true
+}
+
+/// Do something with what is above a value, or above the first value of dotted keys; tells whether there is one.
+fn with_leaf_decor(table: &mut Table, key: &str, f: impl FnOnce(&mut Decor)) -> bool {
+    let mut table = table;
+    let mut key = key.to_owned();
+    while table.get(&key).and_then(Item::as_table).is_some_and(Table::is_dotted) {
+        table = table.get_mut(&key).and_then(Item::as_table_mut).expect("it has just been seen to be a table");
+        let Some(first) = table.iter().next().map(|(key, _)| key.to_owned()) else { return false };
+        key = first;
+    }
+    if !table.get(&key).is_some_and(Item::is_value) {
+        return false;
+    }
+    table.key_mut(&key).map(|mut key| f(key.leaf_decor_mut())).is_some()
 }
 
 /// Put comments above the first table after a position, or at the end.
@@ -137,7 +162,8 @@ fn first_printed(item: &Item) -> Option<isize> {
 }
 
 fn is_printed(table: &Table) -> bool {
-    !table.is_dotted() && !(table.is_implicit() && table.get_values().is_empty())
+    let headless = table.is_implicit() && table.get_values().is_empty();
+    !table.is_dotted() && !headless
 }
 
 fn visit(item: &Item, f: &mut impl FnMut(&Table)) {

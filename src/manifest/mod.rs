@@ -17,16 +17,18 @@ use crate::platform::Platform;
 mod check;
 mod dependency;
 pub mod edit;
+#[cfg(test)]
+mod edit_tests;
 mod layout;
+#[cfg(test)]
+mod mutations;
 mod parse;
 mod placeholder;
 mod problem;
 mod schema;
-mod variables;
-#[cfg(test)]
-mod edit_tests;
 #[cfg(test)]
 mod tests;
+mod variables;
 
 pub use placeholder::expand;
 pub use problem::{Invalid, Problem, Span};

@@ -146,9 +146,7 @@ fn platforms(list: &Item<'_>, findings: &mut Findings<'_>) -> Vec<Platform> {
 pub(super) fn requirement(value: &Item<'_>, findings: &mut Findings<'_>) -> Option<VersionReq> {
     let text = value.get_ref().as_str()?;
     let parsed = text.parse();
-    parsed
-        .map_err(|error| findings.add(value.span(), format!("`{text}` is not a version requirement: {error}")))
-        .ok()
+    parsed.map_err(|error| findings.add(value.span(), format!("`{text}` is not a version requirement: {error}"))).ok()
 }
 
 /// A toolchain's requirement: where cargo reads `1.95` as `^1.95`, here the parts that are given are fixed.

@@ -124,7 +124,11 @@ impl<'t> Findings<'t> {
 /// A quoted key may hold newlines and worse; a message may not.
 fn one_line(text: &str) -> String {
     text.chars().fold(String::new(), |mut line, c| {
-        if c.is_control() { line.extend(c.escape_default()) } else { line.push(c) }
+        if c.is_control() {
+            line.extend(c.escape_default())
+        } else {
+            line.push(c)
+        }
         line
     })
 }

@@ -64,8 +64,7 @@ pub(super) const MANIFEST: &[Key] = &[
     later("remote", Shape::Table(&[now("cache", Shape::String)])),
 ];
 
-const PROJECT: &[Key] =
-    &[now("name", Shape::String), now("envy", Shape::String), now("platforms", Shape::Strings)];
+const PROJECT: &[Key] = &[now("name", Shape::String), now("envy", Shape::String), now("platforms", Shape::Strings)];
 
 const SETTINGS: &[Key] = &[
     now("sandbox", Shape::String),

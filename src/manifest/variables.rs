@@ -58,7 +58,11 @@ fn env_value(item: &Item<'_>, value: &str, known: &[&str], findings: &mut Findin
             }
             Piece::Stray(brace, at) => {
                 let at = place(item, value, at, findings);
-                findings.add_with_hint(at, format!("`{brace}` has no partner"), format!("write `{brace}{brace}` for a brace"));
+                findings.add_with_hint(
+                    at,
+                    format!("`{brace}` has no partner"),
+                    format!("write `{brace}{brace}` for a brace"),
+                );
             }
             Piece::Name(..) | Piece::Text(_) => {}
         }
