@@ -19,3 +19,9 @@ pub mod index;
 pub mod lock;
 pub mod build;
 pub mod site;
+
+pub mod failure;
+pub mod ui;
+
+pub mod cli;
+pub mod cmd;

@@ -58,6 +58,27 @@ pub fn this_program() -> io::Result<PathBuf> {
     std::env::current_exe()
 }
 
+/// The arguments of this process, without its own name.
+pub fn arguments() -> Vec<OsString> {
+    std::env::args_os().skip(1).collect()
+}
+
+/// End this process at once.
+pub fn exit(code: u8) -> ! {
+    std::process::exit(code.into())
+}
+
+/// The number of the user that this process runs as, for people: `uid 1000`.
+pub fn user() -> String {
+    format!("uid {}", rustix::process::getuid().as_raw())
+}
+
+/// The name of this host.
+pub fn host_name() -> Option<String> {
+    let name = rustix::system::uname();
+    name.nodename().to_str().ok().map(str::to_owned)
+}
+
 /// The number of this process.
 pub fn id() -> u32 {
     std::process::id()

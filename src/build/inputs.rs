@@ -35,6 +35,14 @@ pub struct Inputs<'a> {
     epoch: i64,
 }
 
+/// The Cargo.lock that was made for a package when locking: where it belongs, and its text if it is there.
+pub struct Generated {
+    /// Where it belongs.
+    pub path: PathBuf,
+    /// Its text.
+    pub text: Option<String>,
+}
+
 /// Cargo's configuration in a build: crates are where envy laid them, and nowhere else.
 const CARGO_CONFIG: &str = r#"[source.crates-io]
 replace-with = "envy"
@@ -51,14 +59,14 @@ incremental = false
 
 impl<'a> Inputs<'a> {
     /// Read a package's archive, which is in the store, and prove that it is what was pinned.
-    pub fn open(package: &Package, generated: PathBuf, recipe: &'a Recipe, wish: &'a Wish, store: &Store) -> Result<Self, Error> {
+    pub fn open(package: &Package, generated: Generated, recipe: &'a Recipe, wish: &'a Wish, store: &Store) -> Result<Self, Error> {
         let id = package.id.clone();
         let contents = source::read_crate(&store.blob_path(package.archive), &id).map_err(source::Error::from)?;
         prove(&id, "source tree", package.tree, contents.tree.digest())?;
         let cargo_lock = match contents.cargo_lock {
             _ if package.generated => {
-                let missing = || Error::NoCargoLock { id: id.clone(), path: generated.clone() };
-                disk::read_text_if_exists(&generated)?.ok_or_else(missing)?
+                let missing = || Error::NoCargoLock { id: id.clone(), path: generated.path };
+                generated.text.ok_or_else(missing)?
             }
             Some(text) => text,
             None => return Err(Error::NoCargoLock { id, path: "Cargo.lock".into() }),

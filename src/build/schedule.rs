@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use super::inputs::{self, Inputs};
+use super::inputs::{self, Generated, Inputs};
 use super::run::Runner;
 use super::sandbox::{Fence, Mode, Setting};
 use super::tools::Tools;
@@ -37,6 +37,8 @@ pub struct Builder<'a> {
     pub site: &'a SiteName,
     /// The project's directory.
     pub project: &'a Path,
+    /// Cargo.locks that were made just now and are not written yet.
+    pub generated: &'a BTreeMap<PackageName, String>,
     /// Where logs go.
     pub logs: &'a Path,
     /// How builds are fenced.
@@ -153,8 +155,12 @@ impl Builder<'_> {
         let open = |id: &&PackageId| {
             let package = &self.lockfile.packages[&id.name];
             let wish = &self.wishes.packages()[&id.name];
-            let generated = self.project.join(Lockfile::generated_path(self.site, &id.name));
-            Inputs::open(package, generated, self.book.get(wish.recipe)?, wish, self.store)
+            let path = self.project.join(Lockfile::generated_path(self.site, &id.name));
+            let text = match self.generated.get(&id.name) {
+                Some(text) => Some(text.clone()),
+                None => crate::disk::read_text_if_exists(&path)?,
+            };
+            Inputs::open(package, Generated { path, text }, self.book.get(wish.recipe)?, wish, self.store)
         };
         let inputs = ids.iter().map(open).collect::<Result<Vec<_>, Error>>()?;
         let mut crates: Vec<_> = inputs.iter().flat_map(|one| one.crates.iter().cloned()).collect();

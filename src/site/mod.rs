@@ -27,7 +27,7 @@ use crate::package::SiteName;
 use crate::progress::Progress;
 use crate::store::{self, Held};
 pub use activation::{Activation, scripts};
-pub use generation::{Generation, Member};
+pub use generation::{Generation, Member, config_digest};
 pub use history::{Entry, Move};
 
 /// The directory of one site.
@@ -150,6 +150,13 @@ impl Place {
             return Ok(None);
         }
         self.generation(number).map(Some)
+    }
+
+    /// Whether a generation's links lead into this prefix, as they do until the store moves.
+    pub fn links_into(&self, generation: &Generation, prefix: &Path) -> bool {
+        let directory = self.generation_path(generation.number);
+        let leads = |name: &std::ffi::OsStr| disk::read_link(&directory.join(name)).is_none_or(|target| target.parent() == Some(prefix));
+        disk::list_if_exists(&directory).is_ok_and(|entries| entries.iter().all(|(name, _)| leads(name)))
     }
 
     /// The numbers of its generations, sorted.

@@ -22,6 +22,7 @@ mod checkout;
 mod locks;
 mod results;
 mod roots;
+mod stats;
 mod trees;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ use crate::digest::{BlobDigest, Digest, TreeDigest};
 use crate::disk;
 pub use locks::Held;
 pub use results::{Outcome, Provenance};
+pub use stats::Kind;
 
 /// The store of one user.
 #[derive(Debug)]

@@ -1,0 +1,236 @@
+//! From a lockfile to a generation that a site shows.
+
+use std::collections::BTreeMap;
+
+use super::Jobs;
+use super::context::Context;
+use super::project::{Project, config};
+use crate::build::{Builder, Built, Memo, Origin, plan};
+use crate::digest::{TextDigest, TreeDigest};
+use crate::failure::{Exit, Failure};
+use crate::lock::{Lockfile, Prefix, Wishes, outputs_digest};
+use crate::manifest::Site;
+use crate::package::PackageName;
+use crate::platform::Platform;
+use crate::site::{Generation, Member, Move, Note, Place, scripts};
+use crate::source::Crates;
+use crate::tree::Tree;
+
+/// Whether what comes out of a build is written into its lockfile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recording {
+    /// It is.
+    On,
+    /// The lockfile stays as it is.
+    Off,
+}
+
+/// A built prefix, not shown by its site yet.
+pub struct Assembled {
+    pub tree: Tree,
+    pub members: Vec<Member>,
+    /// The lockfile with what came out.
+    pub lockfile: Lockfile,
+}
+
+/// Build what a lockfile pins and merge it into a prefix.
+pub fn assemble(
+    context: &Context<'_>,
+    project: &Project,
+    site: &Site,
+    lockfile: &Lockfile,
+    generated: &BTreeMap<PackageName, String>,
+    recording: Recording,
+    jobs: Jobs,
+    crates: &Crates<'_>,
+) -> Result<Assembled, Failure> {
+    let (store, platform) = (context.store()?, Platform::host());
+    let wishes = project.wishes(context, site)?;
+    let plan = plan(lockfile, platform, |tree| matches!(store.whole_tree(tree), Ok(Some(_))));
+    let builder = Builder {
+        store,
+        crates,
+        book: &context.book,
+        wishes: &wishes,
+        lockfile,
+        site: &site.name,
+        project: &project.root,
+        generated,
+        logs: &project.place(&site.name).logs(),
+        setting: project.sandbox(),
+        jobs: jobs.number(),
+        memo: &Memo::open(&context.cache()?),
+        platform,
+        patience: context.globals.patience(),
+        progress: context.ui,
+    };
+    let outputs = builder.outputs(&plan)?;
+    warn_unproven(context, &outputs);
+    let tree = merge(site, &wishes, &outputs)?;
+    let lockfile = proven(context, site, &wishes, lockfile, &outputs, &tree, recording)?;
+    let members = outputs.values().map(member).collect();
+    Ok(Assembled { tree, members, lockfile })
+}
+
+fn warn_unproven(context: &Context<'_>, outputs: &BTreeMap<PackageName, Built>) {
+    for built in outputs.values().filter(|built| built.origin == Origin::Unproven) {
+        context.ui.note(format!(
+            "{} was built here by another builder than the lockfile records, and came out otherwise: it is used, unproven",
+            built.id
+        ));
+    }
+}
+
+fn merge(site: &Site, wishes: &Wishes, outputs: &BTreeMap<PackageName, Built>) -> Result<Tree, Failure> {
+    let mut trees = Vec::new();
+    for (name, built) in outputs {
+        let mut tree = built.tree.clone();
+        for path in wishes.packages().get(name).map(|wish| wish.without.as_slice()).unwrap_or_default() {
+            if !tree.remove(path) {
+                let outcome = format!("`{path}` is to be left out of `{}`, which does not have it", built.id);
+                let has = tree.leaves().into_iter().take(12).map(|(path, _)| format!("it has `{path}`"));
+                return Err(Failure::new(Exit::Failed, outcome).facts(has).hint("correct `without` in `envy.toml`"));
+            }
+        }
+        trees.push((built.id.to_string(), tree));
+    }
+    let parts = trees.iter().map(|(owner, tree)| (owner.as_str(), tree));
+    Tree::merge(parts).map_err(|collisions| Failure::collisions(&site.name, &collisions))
+}
+
+/// Compare the prefix with what the lockfile says of these very outputs, and write down what is new.
+fn proven(
+    context: &Context<'_>,
+    site: &Site,
+    wishes: &Wishes,
+    lockfile: &Lockfile,
+    outputs: &BTreeMap<PackageName, Built>,
+    tree: &Tree,
+    recording: Recording,
+) -> Result<Lockfile, Failure> {
+    let platform = Platform::host();
+    let merged = outputs.iter().map(|(name, built)| {
+        let without = wishes.packages().get(name).map(|wish| wish.without.as_slice()).unwrap_or_default();
+        (name, built.tree.digest(), without)
+    });
+    let prefix = Prefix { outputs: outputs_digest(merged), tree: tree.digest() };
+    if let Some(recorded) = lockfile.prefixes.get(&platform).filter(|recorded| recorded.outputs == prefix.outputs) {
+        if recorded.tree != prefix.tree {
+            return Err(not_the_prefix(site, recorded.tree, prefix.tree));
+        }
+    }
+    let mut lockfile = lockfile.clone();
+    if recording == Recording::On {
+        let all_recorded = record(&mut lockfile, outputs);
+        if all_recorded && !outputs.is_empty() {
+            lockfile.prefixes.insert(platform, prefix);
+        } else if !outputs.is_empty() {
+            context.ui.note("outputs that were built without a sandbox are not recorded in the lockfile");
+        }
+    }
+    Ok(lockfile)
+}
+
+/// Append the outputs that the lockfile does not have; says whether it has them all now.
+fn record(lockfile: &mut Lockfile, outputs: &BTreeMap<PackageName, Built>) -> bool {
+    let mut all = true;
+    for (name, built) in outputs {
+        let Some(package) = lockfile.packages.get_mut(name) else { continue };
+        match &built.output {
+            Some(output) if package.outputs.iter().all(|known| known.action != output.action) => {
+                package.outputs.push(output.clone());
+                package.outputs.sort();
+            }
+            Some(_) => {}
+            None => all &= package.outputs.iter().any(|known| known.tree == built.tree.digest()),
+        }
+    }
+    all
+}
+
+fn not_the_prefix(site: &Site, recorded: TreeDigest, made: TreeDigest) -> Failure {
+    Failure::new(Exit::Verification, format!("the prefix of site `{}` is not the one that the lockfile records", site.name))
+        .fact(format!("recorded {recorded}"))
+        .fact(format!("made     {made}"))
+        .hint(format!("restore `lockfiles/{}.lock`; the outputs it lists do not make the prefix it names", site.name))
+}
+
+fn member(built: &Built) -> Member {
+    Member {
+        name: built.id.name.to_string(),
+        version: built.id.version.to_string(),
+        tree: built.tree.digest(),
+        origin: built.origin.word().to_owned(),
+    }
+}
+
+/// What is done with a finished prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Showing {
+    /// It becomes current, unless somebody went back from it.
+    UnlessHeld,
+    /// It becomes current.
+    Always,
+    /// It becomes a generation that is not current.
+    Never,
+}
+
+/// Make a generation of a finished prefix, and show it. `lockfile` is the text that it was made from.
+pub fn show(
+    context: &Context<'_>,
+    project: &Project,
+    site: &Site,
+    assembled: &Assembled,
+    lockfile: &str,
+    showing: Showing,
+    message: Option<String>,
+) -> Result<(), Failure> {
+    let (store, place) = (context.store()?, project.place(&site.name));
+    let prefix = store.materialise(&assembled.tree)?;
+    let _held = place.hold(context.globals.patience(), context.ui)?;
+    let digest = TextDigest::of(lockfile.as_bytes());
+    let (env, vars) = config(site);
+    let generation = Generation::new(site.name.as_str(), &Platform::host().to_string(), assembled.tree.digest(), digest)
+        .with_config(env, vars)
+        .with_packages(assembled.members.clone());
+    store.add_root(place.path())?;
+    if showing != Showing::Always && place.is_held(digest)? {
+        tell_held(context, &place);
+        return Ok(());
+    }
+    if let Some(current) = place.current()?.filter(|current| current.is_same_as(&generation) && place.links_into(current, &prefix)) {
+        context.ui.done("unchanged", format!("site `{}` stays at generation {}", site.name, current.number));
+        return Ok(());
+    }
+    let generation = place.add_generation(generation, &prefix, lockfile)?;
+    if showing == Showing::Never {
+        context.ui.done("built", format!("generation {} of site `{}`, not current", generation.number, site.name));
+        context.ui.detail(format!("run `envy switch {} {}` to make it so", site.name, generation.number));
+        return Ok(());
+    }
+    switch(&place, Move::Build, &generation, Some(digest), project.note(message))?;
+    let count = crate::ui::count(generation.packages.len(), "package");
+    context.ui.done("switched", format!("site `{}` to generation {} ({count})", site.name, generation.number));
+    context.ui.detail(format!("prefix {}", generation.prefix));
+    Ok(())
+}
+
+/// Say that a site stays where somebody put it.
+pub fn tell_held(context: &Context<'_>, place: &Place) {
+    let (site, number) = (place.site(), place.current_number().unwrap_or(0));
+    context.ui.note(format!(
+        "site `{site}` is held at generation {number}, until its lockfile changes; `envy build {site} --switch` moves it"
+    ));
+}
+
+/// Make a generation current, with the scripts that go with it.
+pub fn switch(place: &Place, action: Move, to: &Generation, lockfile: Option<TextDigest>, note: Note) -> Result<(), Failure> {
+    place.switch(action, to, lockfile, note)?;
+    for (name, text) in scripts(place, to) {
+        let path = place.path().join(name);
+        if crate::disk::read_if_exists(&path)?.as_deref() != Some(text.as_bytes()) {
+            crate::disk::write_atomic(&path, text.as_bytes())?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! Writing an edited project: manifest and lockfiles together, or not at all.
+
+use std::path::{Path, PathBuf};
+
+use super::Jobs;
+use super::LockMode;
+use super::assembling::{Assembled, Recording, Showing, assemble, show};
+use super::context::Context;
+use super::locking::{self, Moves, Proposal, propose};
+use super::project::{MANIFEST, Project};
+use crate::disk;
+use crate::failure::Failure;
+use crate::lock::Lockfile;
+use crate::manifest::Site;
+use crate::package::{PackageName, SiteName};
+
+/// Files to be written together. Until [`keep`](Written::keep) is called, dropping the value puts the old ones back.
+#[derive(Default)]
+pub struct Writes(Vec<(PathBuf, Option<Vec<u8>>)>);
+
+impl Writes {
+    /// Write this file.
+    pub fn write(&mut self, path: PathBuf, text: &str) {
+        self.0.push((path, Some(text.as_bytes().to_vec())));
+    }
+
+    /// Remove this file.
+    pub fn remove(&mut self, path: PathBuf) {
+        self.0.push((path, None));
+    }
+
+    /// The lockfile of a site, and the Cargo.locks that belong to it.
+    pub fn lockfile(&mut self, project: &Project, site: &SiteName, lockfile: &Lockfile, proposal: &Proposal) {
+        let generated = |name: &PackageName| project.root.join(Lockfile::generated_path(site, name));
+        for (name, text) in &proposal.generated {
+            self.write(generated(name), text);
+        }
+        for (name, package) in proposal.old.iter().flat_map(|old| &old.packages) {
+            if package.generated && lockfile.packages.get(name).is_none_or(|package| !package.generated) {
+                self.remove(generated(name));
+            }
+        }
+        self.write(project.root.join(Lockfile::relative_path(site)), &lockfile.text());
+    }
+
+    /// Write them all, each atomically; what is the same already is left alone.
+    pub fn apply(self) -> Result<Written, Failure> {
+        let mut written = Written(Vec::new());
+        for (path, new) in self.0 {
+            let old = disk::read_if_exists(&path)?;
+            if old != new {
+                put(&path, new.as_deref())?;
+                written.0.push((path, old));
+            }
+        }
+        Ok(written)
+    }
+}
+
+/// Files that were written, with what they held before.
+pub struct Written(Vec<(PathBuf, Option<Vec<u8>>)>);
+
+impl Written {
+    /// Leave them as they are now.
+    pub fn keep(mut self) {
+        self.0.clear();
+    }
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        for (path, old) in self.0.iter().rev() {
+            // There is nothing better to do where even this fails; the error that led here is told.
+            let _ = put(path, old.as_deref());
+        }
+    }
+}
+
+fn put(path: &Path, bytes: Option<&[u8]>) -> disk::Result<()> {
+    match bytes {
+        Some(bytes) => disk::write_atomic(path, bytes),
+        None => disk::remove_file(path),
+    }
+}
+
+/// What follows an edit of the manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Lock and build.
+    Build,
+    /// Lock.
+    Lock,
+}
+
+/// Lock and build the sites of an edited manifest, and only then write it.
+pub fn commit(context: &Context<'_>, project: &Project, edited: &Project, sites: &[&Site], moves: &Moves, then: Then, jobs: Jobs) -> Result<(), Failure> {
+    context.with_crates(project, LockMode::default(), |crates| {
+        let mut proposals = Vec::new();
+        for site in sites {
+            proposals.push(propose(context, edited, site, moves, crates)?);
+        }
+        let mut writes = Writes::default();
+        let mut finished: Vec<Option<Assembled>> = Vec::new();
+        for (site, proposal) in sites.iter().zip(&proposals) {
+            locking::tell(context, site, proposal);
+            let assembled = match then {
+                Then::Lock => None,
+                Then::Build => {
+                    let (lockfile, generated) = (&proposal.lockfile, &proposal.generated);
+                    let assembled = assemble(context, edited, site, lockfile, generated, Recording::On, jobs, crates)?;
+                    context.store()?.materialise(&assembled.tree)?;
+                    Some(assembled)
+                }
+            };
+            let lockfile = assembled.as_ref().map_or(&proposal.lockfile, |assembled| &assembled.lockfile);
+            writes.lockfile(project, &site.name, lockfile, proposal);
+            finished.push(assembled);
+        }
+        writes.write(project.root.join(MANIFEST), &edited.text);
+        let written = writes.apply()?;
+        for (site, assembled) in sites.iter().zip(&finished) {
+            if let Some(assembled) = assembled {
+                show(context, edited, site, assembled, &assembled.lockfile.text(), Showing::UnlessHeld, None)?;
+            }
+        }
+        written.keep();
+        Ok(())
+    })
+}

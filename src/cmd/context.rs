@@ -1,0 +1,95 @@
+//! What commands share: options, the printer, and the user's store and cache.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use super::LockMode;
+use super::project::Project;
+use crate::cli::Globals;
+use crate::download::Downloader;
+use crate::failure::{Exit, Failure};
+use crate::process;
+use crate::recipe::Book;
+use crate::source::{CargoConfig, Crates};
+use crate::store::Store;
+use crate::ui::Ui;
+
+/// What commands share.
+pub struct Context<'a> {
+    pub globals: Globals,
+    pub ui: &'a Ui,
+    pub book: Book,
+    store: OnceLock<Store>,
+}
+
+impl<'a> Context<'a> {
+    pub fn new(globals: Globals, ui: &'a Ui) -> Self {
+        Self { globals, ui, book: Book::built_in(), store: OnceLock::new() }
+    }
+
+    /// The project that the command works on.
+    pub fn project(&self) -> Result<Project, Failure> {
+        Project::find(self.globals.project.as_deref(), self.globals.sites_dir.as_deref())
+    }
+
+    /// The user's store.
+    pub fn store(&self) -> Result<&Store, Failure> {
+        if let Some(store) = self.store.get() {
+            return Ok(store);
+        }
+        let root = directory("ENVY_STORE", "XDG_DATA_HOME", ".local/share", "envy/store")?;
+        Ok(self.store.get_or_init(|| Store::at(root)))
+    }
+
+    /// Where what can be fetched or computed again is kept.
+    pub fn cache(&self) -> Result<PathBuf, Failure> {
+        directory("ENVY_CACHE", "XDG_CACHE_HOME", ".cache", "envy")
+    }
+
+    /// Call something with the registry of crates. No connection is opened before it is needed.
+    pub fn with_crates<T>(&self, project: &Project, mode: LockMode, work: impl FnOnce(&Crates<'_>) -> Result<T, Failure>) -> Result<T, Failure> {
+        let config = CargoConfig::load(&project.root).map_err(crate::source::Error::from)?;
+        let mut settings = config.settings();
+        settings.offline |= self.globals.offline || mode.frozen;
+        let downloader = Downloader::new(settings);
+        work(&Crates::new(&config, &downloader, &self.cache()?))
+    }
+
+    /// Whether lockfiles are used as they are: asked for, or in CI, which is said.
+    pub fn is_locked(&self, mode: LockMode) -> bool {
+        let asked = mode.locked || mode.frozen;
+        if !asked && in_ci() {
+            self.ui.note("`CI` is set, so this is as with `--locked`");
+        }
+        asked || in_ci()
+    }
+}
+
+fn in_ci() -> bool {
+    process::variable("CI").is_some_and(|value| value != "0" && value != "false")
+}
+
+/// A directory of the user's: by envy's own variable, else below the one that the XDG convention names.
+fn directory(own: &str, xdg: &str, home: &str, name: &str) -> Result<PathBuf, Failure> {
+    if let Some(path) = process::path_variable(own) {
+        return absolute(path);
+    }
+    // A relative value is to be ignored, by the convention.
+    if let Some(path) = process::path_variable(xdg).filter(|path| path.is_absolute()) {
+        return Ok(path.join(name));
+    }
+    let home_directory = process::path_variable("HOME").filter(|path| path.is_absolute()).or_else(|| etcetera::home_dir().ok());
+    let no_home = || Failure::new(Exit::Failed, "this user has no home directory").hint(format!("set `{own}` to a directory"));
+    Ok(home_directory.ok_or_else(no_home)?.join(home).join(name))
+}
+
+/// A path that stays right when the current directory changes.
+pub fn absolute(path: PathBuf) -> Result<PathBuf, Failure> {
+    if path.is_absolute() {
+        return Ok(path);
+    }
+    let current = process::current_directory().map_err(|error| {
+        Failure::new(Exit::Failed, format!("the current directory cannot be used: {error}")).hint("change to one that exists")
+    })?;
+    Ok(current.join(path))
+}

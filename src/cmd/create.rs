@@ -1,0 +1,96 @@
+//! `envy create`
+
+use super::assembling::switch;
+use super::committing::Writes;
+use super::context::Context;
+use super::project::{MANIFEST, Project, config};
+use crate::digest::TextDigest;
+use crate::disk;
+use crate::failure::Failure;
+use crate::lock::Lockfile;
+use crate::manifest::{Site, edit};
+use crate::package::SiteName;
+use crate::platform::Platform;
+use crate::site::{Data, Generation, Move};
+use crate::tree::Tree;
+
+/// Arguments of `envy create`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The new site
+    site: SiteName,
+    /// Copy everything that this site asks for, and its lockfile
+    #[arg(long, value_name = "SITE")]
+    from: Option<SiteName>,
+}
+
+/// Add a site to the manifest, with an empty prefix as its first generation.
+pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
+    let mut project = context.project()?;
+    let _held = project.hold(context)?;
+    let text = match &args.from {
+        Some(from) => {
+            project.site(from)?;
+            edit::copy_site(&project.text, from, &args.site)?
+        }
+        None => edit::create_site(&project.text, &args.site)?,
+    };
+    let edited = project.edited(text)?;
+    let site = edited.site(&args.site)?;
+    let locked = lockfile(context, &edited, site, args.from.as_ref())?;
+    let mut writes = Writes::default();
+    locked.files.into_iter().for_each(|(path, text)| writes.write(project.root.join(path), &text));
+    writes.write(project.root.join(MANIFEST), &edited.text);
+    let written = writes.apply()?;
+    if let Err(failure) = first_generation(context, &edited, site, &locked.built_from) {
+        // What was there before, such as data of an earlier site of this name, stays.
+        let _ = edited.place(&args.site).remove(Data::Keep);
+        return Err(failure);
+    }
+    written.keep();
+    context.ui.done("created", format!("site `{}`", args.site));
+    if locked.built_from.is_empty() {
+        context.ui.detail(format!("run `envy build {}` to fill it", args.site));
+    }
+    Ok(())
+}
+
+/// Files that a new site begins with, and the text of the lockfile that its empty prefix is what it asks for.
+struct Locked {
+    files: Vec<(std::path::PathBuf, String)>,
+    built_from: String,
+}
+
+/// A copy has the lockfile of the original; a site that asks for nothing has one that says so; others are locked later.
+fn lockfile(context: &Context<'_>, project: &Project, site: &Site, from: Option<&SiteName>) -> Result<Locked, Failure> {
+    let wishes = project.wishes(context, site)?;
+    if wishes.packages().is_empty() {
+        let text = Lockfile::empty(wishes.digest()).text();
+        return Ok(Locked { files: vec![(Lockfile::relative_path(&site.name), text.clone())], built_from: text });
+    }
+    let mut files = Vec::new();
+    if let Some((from, locked)) = from.map(|from| Ok::<_, Failure>((from, project.locked(from)?))).transpose()? {
+        let generated = locked.iter().flat_map(|locked| locked.lockfile.packages.values().filter(|package| package.generated));
+        for package in generated {
+            let original = project.root.join(Lockfile::generated_path(from, &package.id.name));
+            if let Some(text) = disk::read_text_if_exists(&original)? {
+                files.push((Lockfile::generated_path(&site.name, &package.id.name), text));
+            }
+        }
+        files.extend(locked.map(|locked| (Lockfile::relative_path(&site.name), locked.text)));
+    }
+    Ok(Locked { files, built_from: String::new() })
+}
+
+fn first_generation(context: &Context<'_>, project: &Project, site: &Site, built_from: &str) -> Result<(), Failure> {
+    let (store, place, empty) = (context.store()?, project.place(&site.name), Tree::default());
+    store.put_tree(&empty)?;
+    let prefix = store.materialise(&empty)?;
+    let _held = place.hold(context.globals.patience(), context.ui)?;
+    store.add_root(place.path())?;
+    let lockfile = TextDigest::of(built_from.as_bytes());
+    let (env, vars) = config(site);
+    let generation = Generation::new(site.name.as_str(), &Platform::host().to_string(), empty.digest(), lockfile).with_config(env, vars);
+    let generation = place.add_generation(generation, &prefix, built_from)?;
+    switch(&place, Move::Create, &generation, Some(lockfile), project.note(None))
+}

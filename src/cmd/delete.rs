@@ -1,0 +1,45 @@
+//! `envy delete`
+
+use super::committing::Writes;
+use super::context::Context;
+use super::project::MANIFEST;
+use crate::disk;
+use crate::failure::Failure;
+use crate::lock::Lockfile;
+use crate::manifest::edit;
+use crate::package::SiteName;
+use crate::site::Data;
+
+/// Arguments of `envy delete`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The site
+    site: SiteName,
+    /// Remove the service's own data in `var` too
+    #[arg(long)]
+    purge: bool,
+}
+
+/// Remove a site: its tables, its lockfile, its generations.
+pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
+    let mut project = context.project()?;
+    let _held = project.hold(context)?;
+    project.site(&args.site)?;
+    let place = project.place(&args.site);
+    let mut writes = Writes::default();
+    writes.write(project.root.join(MANIFEST), &edit::delete_site(&project.text, &args.site)?);
+    writes.remove(project.root.join(Lockfile::relative_path(&args.site)));
+    let written = writes.apply()?;
+    if disk::exists(place.path()) {
+        let _site = place.hold(context.globals.patience(), context.ui)?;
+        place.remove(if args.purge { Data::Remove } else { Data::Keep })?;
+    }
+    written.keep();
+    disk::remove_tree(&project.root.join("lockfiles").join(args.site.as_str()))?;
+    context.store()?.remove_root(place.path())?;
+    context.ui.done("deleted", format!("site `{}`", args.site));
+    if disk::exists(&place.var()) {
+        context.ui.detail(format!("its data stays in `{}`; `--purge` would have removed it", place.var().display()));
+    }
+    Ok(())
+}

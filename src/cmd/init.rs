@@ -1,0 +1,34 @@
+//! `envy init`
+
+use super::context::{Context, absolute};
+use super::project::MANIFEST;
+use crate::build::{Toolchain, Wanted};
+use crate::disk;
+use crate::failure::{Exit, Failure};
+use crate::manifest::edit;
+
+/// Arguments of `envy init`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Name of the project [default: that of the directory]
+    #[arg(long)]
+    name: Option<String>,
+}
+
+/// Write a manifest where there is none.
+pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
+    let directory = context.globals.project.clone().unwrap_or_else(|| ".".into());
+    let directory: std::path::PathBuf = absolute(directory)?.components().collect();
+    let path = directory.join(MANIFEST);
+    if disk::exists(&path) {
+        let outcome = format!("there is an `{MANIFEST}` already, and it stays as it is");
+        return Err(Failure::new(Exit::Failed, outcome).hint("run `envy create SITE` to add a site"));
+    }
+    let named = directory.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = args.name.clone().or(named).unwrap_or_else(|| "project".to_owned());
+    let rust = Toolchain::find(Wanted::Any(None)).ok();
+    let rust = rust.map(|toolchain| format!("{}.{}", toolchain.version.major, toolchain.version.minor));
+    disk::write_atomic(&path, edit::initial(&name, rust.as_deref()).as_bytes())?;
+    context.ui.done("created", format!("`{MANIFEST}` of project `{name}`"));
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! `envy lock`
+
+use super::LockMode;
+use super::committing::Writes;
+use super::context::Context;
+use super::locking::{self, Moves, propose};
+use super::project::Project;
+use crate::failure::Failure;
+use crate::manifest::Site;
+use crate::package::SiteName;
+
+/// Arguments of `envy lock`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The sites [default: all]
+    sites: Vec<SiteName>,
+    /// Write nothing; fail if a lockfile is missing or does not match envy.toml
+    #[arg(long)]
+    check: bool,
+}
+
+/// Write the lockfiles of sites, moving nothing that need not move.
+pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
+    let mut project = context.project()?;
+    if args.check {
+        return check(context, &project, &args.sites);
+    }
+    let _held = project.hold(context)?;
+    let sites = project.sites(&args.sites)?;
+    write(context, &project, &sites, &Moves::Needed)
+}
+
+fn check(context: &Context<'_>, project: &Project, names: &[SiteName]) -> Result<(), Failure> {
+    for site in project.sites(names)? {
+        project.current_lock(&site.name, &project.wishes(context, site)?)?;
+        context.ui.done("unchanged", format!("lockfile of site `{}` matches `envy.toml`", site.name));
+    }
+    Ok(())
+}
+
+/// Lock sites and write all lockfiles together.
+pub(super) fn write(context: &Context<'_>, project: &Project, sites: &[&Site], moves: &Moves) -> Result<(), Failure> {
+    context.with_crates(project, LockMode::default(), |crates| {
+        let mut writes = Writes::default();
+        let mut proposals = Vec::new();
+        for site in sites {
+            let proposal = propose(context, project, site, moves, crates)?;
+            writes.lockfile(project, &site.name, &proposal.lockfile, &proposal);
+            proposals.push((site, proposal));
+        }
+        writes.apply()?.keep();
+        for (site, proposal) in proposals {
+            locking::tell(context, site, &proposal);
+            if !proposal.is_new() {
+                context.ui.done("unchanged", format!("lockfile of site `{}`", site.name));
+            }
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,186 @@
+//! Bringing a site's lockfile up to date, in memory.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+
+use super::context::Context;
+use super::project::Project;
+use crate::build::{Memo, Toolchain, Wanted};
+use crate::failure::{Exit, Failure};
+use crate::index::CrateIndex;
+use crate::lock::{self, Lockfile, Pinned, Pinner, Wishes};
+use crate::manifest::Site;
+use crate::package::{PackageName, Version, VersionReq};
+use crate::platform::Platform;
+use crate::process;
+use crate::resolve::{self, Resolution};
+use crate::source::Crates;
+
+/// What may move.
+pub enum Moves {
+    /// Nothing that need not.
+    Needed,
+    /// Everything.
+    All,
+    /// These packages, each to a version if one is named.
+    These(BTreeMap<PackageName, Option<Version>>),
+}
+
+/// A lockfile that is not written yet.
+pub struct Proposal {
+    pub lockfile: Lockfile,
+    pub generated: BTreeMap<PackageName, String>,
+    pub old: Option<Lockfile>,
+}
+
+impl Proposal {
+    /// Whether anything was locked anew.
+    pub fn is_new(&self) -> bool {
+        self.old.as_ref() != Some(&self.lockfile)
+    }
+}
+
+/// Lock a site: keep its lockfile where it is what is asked for, else resolve and pin what moved.
+pub fn propose(context: &Context<'_>, project: &Project, site: &Site, moves: &Moves, crates: &Crates<'_>) -> Result<Proposal, Failure> {
+    let wishes = project.wishes(context, site)?;
+    let old = project.locked(&site.name)?.map(|locked| locked.lockfile);
+    if let (Some(old), Moves::Needed) = (&old, moves) {
+        if project.drift(&site.name, &wishes, old).is_empty() {
+            return Ok(Proposal { lockfile: old.clone(), generated: BTreeMap::new(), old: Some(old.clone()) });
+        }
+    }
+    if wishes.packages().is_empty() {
+        return Ok(Proposal { lockfile: Lockfile::empty(wishes.digest()), generated: BTreeMap::new(), old });
+    }
+    let _busy = context.ui.busy(format!("locking site {}", site.name));
+    let toolchain = toolchain(&wishes, old.as_ref())?;
+    let chosen = choose(context, site, &wishes, old.as_ref(), moves, &toolchain, crates)?;
+    let pinned = pin(context, project, site, &wishes, &chosen, &toolchain, old.as_ref(), crates)?;
+    Ok(Proposal { lockfile: pinned.lockfile, generated: pinned.generated, old })
+}
+
+/// The toolchain that is pinned, where it is still one that is asked for; else one of this host's.
+fn toolchain(wishes: &Wishes, old: Option<&Lockfile>) -> Result<Toolchain, Failure> {
+    let fits = |locked: &&lock::Toolchain| {
+        wishes.toolchain().is_none_or(|wanted| locked.version().is_some_and(|version| wanted.matches(&version)))
+    };
+    let pinned = old.and_then(|old| old.toolchain.as_ref()).filter(fits);
+    Ok(Toolchain::find(pinned.map_or(Wanted::Any(wishes.toolchain()), Wanted::Locked))?)
+}
+
+fn choose(
+    context: &Context<'_>,
+    site: &Site,
+    wishes: &Wishes,
+    old: Option<&Lockfile>,
+    moves: &Moves,
+    toolchain: &Toolchain,
+    crates: &Crates<'_>,
+) -> Result<Resolution, Failure> {
+    let locked: BTreeMap<_, _> =
+        old.into_iter().flat_map(|old| &old.packages).map(|(name, package)| (name.clone(), package.id.version.clone())).collect();
+    let preferred: BTreeMap<_, _> = match moves {
+        Moves::Needed => locked.clone(),
+        Moves::All => BTreeMap::new(),
+        Moves::These(moving) => locked.clone().into_iter().filter(|(name, _)| !moving.contains_key(name)).collect(),
+    };
+    let index = CrateIndex::new(crates, &locked, Some(toolchain.version.clone()));
+    let names: Vec<_> = wishes.packages().keys().cloned().collect();
+    index.prefetch(&names)?;
+    let requirements = narrowed(wishes, moves);
+    let chosen = resolve::solve(&requirements, &preferred, &index)?.map_err(|conflict| Failure::conflict(&site.name, &conflict))?;
+    for (id, why) in &chosen.hidden {
+        context.ui.note(format!("{id} is passed over: it {why}"));
+    }
+    Ok(chosen)
+}
+
+/// What is asked for, with the exact versions that an update names.
+fn narrowed(wishes: &Wishes, moves: &Moves) -> Vec<crate::package::Requirement> {
+    let mut requirements = wishes.requirements();
+    if let Moves::These(moving) = moves {
+        for (name, version) in moving.iter().filter_map(|(name, version)| Some((name, version.as_ref()?))) {
+            let versions: VersionReq = format!("={version}").parse().expect("a version is a requirement of itself");
+            requirements.push(crate::package::Requirement { name: name.clone(), versions, by: "this update".to_owned() });
+        }
+    }
+    requirements
+}
+
+#[expect(clippy::too_many_arguments, reason = "each is another noun, and they meet here alone")]
+fn pin(
+    context: &Context<'_>,
+    project: &Project,
+    site: &Site,
+    wishes: &Wishes,
+    chosen: &Resolution,
+    toolchain: &Toolchain,
+    old: Option<&Lockfile>,
+    crates: &Crates<'_>,
+) -> Result<Pinned, Failure> {
+    let memo = Memo::open(&context.cache()?);
+    let mut pinned_toolchain = toolchain.pin(Platform::host(), &memo)?;
+    // What other platforms say of the very same compiler stays.
+    if let Some(old) = old.and_then(|old| old.toolchain.as_ref()).filter(|old| old.rust == pinned_toolchain.rust) {
+        let others = old.content.iter().filter(|(platform, _)| **platform != Platform::host());
+        pinned_toolchain.content.extend(others.map(|(platform, digest)| (*platform, *digest)));
+    }
+    let offline = context.globals.offline;
+    let make_cargo_lock = |directory: &std::path::Path| {
+        let mut arguments = vec!["generate-lockfile".as_ref(), "--manifest-path".as_ref()];
+        let manifest = directory.join("Cargo.toml");
+        arguments.push(manifest.as_os_str());
+        arguments.extend(offline.then_some(OsStr::new("--offline")));
+        let rustc = toolchain.rustc();
+        process::capture(&toolchain.cargo(), arguments, Some(&project.root), &[("RUSTC", rustc.as_os_str())])?;
+        let text = crate::disk::read_text_if_exists(&directory.join("Cargo.lock"))?;
+        Ok(text.ok_or("cargo wrote no Cargo.lock")?)
+    };
+    let pinner = Pinner { store: context.store()?, crates, make_cargo_lock: &make_cargo_lock, progress: context.ui };
+    let pinned = pinner.pin(wishes, chosen, Some(pinned_toolchain), old)?;
+    debug_assert!(project.site(&site.name).is_ok());
+    Ok(pinned)
+}
+
+/// Say what moved.
+pub fn tell(context: &Context<'_>, site: &Site, proposal: &Proposal) {
+    if !proposal.is_new() {
+        return;
+    }
+    let count = crate::ui::count(proposal.lockfile.packages.len(), "package");
+    context.ui.done("locked", format!("{count} for site `{}`", site.name));
+    for line in differences(proposal.old.as_ref(), &proposal.lockfile) {
+        context.ui.detail(line);
+    }
+}
+
+fn differences(old: Option<&Lockfile>, new: &Lockfile) -> Vec<String> {
+    let version = |lockfile: Option<&Lockfile>, name: &PackageName| {
+        lockfile.and_then(|lockfile| lockfile.packages.get(name)).map(|package| package.id.version.clone())
+    };
+    let names: std::collections::BTreeSet<_> =
+        old.into_iter().chain([new]).flat_map(|lockfile| lockfile.packages.keys()).collect();
+    let line = |name: &PackageName| match (version(old, name), version(Some(new), name)) {
+        (None, Some(now)) => Some(format!("+ {name} {now}")),
+        (Some(before), None) => Some(format!("- {name} {before}")),
+        (Some(before), Some(now)) if before != now => Some(format!("~ {name} {before} -> {now}")),
+        _ => None,
+    };
+    names.into_iter().filter_map(line).collect()
+}
+
+/// Refuse names that a site does not require.
+pub fn require_known(wishes: &[Wishes], names: impl IntoIterator<Item = PackageName>) -> Result<(), Failure> {
+    for name in names {
+        if wishes.iter().all(|wishes| !wishes.packages().contains_key(&name)) {
+            let known = wishes.iter().flat_map(|wishes| wishes.packages().keys());
+            let near = known.min_by_key(|known| strsim::damerau_levenshtein(known.as_str(), name.as_str()));
+            let failure = Failure::new(Exit::Failed, format!("no site requires `{name}`"));
+            return Err(match near {
+                Some(near) => failure.hint(format!("did you mean `{near}`?")),
+                None => failure.hint(format!("run `envy add {name} --site SITE`")),
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! The project that a command works on: its manifest, its lockfiles, its sites.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::context::{Context, absolute};
+use crate::digest::{BlobDigest, TextDigest};
+use crate::disk;
+use crate::failure::{Exit, Failure};
+use crate::lock::{Drift, Lockfile, Wishes, drift};
+use crate::manifest::{Manifest, SandboxSetting, Site};
+use crate::package::{PackageName, SiteName};
+use crate::process;
+use crate::site::{Generation, Note, Place};
+use crate::store::Held;
+
+/// What a project's manifest is called.
+pub const MANIFEST: &str = "envy.toml";
+
+/// A directory with an `envy.toml`.
+pub struct Project {
+    pub root: PathBuf,
+    pub text: String,
+    pub manifest: Manifest,
+    pub sites: PathBuf,
+}
+
+/// A lockfile as it is on disk.
+pub struct Locked {
+    pub text: String,
+    pub lockfile: Lockfile,
+}
+
+impl Locked {
+    /// Names its text.
+    pub fn digest(&self) -> TextDigest {
+        TextDigest::of(self.text.as_bytes())
+    }
+}
+
+impl Project {
+    /// The project in a directory, or else the nearest one above the current directory.
+    pub fn find(asked: Option<&Path>, sites: Option<&Path>) -> Result<Self, Failure> {
+        let root = match asked {
+            Some(directory) => absolute(directory.to_owned())?,
+            None => nearest()?,
+        };
+        let path = root.join(MANIFEST);
+        let missing = || Failure::new(Exit::Failed, format!("there is no `{}`", path.display())).hint("run `envy init` there");
+        let text = disk::read_text_if_exists(&path)?.ok_or_else(missing)?;
+        let sites = match sites {
+            Some(directory) => absolute(directory.to_owned())?,
+            None => root.join(".envy/sites"),
+        };
+        Ok(Self { manifest: Manifest::parse(MANIFEST, &text)?, root, text, sites })
+    }
+
+    /// The same project with another text of its manifest, which is not written yet.
+    pub fn edited(&self, text: String) -> Result<Self, Failure> {
+        let manifest = Manifest::parse(MANIFEST, &text)?;
+        Ok(Self { manifest, root: self.root.clone(), text, sites: self.sites.clone() })
+    }
+
+    /// Keep other processes from editing it. What was read before is read again, since it may have changed.
+    pub fn hold(&mut self, context: &Context<'_>) -> Result<Held, Failure> {
+        let state = self.root.join(".envy");
+        disk::create_directories(&state)?;
+        // Nothing below is for version control.
+        let ignore = state.join(".gitignore");
+        if !disk::exists(&ignore) {
+            disk::write_atomic(&ignore, b"*\n")?;
+        }
+        let what = format!("the project `{}`", self.root.display());
+        let held = Held::take(&state.join("lock"), &what, context.globals.patience(), context.ui)?;
+        *self = Self::find(Some(&self.root), Some(&self.sites))?;
+        Ok(held)
+    }
+
+    /// A site that the manifest has.
+    pub fn site(&self, name: &SiteName) -> Result<&Site, Failure> {
+        self.manifest.site(name).ok_or_else(|| {
+            let failure = Failure::new(Exit::Failed, format!("there is no site `{name}` in `{MANIFEST}`"));
+            match self.manifest.nearest_site(name.as_str()) {
+                Some(near) => failure.hint(format!("did you mean `{near}`?")),
+                None => failure.hint(format!("run `envy create {name}`, or `envy list` to see those there are")),
+            }
+        })
+    }
+
+    /// The sites of these names, or all.
+    pub fn sites(&self, names: &[SiteName]) -> Result<Vec<&Site>, Failure> {
+        if names.is_empty() {
+            return Ok(self.manifest.sites().collect());
+        }
+        names.iter().map(|name| self.site(name)).collect()
+    }
+
+    /// What the manifest asks of a site's packages.
+    pub fn wishes(&self, context: &Context<'_>, site: &Site) -> Result<Wishes, Failure> {
+        Ok(Wishes::of(&self.manifest, site, &context.book)?)
+    }
+
+    /// Where a site is.
+    pub fn place(&self, site: &SiteName) -> Place {
+        Place::new(&self.sites, site)
+    }
+
+    /// A site's lockfile, if there is one.
+    pub fn locked(&self, site: &SiteName) -> Result<Option<Locked>, Failure> {
+        let path = Lockfile::relative_path(site);
+        let Some(text) = disk::read_text_if_exists(&self.root.join(&path))? else { return Ok(None) };
+        Ok(Some(Locked { lockfile: Lockfile::parse(&path, &text)?, text }))
+    }
+
+    /// How a lockfile differs from what is asked for.
+    pub fn drift(&self, site: &SiteName, wishes: &Wishes, lockfile: &Lockfile) -> Vec<Drift> {
+        drift(site, wishes, lockfile, |name| self.generated_digest(site, name))
+    }
+
+    fn generated_digest(&self, site: &SiteName, package: &PackageName) -> Option<BlobDigest> {
+        let path = self.root.join(Lockfile::generated_path(site, package));
+        disk::read_if_exists(&path).ok().flatten().map(|bytes| BlobDigest::of(&bytes))
+    }
+
+    /// A site's lockfile that matches the manifest, or the failure that says how it does not.
+    pub fn current_lock(&self, site: &SiteName, wishes: &Wishes) -> Result<Locked, Failure> {
+        let locked = self.locked(site)?.ok_or_else(|| Failure::not_locked(site))?;
+        let drifts = self.drift(site, wishes, &locked.lockfile);
+        if drifts.is_empty() { Ok(locked) } else { Err(Failure::drift(site, &drifts)) }
+    }
+
+    /// The way in which builds are fenced.
+    pub fn sandbox(&self) -> crate::build::sandbox::Setting {
+        match self.manifest.sandbox() {
+            SandboxSetting::Auto => crate::build::sandbox::Setting::Auto,
+            SandboxSetting::Required => crate::build::sandbox::Setting::Required,
+            SandboxSetting::Off => crate::build::sandbox::Setting::Off,
+        }
+    }
+
+    /// Who does something now, and from which commit of the project.
+    pub fn note(&self, message: Option<String>) -> Note {
+        let commit = process::capture("git".as_ref(), ["rev-parse", "HEAD"], Some(&self.root), &[]).ok();
+        let commit = commit.and_then(|said| Some(String::from_utf8(said).ok()?.trim().to_owned()));
+        let by = process::variable("USER").or_else(|| process::variable("LOGNAME")).unwrap_or_else(process::user);
+        Note { by: Some(by), host: process::host_name(), commit, message }
+    }
+
+    /// The generation that a site shows, if that is what its lockfile and configuration ask for, and all of it is there.
+    pub fn converged(&self, context: &Context<'_>, site: &Site, locked: &Locked) -> Result<Option<Generation>, Failure> {
+        let place = self.place(&site.name);
+        let Ok(Some(current)) = place.current() else { return Ok(None) };
+        let (env, vars) = config(site);
+        let same = current.lockfile == locked.digest() && current.config == crate::site::config_digest(&env, &vars);
+        let prefix = context.store()?.prefix_path(current.prefix);
+        let linked = place.links_into(&current, &prefix);
+        Ok(Some(current).filter(|_| same && linked && disk::is_directory(&prefix)))
+    }
+}
+
+/// The configuration of a site: its variables, and its placeholders as text.
+pub fn config(site: &Site) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
+    let vars = site.vars.iter().map(|(name, value)| (name.clone(), value.to_string()));
+    (site.env.clone(), vars.collect())
+}
+
+/// The nearest directory with a manifest, from the current one upwards.
+fn nearest() -> Result<PathBuf, Failure> {
+    let start = absolute(PathBuf::from("."))?;
+    let found = start.ancestors().find(|directory| disk::is_file(&directory.join(MANIFEST)));
+    let missing = || {
+        Failure::new(Exit::Failed, format!("there is no `{MANIFEST}` here or above"))
+            .hint("run `envy init` to begin a project, or name one with `--project DIR`")
+    };
+    // `.` at the end of a path would stand in every message.
+    Ok(found.ok_or_else(missing)?.components().collect())
+}

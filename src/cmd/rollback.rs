@@ -1,0 +1,34 @@
+//! `envy rollback`
+
+use super::assembling;
+use super::context::Context;
+use super::switch;
+use crate::failure::Failure;
+use crate::package::SiteName;
+use crate::site::Move;
+
+/// Arguments of `envy rollback`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The site
+    site: SiteName,
+    /// The generation [default: the one that was current before, as the history tells]
+    generation: Option<u64>,
+    /// Why, for the site's history
+    #[arg(short, long, value_name = "TEXT")]
+    message: Option<String>,
+}
+
+/// Make the generation current that was so before, and hold the site there.
+pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
+    let project = context.project()?;
+    project.site(&args.site)?;
+    let place = project.place(&args.site);
+    let _held = place.hold(context.globals.patience(), context.ui)?;
+    let number = args.generation.map_or_else(|| place.before_current(), Ok)?;
+    switch::to(context, &project, &place, number, Move::Rollback, args.message.clone())?;
+    if place.is_held(switch::lockfile(&project, &args.site).unwrap_or_else(|| crate::digest::TextDigest::of(b"")))? {
+        assembling::tell_held(context, &place);
+    }
+    Ok(())
+}

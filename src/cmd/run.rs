@@ -1,0 +1,61 @@
+//! `envy run`
+
+use std::ffi::{OsStr, OsString};
+
+use super::assembling::Showing;
+use super::build::{Wish, bring};
+use super::context::Context;
+use super::{Jobs, LockMode};
+use crate::disk;
+use crate::failure::{Exit, Failure};
+use crate::package::SiteName;
+use crate::process;
+use crate::site::{Activation, Error};
+
+/// Arguments of `envy run`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The site
+    site: SiteName,
+    /// The program and its arguments, after `--`
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+    #[command(flatten)]
+    mode: LockMode,
+    /// Use the site as it is, whatever its lockfile says
+    #[arg(long)]
+    no_build: bool,
+    #[command(flatten)]
+    jobs: Jobs,
+}
+
+/// Bring a site up to date and become a program with its variables.
+pub fn run(context: &Context<'_>, args: &Args) -> Result<u8, Failure> {
+    let project = context.project()?;
+    let site = project.site(&args.site)?;
+    if !args.no_build {
+        let locked = context.is_locked(args.mode);
+        let wish = Wish { mode: args.mode, locked, showing: Showing::UnlessHeld, message: None, jobs: args.jobs };
+        bring(context, &project, site, &wish)?;
+    }
+    let place = project.place(&args.site);
+    let generation = place.current()?.ok_or_else(|| Error::NotBuilt(args.site.clone()))?;
+    let activation = Activation::of(&place, &generation);
+    let mut environment = process::environment();
+    let path = activation.path(environment.get(OsStr::new("PATH")).map(OsString::as_os_str));
+    environment.insert("PATH".into(), path);
+    environment.extend(activation.variables.iter().map(|(name, value)| (name.into(), value.into())));
+    let (program, arguments) = args.command.split_first().expect("clap asks for a command");
+    let own = activation.bin.join(program);
+    let found = if !program.as_encoded_bytes().contains(&b'/') && disk::is_file(&own) { own.as_os_str() } else { program };
+    let error = process::become_program(found, arguments, &environment);
+    Err(not_started(&args.site, program, &activation, &error))
+}
+
+fn not_started(site: &SiteName, program: &OsStr, activation: &Activation, error: &process::Error) -> Failure {
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    let has: Vec<_> = disk::list_if_exists(&activation.bin).unwrap_or_default();
+    let has: Vec<_> = has.iter().map(|(name, _)| format!("`{}`", name.to_string_lossy())).collect();
+    let failure = Failure::new(Exit::Failed, format!("`{}` could not be started in site `{site}`: {cause}", program.to_string_lossy()));
+    if has.is_empty() { failure.fact("the site has no programs") } else { failure.fact(format!("the site has {}", has.join(", "))) }
+}

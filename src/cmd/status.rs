@@ -1,0 +1,123 @@
+//! `envy status`
+
+use super::context::Context;
+use super::project::{Project, config};
+use crate::disk;
+use crate::failure::Failure;
+use crate::manifest::Site;
+use crate::package::SiteName;
+use crate::site::{Generation, config_digest};
+
+/// Arguments of `envy status`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The sites [default: all]
+    sites: Vec<SiteName>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// How the manifest, the lockfile and the directory of a site agree.
+pub(super) struct State {
+    pub site: SiteName,
+    pub generation: Option<Generation>,
+    pub packages: usize,
+    pub held: bool,
+    pub lockfile: &'static str,
+    /// Every way in which they do not agree.
+    pub drifts: Vec<String>,
+}
+
+impl State {
+    /// The state in a word.
+    pub fn word(&self) -> &'static str {
+        match (&self.generation, self.drifts.is_empty()) {
+            (None, _) => "not built",
+            _ if self.held => "held",
+            (Some(_), true) => "current",
+            (Some(_), false) => "drifted",
+        }
+    }
+
+    /// The state as data.
+    pub fn to_json(&self) -> serde_json::Value {
+        let generation = self.generation.as_ref();
+        serde_json::json!({
+            "site": self.site.as_str(),
+            "state": self.word(),
+            "generation": generation.map(|generation| generation.number),
+            "prefix": generation.map(|generation| generation.prefix.to_string()),
+            "packages": self.packages,
+            "held": self.held,
+            "lockfile": self.lockfile,
+            "drift": self.drifts,
+        })
+    }
+}
+
+/// Look at a site.
+pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Result<State, Failure> {
+    let place = project.place(&site.name);
+    let (wishes, locked) = (project.wishes(context, site)?, project.locked(&site.name)?);
+    let generation = place.current()?;
+    let mut drifts = Vec::new();
+    let mut lockfile = "missing";
+    let mut held = false;
+    if let Some(locked) = &locked {
+        let stale = project.drift(&site.name, &wishes, &locked.lockfile);
+        lockfile = if stale.is_empty() { "current" } else { "stale" };
+        drifts.extend(stale.iter().map(ToString::to_string));
+        held = place.is_held(locked.digest())?;
+        if generation.as_ref().is_some_and(|generation| generation.lockfile != locked.digest()) && !held {
+            drifts.push("the lockfile is not the one that the current generation was built from".to_owned());
+        }
+    } else {
+        drifts.push("there is no lockfile".to_owned());
+    }
+    if let Some(generation) = &generation {
+        let (env, vars) = config(site);
+        if generation.config != config_digest(&env, &vars) {
+            drifts.push("variables changed in `envy.toml`".to_owned());
+        }
+        if !disk::is_directory(&context.store()?.prefix_path(generation.prefix)) {
+            drifts.push("the prefix of the current generation is not in the store".to_owned());
+        }
+    }
+    let packages = generation.as_ref().map_or(0, |generation| generation.packages.len());
+    Ok(State { site: site.name.clone(), generation, packages, held, lockfile, drifts })
+}
+
+/// Say how manifest, lockfiles and sites agree, and what mends what does not.
+pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
+    let project = context.project()?;
+    let sites = project.sites(&args.sites)?;
+    let states = sites.iter().map(|site| state(context, &project, site)).collect::<Result<Vec<_>, _>>()?;
+    if args.json {
+        let sites: Vec<_> = states.iter().map(State::to_json).collect();
+        context.ui.json(&serde_json::json!({ "schema": "envy.status/1", "sites": sites }));
+        return Ok(());
+    }
+    context.ui.result(&states.iter().map(describe).collect::<String>());
+    Ok(())
+}
+
+fn describe(state: &State) -> String {
+    let mut text = match &state.generation {
+        Some(generation) => format!("{}: generation {}, {}\n", state.site, generation.number, state.word()),
+        None => format!("{}: {}\n", state.site, state.word()),
+    };
+    for member in state.generation.iter().flat_map(|generation| &generation.packages) {
+        text.push_str(&format!("  {} {} ({})\n", member.name, member.version, member.origin));
+    }
+    for drift in &state.drifts {
+        text.push_str(&format!("  ! {drift}\n"));
+    }
+    let site = &state.site;
+    match state.word() {
+        "held" => text.push_str(&format!("  `envy build {site} --switch` moves it to what the lockfile says\n")),
+        "not built" | "drifted" => text.push_str(&format!("  `envy build {site}` mends it\n")),
+        _ => {}
+    }
+    text
+}

@@ -1,0 +1,363 @@
+//! Failures: what an error means for who typed the command. The one place that knows exit codes and hints.
+
+use std::error::Error as StdError;
+
+use crate::download;
+use crate::lock::{self, Drift};
+use crate::manifest;
+use crate::package::SiteName;
+use crate::resolve::Conflict;
+use crate::source::{self, CratesError, FailureKind};
+use crate::{build, disk, process, recipe, site, store, tree};
+
+/// How a command ends when it does not do what was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It failed.
+    Failed = 1,
+    /// It was asked in the wrong way.
+    Usage = 2,
+    /// The lockfile is missing or stale.
+    Lockfile = 3,
+    /// Something is not what it should be, bit by bit.
+    Verification = 4,
+    /// Something is needed, and the network may not be used.
+    Offline = 5,
+    /// No choice of versions satisfies all requirements.
+    NoSolution = 6,
+    /// This host is not fit.
+    Host = 7,
+    /// Another process holds a lock, and the wait ran out.
+    Locked = 8,
+}
+
+/// The exit code of a bug in envy.
+pub const BUG: u8 = 70;
+
+/// A failure, as it is told: the outcome in a line, facts, causes, and what to type next.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub exit: Exit,
+    /// The outcome.
+    pub outcome: String,
+    /// What there is to know about it.
+    pub facts: Vec<String>,
+    /// What led to it, nearest first.
+    pub causes: Vec<String>,
+    /// What can be typed next.
+    pub hints: Vec<String>,
+}
+
+impl Failure {
+    /// A failure with an outcome alone.
+    pub fn new(exit: Exit, outcome: impl Into<String>) -> Self {
+        Self { exit, outcome: outcome.into(), facts: Vec::new(), causes: Vec::new(), hints: Vec::new() }
+    }
+
+    /// With a fact.
+    pub fn fact(mut self, fact: impl Into<String>) -> Self {
+        self.facts.push(fact.into());
+        self
+    }
+
+    /// With facts.
+    pub fn facts(mut self, facts: impl IntoIterator<Item = String>) -> Self {
+        self.facts.extend(facts);
+        self
+    }
+
+    /// With something to type.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// A plain failure of an error, with its causes.
+    fn of(exit: Exit, error: &dyn StdError) -> Self {
+        let mut failure = Self::new(exit, error.to_string());
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            failure.causes.push(error.to_string());
+            cause = error.source();
+        }
+        failure
+    }
+
+    /// A lockfile is not what `envy.toml` asks for.
+    pub fn drift(site: &SiteName, drifts: &[Drift]) -> Self {
+        let path = lock::Lockfile::relative_path(site);
+        Self::new(Exit::Lockfile, format!("lockfile `{}` no longer matches `envy.toml`", path.display()))
+            .facts(drifts.iter().map(ToString::to_string))
+            .hint(format!("run `envy lock {site}` and review the difference"))
+    }
+
+    /// There is no lockfile.
+    pub fn not_locked(site: &SiteName) -> Self {
+        let path = lock::Lockfile::relative_path(site);
+        Self::new(Exit::Lockfile, format!("lockfile `{}` is missing", path.display()))
+            .hint(format!("run `envy lock {site}` and commit the file that it writes"))
+    }
+
+    /// No choice of versions satisfies a site.
+    pub fn conflict(site: &SiteName, conflict: &Conflict) -> Self {
+        let mut failure = Self::new(Exit::NoSolution, format!("no choice of packages satisfies site `{site}`"));
+        failure.facts = conflict.facts.iter().map(ToString::to_string).collect();
+        failure.hints = conflict.hint.iter().cloned().collect();
+        failure
+    }
+
+    /// Packages of a site provide the same paths.
+    pub fn collisions(site: &SiteName, collisions: &[tree::Collision]) -> Self {
+        let first = &collisions[0];
+        let outcome = match collisions {
+            [only] => format!("two packages of site `{site}` both provide `{}`", only.path),
+            more => format!("packages of site `{site}` provide {} of the same paths", more.len()),
+        };
+        let package = first.second.split(' ').next().unwrap_or_default();
+        Self::new(Exit::Failed, outcome).facts(collisions.iter().map(ToString::to_string)).hint(format!(
+            "leave it out of one: `{package} = {{ version = \"…\", without = [\"{}\"] }}` in `envy.toml`",
+            first.path
+        ))
+    }
+}
+
+impl From<disk::Error> for Failure {
+    fn from(error: disk::Error) -> Self {
+        let failure = Self::of(Exit::Failed, &error);
+        match error.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                failure.hint("free some space; what was finished is kept, so that the next run goes on from there")
+            }
+            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => failure.hint(
+                "let this user write there, or choose another place: `ENVY_STORE` for the store, `--sites-dir` for sites",
+            ),
+            _ => failure,
+        }
+    }
+}
+
+impl From<process::Error> for Failure {
+    fn from(error: process::Error) -> Self {
+        Self::of(Exit::Failed, &error)
+    }
+}
+
+impl From<store::Error> for Failure {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Disk(error) => error.into(),
+            store::Error::Locked { .. } => Self::of(Exit::Locked, &error).hint("try again, or wait longer with `--lock-timeout`"),
+            store::Error::Damaged { ref path, .. } => {
+                let hint = format!("remove `{}`; it is made again when it is needed", path.display());
+                Self::of(Exit::Verification, &error).hint(hint)
+            }
+            _ => Self::of(Exit::Failed, &error),
+        }
+    }
+}
+
+impl From<manifest::Invalid> for Failure {
+    fn from(invalid: manifest::Invalid) -> Self {
+        let mut failure = Self::new(Exit::Failed, invalid.to_string());
+        for problem in &invalid.problems {
+            failure.facts.push(problem.to_string());
+            if !problem.snippet.trim().is_empty() {
+                let number = problem.line.to_string();
+                failure.facts.push(format!("  {number} | {}", problem.snippet));
+                let indent = " ".repeat(number.len() + 3 + problem.column.saturating_sub(1));
+                failure.facts.push(format!("  {indent}{}", "^".repeat(problem.width.max(1))));
+            }
+            failure.hints.extend(problem.hint.clone());
+        }
+        failure.hints.dedup();
+        failure
+    }
+}
+
+impl From<manifest::edit::EditError> for Failure {
+    fn from(error: manifest::edit::EditError) -> Self {
+        Self::of(Exit::Failed, &error)
+    }
+}
+
+impl From<recipe::Error> for Failure {
+    fn from(error: recipe::Error) -> Self {
+        let failure = Self::of(Exit::Failed, &error);
+        match error {
+            recipe::Error::UnknownParam { nearest: Some(name), .. } => failure.hint(format!("write `{name}` in `envy.toml`")),
+            _ => failure,
+        }
+    }
+}
+
+impl From<lock::Error> for Failure {
+    fn from(error: lock::Error) -> Self {
+        let failure = Self::of(Exit::Lockfile, &error);
+        match error {
+            lock::Error::Disk(error) => error.into(),
+            lock::Error::Conflicted { path, .. } => failure.hint(format!(
+                "merge `envy.toml` first; then `git checkout --ours {0} && envy lock` keeps your versions and adds what is missing",
+                path.display()
+            )),
+            lock::Error::Malformed { path, .. } => failure.hint(format!("restore it: `git checkout {}`", path.display())),
+            lock::Error::Newer { .. } => failure.hint("use the envy that wrote it, or a later one"),
+        }
+    }
+}
+
+impl From<lock::PinError> for Failure {
+    fn from(error: lock::PinError) -> Self {
+        match error {
+            lock::PinError::Source(error) => return error.into(),
+            lock::PinError::Store(error) => return error.into(),
+            _ => {}
+        }
+        let failure = Self::of(Exit::Failed, &error);
+        match error {
+            lock::PinError::NoProgram(id) => failure.hint(format!(
+                "libraries belong into a `Cargo.toml`; take `{}` out of `envy.toml`", id.name
+            )),
+            lock::PinError::NoSuchFeature { nearest: Some(name), .. } => failure.hint(format!("ask for feature `{name}`")),
+            _ => failure,
+        }
+    }
+}
+
+impl From<source::Error> for Failure {
+    fn from(error: source::Error) -> Self {
+        match error {
+            source::Error::Crates(error) => error.into(),
+            error => Self::of(Exit::Failed, &error),
+        }
+    }
+}
+
+impl From<CratesError> for Failure {
+    fn from(error: CratesError) -> Self {
+        match error {
+            CratesError::Offline { missing } | CratesError::Download(download::Error::Offline { missing }) => offline(&missing),
+            CratesError::Disk(error) => error.into(),
+            CratesError::Store(error) => error.into(),
+            CratesError::Archives { ref failures } | CratesError::Index { ref failures } => {
+                let wrong = failures.iter().any(|failure| is_wrong(&failure.error));
+                let mut failure = Self::new(if wrong { Exit::Verification } else { Exit::Failed }, error.to_string());
+                failure.facts = error.facts();
+                if wrong {
+                    return failure.hint("the registry, or a mirror of it, serves something else than its index says; tell its owner");
+                }
+                failure.hint("try again; what has arrived is kept")
+            }
+            _ => Self::of(Exit::Failed, &error),
+        }
+    }
+}
+
+/// How many missing things are named one by one.
+const NAMED: usize = 400;
+
+fn offline(missing: &[String]) -> Failure {
+    let (count, what) = (missing.len(), if missing.len() == 1 { "thing is" } else { "things are" });
+    let more = missing.len().saturating_sub(NAMED);
+    let mut failure = Failure::new(Exit::Offline, format!("the network may not be used, and {count} {what} not here"))
+        .facts(missing.iter().take(NAMED).cloned());
+    if more > 0 {
+        failure = failure.fact(format!("and {more} more"));
+    }
+    failure.hint("run the same command once without `--offline`")
+}
+
+fn is_wrong(error: &FailureKind) -> bool {
+    matches!(error, FailureKind::Digest { .. } | FailureKind::Download(download::Error::Digest { .. }))
+}
+
+impl From<site::Error> for Failure {
+    fn from(error: site::Error) -> Self {
+        match error {
+            site::Error::Disk(error) => error.into(),
+            site::Error::Store(error) => error.into(),
+            site::Error::NotBuilt(ref site) => {
+                let hint = format!("run `envy build {site}`");
+                Self::of(Exit::Failed, &error).hint(hint)
+            }
+            site::Error::NoGeneration { ref site, .. } | site::Error::NothingBefore(ref site) => {
+                let hint = format!("run `envy generations {site}` to see those there are");
+                Self::of(Exit::Failed, &error).hint(hint)
+            }
+            site::Error::Malformed { ref site, .. } => {
+                let hint = format!("run `envy build {site}`, which makes a new one");
+                Self::of(Exit::Failed, &error).hint(hint)
+            }
+        }
+    }
+}
+
+impl From<build::Error> for Failure {
+    fn from(error: build::Error) -> Self {
+        use build::Error;
+        match error {
+            Error::Disk(error) => return error.into(),
+            Error::Store(error) => return error.into(),
+            Error::Source(error) => return error.into(),
+            Error::Process(error) => return error.into(),
+            Error::Recipe(error) => return error.into(),
+            _ => {}
+        }
+        let failure = |exit| Self::of(exit, &error);
+        match &error {
+            Error::NoToolchain { install, found, .. } => {
+                let found = if found.is_empty() { "none at all".to_owned() } else { found.join(", ") };
+                failure(Exit::Host)
+                    .fact(format!("found: {found}"))
+                    .hint(format!("run `rustup toolchain install {install} --profile minimal`"))
+            }
+            Error::NoTarget { target, .. } => failure(Exit::Host).hint(format!("run `rustup target add {target}`")),
+            Error::NoTools { names, recipe } => failure(Exit::Host)
+                .fact(format!("recipe `{recipe}` needs {}", if names.len() == 1 { "it" } else { "them" }))
+                .hint(format!("install {}", packages(names))),
+            Error::Sandbox(build::sandbox::Error::Refused { .. }) => failure(Exit::Host)
+                .hint("install `bubblewrap`, or write `sandbox = \"auto\"` below `[settings]` in `envy.toml`"),
+            Error::Failed { last, log, .. } => failure(Exit::Failed)
+                .facts(last.iter().map(|line| format!("| {line}")))
+                .fact(format!("full log: {}", log.display())),
+            Error::NothingInstalled { log, .. } => failure(Exit::Failed).fact(format!("full log: {}", log.display())),
+            Error::NotPinned { what, expected, received, id } => failure(Exit::Verification)
+                .fact(format!("its {what} has another digest"))
+                .fact(format!("expected {expected}"))
+                .fact(format!("received {received}"))
+                .hint(format!("if the new content is right, run `envy update {}`", id.name)),
+            Error::NoCargoLock { path, .. } => {
+                failure(Exit::Lockfile).hint(format!("restore it: `git checkout {}`", path.display()))
+            }
+            Error::NotReproduced { action, recorded, made, files, id } => failure(Exit::Verification)
+                .fact(format!("action   {action}"))
+                .fact(format!("recorded {recorded}"))
+                .fact(format!("made     {made}"))
+                .facts(files.iter().map(|file| format!("`{file}` differs")))
+                .hint(format!("if the recorded output is wrong, run `envy update {}`", id.name)),
+            _ => failure(Exit::Failed),
+        }
+    }
+}
+
+/// What to install for missing tools, by Debian's names.
+fn packages(tools: &[String]) -> String {
+    let package = |tool: &String| match tool.as_str() {
+        "cc" | "c++" => "a C compiler (Debian: `build-essential`)".to_owned(),
+        other => format!("`{other}`"),
+    };
+    tools.iter().map(package).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes_are_promises() {
+        let codes = [
+            Exit::Failed, Exit::Usage, Exit::Lockfile, Exit::Verification, Exit::Offline, Exit::NoSolution, Exit::Host, Exit::Locked,
+        ];
+        assert_eq!(codes.map(|code| code as u8), [1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+}

@@ -1,0 +1,232 @@
+//! The only printer. Results go to stdout, everything else to stderr.
+//!
+//! On a terminal long work shows itself while it goes on; elsewhere each finished step is one plain line. Colour
+//! never carries meaning of its own.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::failure::Failure;
+use crate::process;
+use crate::progress::{Event, Progress};
+
+/// How much is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Volume {
+    /// Errors alone.
+    Quiet,
+    /// What was done.
+    Normal,
+    /// Details too.
+    Verbose,
+}
+
+/// Who prints.
+pub struct Ui {
+    volume: Volume,
+    bars: MultiProgress,
+    live: bool,
+    running: Mutex<BTreeMap<String, ProgressBar>>,
+}
+
+const GREEN: Style = AnsiColor::Green.on_default().bold();
+const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
+const RED: Style = AnsiColor::Red.on_default().bold();
+const CYAN: Style = AnsiColor::Cyan.on_default().bold();
+
+/// The key of the bar that counts downloads.
+const DOWNLOADS: &str = "\0downloads";
+
+impl Ui {
+    /// A printer. Progress is live only on a terminal that can move its cursor, and outside CI.
+    pub fn new(volume: Volume) -> Self {
+        let dumb = process::variable("TERM").is_some_and(|term| term == "dumb");
+        let live = volume >= Volume::Normal && std::io::stderr().is_terminal() && !dumb && process::variable("CI").is_none();
+        let target = if live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        Self { volume, bars: MultiProgress::with_draw_target(target), live, running: Mutex::default() }
+    }
+
+    /// Print a result to stdout.
+    pub fn result(&self, text: &str) {
+        // Whoever closed the pipe has read enough.
+        let _ = write!(anstream::stdout(), "{text}");
+    }
+
+    /// Print a result to stdout as one JSON document.
+    pub fn json(&self, document: &serde_json::Value) {
+        self.result(&format!("{document:#}\n"));
+    }
+
+    /// Say what was done: a verb, and the rest.
+    pub fn done(&self, verb: &str, rest: impl std::fmt::Display) {
+        if self.volume >= Volume::Normal {
+            self.line(&format!("{GREEN}{verb}{GREEN:#} {rest}"));
+        }
+    }
+
+    /// Say something more about what was done.
+    pub fn detail(&self, text: impl std::fmt::Display) {
+        if self.volume >= Volume::Normal {
+            self.line(&format!("  {text}"));
+        }
+    }
+
+    /// Say something that stops nothing.
+    pub fn note(&self, text: impl std::fmt::Display) {
+        if self.volume >= Volume::Normal {
+            self.line(&format!("{CYAN}note:{CYAN:#} {text}"));
+        }
+    }
+
+    /// Show on a terminal that something goes on, until the value goes.
+    pub fn busy(&self, text: impl Into<String>) -> Busy {
+        let bar = self.spinner(text.into());
+        Busy(bar)
+    }
+
+    /// Tell a failure.
+    pub fn failure(&self, failure: &Failure) {
+        self.bars.clear().ok();
+        let mut text = format!("{RED}error:{RED:#} {}\n", failure.outcome);
+        for fact in failure.facts.iter().flat_map(|fact| fact.lines()) {
+            text.push_str(&format!("  {fact}\n"));
+        }
+        for cause in &failure.causes {
+            text.push_str(&format!("  caused by: {}\n", cause.trim_end().replace('\n', "\n    ")));
+        }
+        for hint in &failure.hints {
+            text.push_str(&format!("{CYAN}hint:{CYAN:#} {hint}\n"));
+        }
+        let _ = write!(anstream::stderr(), "{text}");
+    }
+
+    fn line(&self, text: &str) {
+        self.bars.suspend(|| {
+            let _ = writeln!(anstream::stderr(), "{text}");
+        });
+    }
+
+    fn spinner(&self, text: String) -> ProgressBar {
+        let bar = self.bars.add(ProgressBar::new_spinner());
+        bar.set_style(style("{spinner} {msg} {elapsed}"));
+        bar.set_message(text);
+        if self.live {
+            bar.enable_steady_tick(Duration::from_millis(80));
+        }
+        bar
+    }
+
+    fn running(&self) -> MutexGuard<'_, BTreeMap<String, ProgressBar>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn finish(&self, key: &str) {
+        if let Some(bar) = self.running().remove(key) {
+            bar.finish_and_clear();
+            self.bars.remove(&bar);
+        }
+    }
+
+    fn begin_downloads(&self, files: usize) {
+        let bar = self.bars.add(ProgressBar::new(files as u64));
+        bar.set_style(style("fetching {bar:30} {pos}/{len} {msg}"));
+        bar.tick();
+        self.running().insert(DOWNLOADS.to_owned(), bar);
+    }
+}
+
+/// Something that goes on.
+pub struct Busy(ProgressBar);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("a test uses every template")
+}
+
+/// Say that envy itself is at fault.
+pub fn bug(what: &str) {
+    let text = format!("{RED}error:{RED:#} this is a bug in envy, and nothing that you did\n  {what}\n{CYAN}hint:{CYAN:#} report it with the command that you typed\n");
+    let _ = write!(anstream::stderr(), "{text}");
+}
+
+/// A number of bytes, for people.
+pub fn bytes(count: u64) -> String {
+    let (count, units) = (count as f64, ["B", "kB", "MB", "GB", "TB"]);
+    let power = units.iter().enumerate().rev().find(|(power, _)| count >= 1000_f64.powi(*power as i32)).map_or(0, |(power, _)| power);
+    let value = count / 1000_f64.powi(power as i32);
+    if power == 0 { format!("{value:.0} B") } else { format!("{value:.1} {}", units[power]) }
+}
+
+/// A count with its noun.
+pub fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+impl Progress for Ui {
+    fn tell(&self, event: Event<'_>) {
+        match event {
+            Event::Fetching { files, .. } => self.begin_downloads(files),
+            Event::Fetched { name, .. } => {
+                if let Some(bar) = self.running().get(DOWNLOADS) {
+                    bar.set_message(name.to_owned());
+                    bar.inc(1);
+                }
+            }
+            Event::FetchedAll { files, bytes: size } => {
+                self.finish(DOWNLOADS);
+                if files > 0 {
+                    self.done("fetched", format!("{} ({})", count(files, "file"), bytes(size)));
+                }
+            }
+            Event::Building { package } if self.live => {
+                let bar = self.spinner(format!("building {package}"));
+                self.running().insert(package.to_owned(), bar);
+            }
+            Event::Building { package } => self.done("building", package),
+            Event::Step { package, step, number, count } => {
+                if let Some(bar) = self.running().get(package) {
+                    bar.set_message(format!("building {package} ({step}, step {number} of {count})"));
+                }
+            }
+            Event::Built { package, seconds } => {
+                self.finish(package);
+                self.done("built", format!("{package} in {seconds:.1}s"));
+            }
+            Event::Waiting { what, pid } => {
+                let whom = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
+                self.note(format!("waiting for {whom}, which holds {what}"));
+            }
+            Event::Note(text) => self.note(text),
+            Event::Warning(text) => self.line(&format!("{YELLOW}warning:{YELLOW:#} {text}")),
+            Event::Detail(text) if self.volume >= Volume::Verbose => self.detail(text),
+            Event::Detail(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_for_people() {
+        assert_eq!([0, 999, 1000, 3_240_000].map(bytes), ["0 B", "999 B", "1.0 kB", "3.2 MB"]);
+    }
+
+    #[test]
+    fn every_template_of_a_bar_is_good() {
+        let ui = Ui::new(Volume::Normal);
+        ui.begin_downloads(3);
+        drop(ui.busy("locking"));
+    }
+}
