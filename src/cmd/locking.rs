@@ -88,11 +88,22 @@ fn choose(
     let names: Vec<_> = wishes.packages().keys().cloned().collect();
     index.prefetch(&names)?;
     let requirements = narrowed(wishes, moves);
-    let chosen = resolve::solve(&requirements, &preferred, &index)?.map_err(|conflict| Failure::conflict(&site.name, &conflict))?;
+    let chosen = resolve::solve(&requirements, &preferred, &index)?.map_err(|conflict| not_solved(site, moves, &conflict))?;
     for (id, why) in &chosen.hidden {
         context.ui.note(format!("{id} is passed over: it {why}"));
     }
     Ok(chosen)
+}
+
+/// No choice satisfies a site. Where an update named a version, it is the update that is to be typed differently.
+fn not_solved(site: &Site, moves: &Moves, conflict: &resolve::Conflict) -> Failure {
+    let mut failure = Failure::conflict(&site.name, conflict);
+    if let Moves::These(moving) = moves
+        && let Some(name) = moving.iter().find_map(|(name, version)| version.as_ref().and(Some(name)))
+    {
+        failure.hints = vec![format!("run `envy update {name}`, which takes the highest version that `envy.toml` allows")];
+    }
+    failure
 }
 
 /// What is asked for, with the exact versions that an update names.
@@ -144,11 +155,20 @@ fn pin(
 
 /// Say what moved.
 pub fn tell(context: &Context<'_>, site: &Site, proposal: &Proposal) {
+    tell_as("locked", context, site, proposal);
+}
+
+/// Say what would move.
+pub fn foretell(context: &Context<'_>, site: &Site, proposal: &Proposal) {
+    tell_as("would lock", context, site, proposal);
+}
+
+fn tell_as(verb: &str, context: &Context<'_>, site: &Site, proposal: &Proposal) {
     if !proposal.is_new() {
         return;
     }
     let count = crate::ui::count(proposal.lockfile.packages.len(), "package");
-    context.ui.done("locked", format!("{count} for site `{}`", site.name));
+    context.ui.done(verb, format!("{count} for site `{}`", site.name));
     for line in differences(proposal.old.as_ref(), &proposal.lockfile) {
         context.ui.detail(line);
     }
