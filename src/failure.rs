@@ -185,7 +185,7 @@ impl From<recipe::Error> for Failure {
     fn from(error: recipe::Error) -> Self {
         let failure = Self::of(Exit::Failed, &error);
         match error {
-            recipe::Error::UnknownParam { nearest: Some(name), .. } => failure.hint(format!("write `{name}` in `envy.toml`")),
+            recipe::Error::UnknownParam { nearest: Some(name), .. } => failure.hint(format!("did you mean `{name}`?")),
             _ => failure,
         }
     }
@@ -215,10 +215,9 @@ impl From<lock::PinError> for Failure {
         }
         let failure = Self::of(Exit::Failed, &error);
         match error {
-            lock::PinError::NoProgram(id) => failure.hint(format!(
-                "libraries belong into a `Cargo.toml`; take `{}` out of `envy.toml`", id.name
-            )),
-            lock::PinError::NoSuchFeature { nearest: Some(name), .. } => failure.hint(format!("ask for feature `{name}`")),
+            lock::PinError::NoProgram(_) => failure.hint("libraries belong into a `Cargo.toml`; `envy.toml` is for programs"),
+            lock::PinError::NoSuchFeature { nearest: Some(name), .. } => failure.hint(format!("did you mean `{name}`?")),
+            lock::PinError::ForeignCrate { name, from, .. } => failure.fact(format!("`{name}` from {from}")),
             _ => failure,
         }
     }

@@ -1,6 +1,6 @@
 //! Bringing a site's lockfile up to date, in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 
 use super::context::Context;
@@ -8,7 +8,7 @@ use super::project::Project;
 use crate::build::{Memo, Toolchain, Wanted};
 use crate::failure::{Exit, Failure};
 use crate::index::CrateIndex;
-use crate::lock::{self, Lockfile, Pinned, Pinner, Wishes};
+use crate::lock::{self, Drift, Lockfile, Pinned, Pinner, Wishes};
 use crate::manifest::Site;
 use crate::package::{PackageName, Version, VersionReq};
 use crate::platform::Platform;
@@ -147,10 +147,21 @@ fn pin(
         let text = crate::disk::read_text_if_exists(&directory.join("Cargo.lock"))?;
         Ok(text.ok_or("cargo wrote no Cargo.lock")?)
     };
-    let pinner = Pinner { store: context.store()?, crates, make_cargo_lock: &make_cargo_lock, progress: context.ui };
+    let lost = old.map(|old| lost(project, site, wishes, old)).unwrap_or_default();
+    let store = context.store()?;
+    let pinner = Pinner { store, crates, lost: &lost, make_cargo_lock: &make_cargo_lock, progress: context.ui };
     let pinned = pinner.pin(wishes, chosen, Some(pinned_toolchain), old)?;
     debug_assert!(project.site(&site.name).is_ok());
     Ok(pinned)
+}
+
+/// The packages whose made Cargo.lock is not the one that was locked.
+fn lost(project: &Project, site: &Site, wishes: &Wishes, old: &Lockfile) -> BTreeSet<PackageName> {
+    let name = |drift| match drift {
+        Drift::Generated { name, .. } => Some(name),
+        _ => None,
+    };
+    project.drift(&site.name, wishes, old).into_iter().filter_map(name).collect()
 }
 
 /// Say what moved.

@@ -19,6 +19,7 @@ mod journey;
 mod krate;
 mod lock;
 mod outcome;
+mod outputs;
 mod registry;
 mod scratch;
 mod server;
