@@ -18,6 +18,7 @@ mod hostile;
 mod journey;
 mod krate;
 mod lock;
+mod network;
 mod outcome;
 mod outputs;
 mod registry;

@@ -141,7 +141,7 @@ fn other_bytes_of_the_same_action_are_refused() {
           action   sha256:[..]
           recorded sha256:[..]
           made     sha256:[..]
-        hint: if the recorded output is wrong, run `envy update hello`
+        hint: if the recorded output is wrong, take that `[[package.output]]` of `hello` out of the lockfile, and build again
     "#]]);
     scratch.envy("build").ends(4);
     // Built once more.
@@ -153,7 +153,7 @@ fn other_bytes_of_the_same_action_are_refused() {
           action   sha256:[..]
           recorded sha256:[..]
           made     sha256:[..]
-        hint: if the recorded output is wrong, run `envy update hello`
+        hint: if the recorded output is wrong, take that `[[package.output]]` of `hello` out of the lockfile, and build again
     "#]]);
     before.is_still(&scratch.snapshot(".envy/sites/api/generations"));
 }
@@ -177,7 +177,7 @@ fn files_that_differ_are_named_where_they_are_known() {
           recorded sha256:[..]
           made     sha256:[..]
           `bin/hello` differs
-        hint: if the recorded output is wrong, run `envy update hello`
+        hint: if the recorded output is wrong, take that `[[package.output]]` of `hello` out of the lockfile, and build again
     "#]]);
 }
 
@@ -219,7 +219,6 @@ fn what_is_built_without_a_fence_is_used_but_never_recorded() {
         warning: building without a sandbox, so outputs are not recorded: the sandbox is switched off
         building hello 1.0.0
         built hello 1.0.0 in [TIME]
-        note: outputs that were built without a sandbox are not recorded in the lockfile
         switched site `api` to generation 1 (1 package)
           prefix sha256:[..]
     "#]]);
@@ -256,7 +255,7 @@ fn collisions_name_both_packages_and_without_mends_them() {
         building two 2.0.0
         built two 2.0.0 in [TIME]
         error: two packages of site `media` both provide `bin/convert`
-          `bin/convert` is provided by one 1.0.0 and by two 2.0.0
+          one 1.0.0 and two 2.0.0
         hint: leave it out of one: `two = { version = "…", without = ["bin/convert"] }` in `envy.toml`
     "#]]);
     assert!(!scratch.path("lockfiles/media.lock").exists(), "what was not built is not recorded");
@@ -321,15 +320,54 @@ fn the_same_source_gives_the_same_bytes_in_other_places_with_other_jobs() {
             registry.publish(Crate::new("hello", "1.0.0").bin("hello").file("src/main.rs", main));
             let scratch = Scratch::with(&registry);
             scratch.write("envy.toml", API).envy(&format!("build {jobs}")).succeeds();
-            scratch.envy("run api -- hello").ok(expect![[r#"
-                --- stdout ---
-                /envy/src src/main.rs
-            "#]
-                --- stdout ---
-                /envy/src src/main.rs
-            "#]]);
+            scratch.envy("run api -- hello").says("/envy/src src/main.rs");
             output(&scratch)
         })
         .collect();
     assert_eq!(digests[0], digests[1]);
+}
+
+#[test]
+fn pins_that_were_changed_by_hand_are_refused() {
+    let (_registry, scratch) = built();
+    cut(&scratch, "[[package.output]]");
+    let text = scratch.read("lockfiles/api.lock");
+    remove(&scratch, ".envy ../data/envy/store/results");
+    let with = |key: &str| {
+        let line = text.lines().find(|line| line.starts_with(key)).expect("it has the key");
+        scratch.write("lockfiles/api.lock", text.replace(line, &format!("{key} = \"sha256:{}\"", "0".repeat(64))));
+        scratch.envy("build --locked")
+    };
+    with("archive").fails(4, expect![[r#"
+        error: could not fetch `hello 1.0.0`
+          `hello 1.0.0`: `hello 1.0.0` from `http://127.0.0.1:[PORT]/crates/hello/1.0.0/download` is not what was pinned: expected sha256:[..], received sha256:[..]
+        hint: the registry, or a mirror of it, serves something else than its index says; tell its owner
+    "#]]);
+    with("tree").fails(4, expect![[r#"
+        error: `hello 1.0.0` is not what the lockfile pinned
+          its source tree has another digest
+          expected sha256:[..]
+          received sha256:[..]
+        hint: restore what the lockfile says of `hello`: versions of crates.io never change
+    "#]]);
+    with("crates").fails(4, expect![[r#"
+        error: `hello 1.0.0` is not what the lockfile pinned
+          its Cargo.lock has another digest
+          expected sha256:[..]
+          received sha256:[..]
+        hint: restore what the lockfile says of `hello`: versions of crates.io never change
+    "#]]);
+    with("recipe").fails(3, expect![[r#"
+        error: lockfile `lockfiles/api.lock` no longer matches `envy.toml`
+          `hello` is locked with other params, or with another text of recipe `cargo`
+        hint: run `envy lock api` and review the difference
+    "#]]);
+    with("requirements").fails(3, expect![[r#"
+        error: lockfile `lockfiles/api.lock` no longer matches `envy.toml`
+          the platforms, or what is left out of a package, changed in `envy.toml`
+        hint: run `envy lock api` and review the difference
+    "#]]);
+    // Another compiler of the same version is another builder, and its output is new here.
+    with("x86_64-linux-gnu").succeeds();
+    assert!(!scratch.envy("status").text().contains("drift"), "a site is what the lockfile says");
 }
