@@ -68,7 +68,7 @@ pub fn assemble(
     let outputs = builder.outputs(&plan)?;
     warn_unproven(context, &outputs);
     let tree = merge(site, &wishes, &outputs)?;
-    let lockfile = proven(context, site, &wishes, lockfile, &outputs, &tree, recording)?;
+    let lockfile = proven(site, &wishes, lockfile, &outputs, &tree, recording)?;
     let members = outputs.values().map(member).collect();
     Ok(Assembled { tree, members, lockfile })
 }
@@ -112,7 +112,6 @@ fn merge(site: &Site, wishes: &Wishes, outputs: &BTreeMap<PackageName, Built>) -
 
 /// Compare the prefix with what the lockfile says of these very outputs, and write down what is new.
 fn proven(
-    context: &Context<'_>,
     site: &Site,
     wishes: &Wishes,
     lockfile: &Lockfile,
@@ -136,8 +135,6 @@ fn proven(
         let all_recorded = record(&mut lockfile, outputs);
         if all_recorded && !outputs.is_empty() {
             lockfile.prefixes.insert(platform, prefix);
-        } else if !outputs.is_empty() {
-            context.ui.note("outputs that were built without a sandbox are not recorded in the lockfile");
         }
     }
     Ok(lockfile)

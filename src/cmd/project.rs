@@ -7,7 +7,7 @@ use super::context::{Context, absolute};
 use crate::digest::{BlobDigest, TextDigest};
 use crate::disk;
 use crate::failure::{Exit, Failure};
-use crate::lock::{Drift, Lockfile, Wishes, drift};
+use crate::lock::{self, Drift, Lockfile, Wishes, drift};
 use crate::manifest::{Manifest, SandboxSetting, Site};
 use crate::package::{PackageName, SiteName};
 use crate::process;
@@ -108,7 +108,8 @@ impl Project {
     /// A site's lockfile, if there is one.
     pub fn locked(&self, site: &SiteName) -> Result<Option<Locked>, Failure> {
         let path = Lockfile::relative_path(site);
-        let Some(text) = disk::read_text_if_exists(&self.root.join(&path))? else { return Ok(None) };
+        let Some(bytes) = disk::read_if_exists(&self.root.join(&path))? else { return Ok(None) };
+        let text = String::from_utf8(bytes).map_err(|error| lock::Error::Malformed { path: path.clone(), source: error.into() })?;
         Ok(Some(Locked { lockfile: Lockfile::parse(&path, &text)?, text }))
     }
 

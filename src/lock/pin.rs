@@ -22,6 +22,8 @@ pub struct Pinner<'a> {
     pub store: &'a Store,
     /// Where they come from.
     pub crates: &'a Crates<'a>,
+    /// Packages whose made Cargo.lock is gone or was changed, so that it has to be made again.
+    pub lost: &'a BTreeSet<PackageName>,
     /// Makes a Cargo.lock for the package in a directory, and gives its text.
     pub make_cargo_lock: &'a dyn Fn(&Path) -> Result<String, Box<dyn std::error::Error + Send + Sync>>,
     /// Who is told.
@@ -60,7 +62,7 @@ pub enum Error {
         has: Vec<String>,
     },
     /// It has no such feature.
-    #[error("crate `{id}` has no feature `{feature}`{}", nearest.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
+    #[error("crate `{id}` has no feature `{feature}`")]
     NoSuchFeature {
         /// The package.
         id: PackageId,
@@ -70,7 +72,7 @@ pub enum Error {
         nearest: Option<String>,
     },
     /// Its Cargo.lock names a source that this version cannot use.
-    #[error("the Cargo.lock of `{id}` takes `{name}` from {from}, and this version of envy builds with crates of crates.io only")]
+    #[error("the Cargo.lock of `{id}` names a crate that does not come from crates.io, which this version of envy cannot use")]
     ForeignCrate {
         /// The package.
         id: PackageId,
@@ -141,9 +143,11 @@ impl Pinner<'_> {
         Ok(pinned)
     }
 
-    /// Whether a kept package has to be looked at again, because its params name programs or features.
+    /// Whether a kept package has to be looked at again, because its params name programs or features, or because
+    /// its Cargo.lock has to be made again.
     fn must_look(&self, kept: &Kept<'_>, id: &PackageId, wishes: &Wishes) -> bool {
-        kept.pin(id).is_some_and(|package| package.recipe != wishes.packages()[&id.name].digest)
+        let other_params = |package: &Package| package.recipe != wishes.packages()[&id.name].digest;
+        kept.pin(id).is_some_and(|package| other_params(package) || self.lost.contains(&id.name))
     }
 
     /// The archives of packages, by the old pins where those are kept, else as the registry says.
@@ -170,8 +174,9 @@ impl Pinner<'_> {
     ) -> Result<Package, Error> {
         let contents = source::read_crate(&self.store.blob_path(archive), id).map_err(source::Error::from)?;
         self.check_params(id, wish, &contents)?;
-        if let Some(package) = kept.package(id, wish) {
-            return Ok(package);
+        let old = kept.package(id, wish);
+        if let Some(package) = old.as_ref().filter(|_| !self.lost.contains(&id.name)) {
+            return Ok(package.clone());
         }
         let own = contents.cargo_lock.as_ref().filter(|lock| source::lock_fits(&contents.manifest, lock));
         let (text, made) = match own {
@@ -182,6 +187,10 @@ impl Pinner<'_> {
         let crates = BlobDigest::of(text.as_bytes());
         if made {
             generated.insert(id.name.clone(), text);
+        }
+        // Made again, it may well be what it was, and then all that was built with it holds.
+        if let Some(package) = old.filter(|old| old.crates == crates) {
+            return Ok(package);
         }
         Ok(Package {
             id: id.clone(),

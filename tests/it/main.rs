@@ -10,11 +10,17 @@
 #![allow(clippy::disallowed_methods, reason = "tests stand outside of the program's doors")]
 #![allow(dead_code, reason = "the harness offers what tests to come will use")]
 
+mod commands;
 mod docs;
+mod generations;
 mod harness;
 mod hostile;
+mod journey;
 mod krate;
+mod lock;
+mod network;
 mod outcome;
+mod outputs;
 mod registry;
 mod scratch;
 mod server;
