@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cmd;
@@ -40,7 +41,7 @@ pub struct Globals {
     #[arg(long, global = true, value_name = "DIR", env = "ENVY_SITES")]
     pub sites_dir: Option<PathBuf>,
     /// Open no socket; what is missing is listed in one error
-    #[arg(long, global = true, env = "ENVY_OFFLINE")]
+    #[arg(long, global = true, env = "ENVY_OFFLINE", value_parser = BoolishValueParser::new())]
     pub offline: bool,
     /// Give up waiting for another envy after so many seconds
     #[arg(long, global = true, value_name = "SECONDS", env = "ENVY_LOCK_TIMEOUT")]

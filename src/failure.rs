@@ -215,9 +215,7 @@ impl From<lock::PinError> for Failure {
         }
         let failure = Self::of(Exit::Failed, &error);
         match error {
-            lock::PinError::NoProgram(id) => failure.hint(format!(
-                "libraries belong into a `Cargo.toml`; take `{}` out of `envy.toml`", id.name
-            )),
+            lock::PinError::NoProgram(_) => failure.hint("libraries belong into a `Cargo.toml`, not into `envy.toml`"),
             lock::PinError::NoSuchFeature { nearest: Some(name), .. } => failure.hint(format!("ask for feature `{name}`")),
             _ => failure,
         }
