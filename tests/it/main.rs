@@ -10,7 +10,9 @@
 #![allow(clippy::disallowed_methods, reason = "tests stand outside of the program's doors")]
 #![allow(dead_code, reason = "the harness offers what tests to come will use")]
 
+mod cli_reference;
 mod docs;
+mod documents;
 mod harness;
 mod hostile;
 mod krate;
