@@ -10,8 +10,10 @@
 #![allow(clippy::disallowed_methods, reason = "tests stand outside of the program's doors")]
 #![allow(dead_code, reason = "the harness offers what tests to come will use")]
 
+mod cli_reference;
 mod commands;
 mod docs;
+mod documents;
 mod generations;
 mod harness;
 mod hostile;
