@@ -20,7 +20,10 @@ macro_rules! documents {
     ($($name:ident: $path:literal,)*) => {
         $(#[test]
         fn $name() {
-            docs::run(&read($path), &Scratch::with(&registry()));
+            let registry = registry();
+            let scratch = Scratch::with(&registry);
+            registry.write_local(&scratch.root().join("media/crates"));
+            docs::run(&read($path), &scratch);
         })*
 
         const RUN: &[&str] = &[$($path),*];
@@ -45,7 +48,8 @@ documents! {
     guide_troubleshooting: "docs/guides/troubleshooting.md",
 }
 
-/// The crates that documents speak of, under their real names and versions, with next to nothing in them.
+/// The crates that documents speak of, under their real names and versions, with next to nothing in them. They are in
+/// `media/crates` of the scratch directory too, as a local registry.
 fn registry() -> Registry {
     let registry = Registry::new();
     registry.publish(Crate::new("anstyle", "1.0.13").lib());
@@ -107,7 +111,7 @@ fn every_variable_is_in_the_reference() {
     let missing: Vec<_> = known.iter().filter(|name| !reference.contains(&format!("`{name}`"))).collect();
     assert!(missing.is_empty(), "docs/reference/environment.md says nothing about {missing:?}");
     for (path, text) in documents() {
-        let tests_own = ["ENVY_KEEP_SCRATCH"];
+        let tests_own = ["ENVY_KEEP_SCRATCH", "ENVY_TEST_REAL"];
         let unknown: Vec<_> =
             variables(&text).into_iter().filter(|name| !known.contains(name) && !tests_own.contains(&name.as_str())).collect();
         assert!(unknown.is_empty(), "{path} names {unknown:?}, which envy does not know");
@@ -140,12 +144,16 @@ fn every_command_that_a_document_names_exists() {
 }
 
 #[test]
-fn manifests_and_lockfiles_in_the_reference_are_good() {
-    for block in blocks(&read("docs/reference/manifest.md"), "toml") {
-        Manifest::parse("envy.toml", &block).unwrap_or_else(|invalid| panic!("{:#?}\n{block}", invalid.problems));
-    }
-    for block in blocks(&read("docs/reference/lockfile.md"), "toml") {
-        Lockfile::parse(Path::new("site.lock"), &block).unwrap_or_else(|error| panic!("{error:?}\n{block}"));
+fn manifests_and_lockfiles_in_documents_are_good() {
+    for (path, text) in documents() {
+        let toml = blocks(&text, "toml");
+        let is_manifest = |block: &&String| ["[sites.", "[project]", "[dependencies]"].iter().any(|table| block.contains(table));
+        for block in toml.iter().filter(is_manifest) {
+            Manifest::parse(&path, block).unwrap_or_else(|invalid| panic!("{:#?}\n{block}", invalid.problems));
+        }
+        for block in toml.iter().filter(|block| block.contains("[[package]]")) {
+            Lockfile::parse(Path::new(&path), block).unwrap_or_else(|error| panic!("{error:?}\n{block}"));
+        }
     }
 }
 
