@@ -197,10 +197,10 @@ pub fn remove_file(path: &Path) -> Result<()> {
     }
 }
 
-/// Remove a directory with all that is in it, read-only directories too; one that is not there is fine.
+/// Remove whatever has this path, a directory with all that is in it, read-only directories too; nothing is fine.
 pub fn remove_tree(path: &Path) -> Result<()> {
-    if !exists(path) {
-        return Ok(());
+    if !fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
+        return remove_file(path);
     }
     if fs::remove_dir_all(path).is_ok() {
         return Ok(());
@@ -402,6 +402,18 @@ mod tests {
         write_atomic(&path, b"two").unwrap();
         assert_eq!(read(&path).unwrap(), b"two");
         assert_eq!(list(path.parent().unwrap()).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_tree_may_be_a_file_a_directory_or_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("it");
+        remove_tree(&path).unwrap();
+        write(&path, b"").unwrap();
+        remove_tree(&path).unwrap();
+        write_atomic(&path.join("deep/file"), b"").unwrap();
+        remove_tree(&path).unwrap();
+        assert!(!exists(&path));
     }
 
     #[test]

@@ -115,7 +115,11 @@ impl Failure {
             more => format!("packages of site `{site}` provide {} of the same paths", more.len()),
         };
         let package = first.second.split(' ').next().unwrap_or_default();
-        Self::new(Exit::Failed, outcome).facts(collisions.iter().map(ToString::to_string)).hint(format!(
+        let facts = match collisions {
+            [only] => vec![format!("{} and {}", only.first, only.second)],
+            more => more.iter().map(ToString::to_string).collect(),
+        };
+        Self::new(Exit::Failed, outcome).facts(facts).hint(format!(
             "leave it out of one: `{package} = {{ version = \"…\", without = [\"{}\"] }}` in `envy.toml`",
             first.path
         ))
@@ -185,7 +189,7 @@ impl From<recipe::Error> for Failure {
     fn from(error: recipe::Error) -> Self {
         let failure = Self::of(Exit::Failed, &error);
         match error {
-            recipe::Error::UnknownParam { nearest: Some(name), .. } => failure.hint(format!("write `{name}` in `envy.toml`")),
+            recipe::Error::UnknownParam { nearest: Some(name), .. } => failure.hint(format!("did you mean `{name}`?")),
             _ => failure,
         }
     }
@@ -215,8 +219,9 @@ impl From<lock::PinError> for Failure {
         }
         let failure = Self::of(Exit::Failed, &error);
         match error {
-            lock::PinError::NoProgram(_) => failure.hint("libraries belong into a `Cargo.toml`, not into `envy.toml`"),
-            lock::PinError::NoSuchFeature { nearest: Some(name), .. } => failure.hint(format!("ask for feature `{name}`")),
+            lock::PinError::NoProgram(_) => failure.hint("libraries belong into a `Cargo.toml`; `envy.toml` is for programs"),
+            lock::PinError::NoSuchFeature { nearest: Some(name), .. } => failure.hint(format!("did you mean `{name}`?")),
+            lock::PinError::ForeignCrate { name, from, .. } => failure.fact(format!("`{name}` from {from}")),
             _ => failure,
         }
     }
@@ -323,7 +328,7 @@ impl From<build::Error> for Failure {
                 .fact(format!("its {what} has another digest"))
                 .fact(format!("expected {expected}"))
                 .fact(format!("received {received}"))
-                .hint(format!("if the new content is right, run `envy update {}`", id.name)),
+                .hint(format!("restore what the lockfile says of `{}`: versions of crates.io never change", id.name)),
             Error::NoCargoLock { path, .. } => {
                 failure(Exit::Lockfile).hint(format!("restore it: `git checkout {}`", path.display()))
             }
@@ -332,7 +337,9 @@ impl From<build::Error> for Failure {
                 .fact(format!("recorded {recorded}"))
                 .fact(format!("made     {made}"))
                 .facts(files.iter().map(|file| format!("`{file}` differs")))
-                .hint(format!("if the recorded output is wrong, run `envy update {}`", id.name)),
+                .hint(format!(
+                    "if the recorded output is wrong, take that `[[package.output]]` of `{}` out of the lockfile, and build again", id.name
+                )),
             _ => failure(Exit::Failed),
         }
     }

@@ -9,12 +9,12 @@ use super::locking::Moves;
 use super::project::Project;
 use super::{Jobs, LockMode};
 use crate::build::{Toolchain, Wanted};
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::index::CrateIndex;
 use crate::manifest::Param;
 use crate::manifest::edit::{self, NewDependency, Where};
 use crate::package::{PackageName, Requirement, SiteName, VersionReq};
-use crate::resolve;
+use crate::resolve::{self, Conflict, Fact};
 
 /// Arguments of `envy add`.
 #[derive(Debug, clap::Args)]
@@ -114,10 +114,22 @@ fn highest(context: &Context<'_>, project: &Project, names: &[PackageName]) -> R
         let any = |name: &PackageName| Requirement { name: name.clone(), versions: VersionReq::STAR, by: "`envy add`".to_owned() };
         let requirements: Vec<_> = names.iter().map(any).collect();
         let solved = resolve::solve(&requirements, &nothing, &index)?;
-        solved.map(|chosen| chosen.packages).map_err(|conflict| {
-            let mut failure = Failure::new(crate::failure::Exit::NoSolution, "what is asked for cannot be had");
-            failure.facts = conflict.facts.iter().map(ToString::to_string).collect();
-            failure
-        })
+        solved.map(|chosen| chosen.packages).map_err(|conflict| not_had(&conflict))
     })
+}
+
+/// Nothing that could be chosen has one of the names.
+fn not_had(conflict: &Conflict) -> Failure {
+    let mut failure = Failure::new(Exit::NoSolution, "there is no version that could be added");
+    for fact in conflict.facts.iter().filter(|fact| !matches!(fact, Fact::Requires { .. })) {
+        failure.facts.push(fact.to_string());
+        match fact {
+            Fact::Unknown { similar, .. } => {
+                failure.hints.extend(similar.first().map(|similar| format!("run `envy add {similar}` if that is what you mean")));
+            }
+            Fact::PrereleasesOnly { name, highest } => failure.hints.push(format!("run `envy add {name}@{highest}`")),
+            _ => {}
+        }
+    }
+    failure
 }

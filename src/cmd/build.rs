@@ -129,7 +129,7 @@ fn dry_run(context: &Context<'_>, project: &Project, args: &Args, locked: bool) 
             true => project.current_lock(&site.name, &wishes)?.lockfile,
             false => context.with_crates(project, args.mode, |crates| {
                 let proposal = propose(context, project, site, &Moves::Needed, crates)?;
-                locking::tell(context, site, &proposal);
+                locking::foretell(context, site, &proposal);
                 Ok(proposal.lockfile)
             })?,
         };

@@ -29,6 +29,9 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
         context.ui.json(&serde_json::json!({ "schema": "envy.generations/1", "site": args.site.as_str(), "generations": list }));
         return Ok(());
     }
+    if generations.is_empty() {
+        context.ui.note(format!("site `{0}` has no generation yet; run `envy build {0}`", args.site));
+    }
     context.ui.result(&generations.iter().map(|generation| line(generation, current, &history)).collect::<String>());
     Ok(())
 }

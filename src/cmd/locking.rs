@@ -1,6 +1,6 @@
 //! Bringing a site's lockfile up to date, in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 
 use super::context::Context;
@@ -8,7 +8,7 @@ use super::project::Project;
 use crate::build::{Memo, Toolchain, Wanted};
 use crate::failure::{Exit, Failure};
 use crate::index::CrateIndex;
-use crate::lock::{self, Lockfile, Pinned, Pinner, Wishes};
+use crate::lock::{self, Drift, Lockfile, Pinned, Pinner, Wishes};
 use crate::manifest::Site;
 use crate::package::{PackageName, Version, VersionReq};
 use crate::platform::Platform;
@@ -84,15 +84,40 @@ fn choose(
         Moves::All => BTreeMap::new(),
         Moves::These(moving) => locked.clone().into_iter().filter(|(name, _)| !moving.contains_key(name)).collect(),
     };
+    if let Some(same) = unmoved(wishes, &preferred) {
+        return Ok(same);
+    }
     let index = CrateIndex::new(crates, &locked, Some(toolchain.version.clone()));
     let names: Vec<_> = wishes.packages().keys().cloned().collect();
     index.prefetch(&names)?;
     let requirements = narrowed(wishes, moves);
-    let chosen = resolve::solve(&requirements, &preferred, &index)?.map_err(|conflict| Failure::conflict(&site.name, &conflict))?;
+    let chosen = resolve::solve(&requirements, &preferred, &index)?.map_err(|conflict| not_solved(site, moves, &conflict))?;
     for (id, why) in &chosen.hidden {
         context.ui.note(format!("{id} is passed over: it {why}"));
     }
     Ok(chosen)
+}
+
+/// The locked versions, where they are all that is asked for: then there is nothing to choose, and nobody to ask. A
+/// crate's programs require no other package, so a version that is required by nobody is simply left out.
+fn unmoved(wishes: &Wishes, preferred: &BTreeMap<PackageName, Version>) -> Option<Resolution> {
+    let kept = |(name, wish): (&PackageName, &lock::Wish)| {
+        let version = preferred.get(name)?;
+        wish.requirements.iter().all(|one| one.versions.matches(version)).then(|| (name.clone(), version.clone()))
+    };
+    let packages = wishes.packages().iter().map(kept).collect::<Option<_>>()?;
+    Some(Resolution { packages, hidden: Vec::new() })
+}
+
+/// No choice satisfies a site. Where an update named a version, it is the update that is to be typed differently.
+fn not_solved(site: &Site, moves: &Moves, conflict: &resolve::Conflict) -> Failure {
+    let mut failure = Failure::conflict(&site.name, conflict);
+    if let Moves::These(moving) = moves
+        && let Some(name) = moving.iter().find_map(|(name, version)| version.as_ref().and(Some(name)))
+    {
+        failure.hints = vec![format!("run `envy update {name}`, which takes the highest version that `envy.toml` allows")];
+    }
+    failure
 }
 
 /// What is asked for, with the exact versions that an update names.
@@ -136,19 +161,39 @@ fn pin(
         let text = crate::disk::read_text_if_exists(&directory.join("Cargo.lock"))?;
         Ok(text.ok_or("cargo wrote no Cargo.lock")?)
     };
-    let pinner = Pinner { store: context.store()?, crates, make_cargo_lock: &make_cargo_lock, progress: context.ui };
+    let lost = old.map(|old| lost(project, site, wishes, old)).unwrap_or_default();
+    let store = context.store()?;
+    let pinner = Pinner { store, crates, lost: &lost, make_cargo_lock: &make_cargo_lock, progress: context.ui };
     let pinned = pinner.pin(wishes, chosen, Some(pinned_toolchain), old)?;
     debug_assert!(project.site(&site.name).is_ok());
     Ok(pinned)
 }
 
+/// The packages whose made Cargo.lock is not the one that was locked.
+fn lost(project: &Project, site: &Site, wishes: &Wishes, old: &Lockfile) -> BTreeSet<PackageName> {
+    let name = |drift| match drift {
+        Drift::Generated { name, .. } => Some(name),
+        _ => None,
+    };
+    project.drift(&site.name, wishes, old).into_iter().filter_map(name).collect()
+}
+
 /// Say what moved.
 pub fn tell(context: &Context<'_>, site: &Site, proposal: &Proposal) {
+    tell_as("locked", context, site, proposal);
+}
+
+/// Say what would move.
+pub fn foretell(context: &Context<'_>, site: &Site, proposal: &Proposal) {
+    tell_as("would lock", context, site, proposal);
+}
+
+fn tell_as(verb: &str, context: &Context<'_>, site: &Site, proposal: &Proposal) {
     if !proposal.is_new() {
         return;
     }
     let count = crate::ui::count(proposal.lockfile.packages.len(), "package");
-    context.ui.done("locked", format!("{count} for site `{}`", site.name));
+    context.ui.done(verb, format!("{count} for site `{}`", site.name));
     for line in differences(proposal.old.as_ref(), &proposal.lockfile) {
         context.ui.detail(line);
     }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::commit;
 use super::context::{Context, absolute};
 use crate::digest::{BlobDigest, TextDigest};
 use crate::disk;
 use crate::failure::{Exit, Failure};
-use crate::lock::{Drift, Lockfile, Wishes, drift};
+use crate::lock::{self, Drift, Lockfile, Wishes, drift};
 use crate::manifest::{Manifest, SandboxSetting, Site};
 use crate::package::{PackageName, SiteName};
 use crate::process;
@@ -108,7 +109,8 @@ impl Project {
     /// A site's lockfile, if there is one.
     pub fn locked(&self, site: &SiteName) -> Result<Option<Locked>, Failure> {
         let path = Lockfile::relative_path(site);
-        let Some(text) = disk::read_text_if_exists(&self.root.join(&path))? else { return Ok(None) };
+        let Some(bytes) = disk::read_if_exists(&self.root.join(&path))? else { return Ok(None) };
+        let text = String::from_utf8(bytes).map_err(|error| lock::Error::Malformed { path: path.clone(), source: error.into() })?;
         Ok(Some(Locked { lockfile: Lockfile::parse(&path, &text)?, text }))
     }
 
@@ -140,10 +142,8 @@ impl Project {
 
     /// Who does something now, and from which commit of the project.
     pub fn note(&self, message: Option<String>) -> Note {
-        let commit = process::capture("git".as_ref(), ["rev-parse", "HEAD"], Some(&self.root), &[]).ok();
-        let commit = commit.and_then(|said| Some(String::from_utf8(said).ok()?.trim().to_owned()));
         let by = process::variable("USER").or_else(|| process::variable("LOGNAME")).unwrap_or_else(process::user);
-        Note { by: Some(by), host: process::host_name(), commit, message }
+        Note { by: Some(by), host: process::host_name(), commit: commit::checked_out(&self.root), message }
     }
 
     /// The generation that a site shows, if that is what its lockfile and configuration ask for, and all of it is there.

@@ -22,6 +22,8 @@ pub struct Pinner<'a> {
     pub store: &'a Store,
     /// Where they come from.
     pub crates: &'a Crates<'a>,
+    /// Packages whose made Cargo.lock is gone or was changed, so that it has to be made again.
+    pub lost: &'a BTreeSet<PackageName>,
     /// Makes a Cargo.lock for the package in a directory, and gives its text.
     pub make_cargo_lock: &'a dyn Fn(&Path) -> Result<String, Box<dyn std::error::Error + Send + Sync>>,
     /// Who is told.
@@ -60,7 +62,7 @@ pub enum Error {
         has: Vec<String>,
     },
     /// It has no such feature.
-    #[error("crate `{id}` has no feature `{feature}`{}", nearest.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
+    #[error("crate `{id}` has no feature `{feature}`")]
     NoSuchFeature {
         /// The package.
         id: PackageId,
@@ -70,7 +72,7 @@ pub enum Error {
         nearest: Option<String>,
     },
     /// Its Cargo.lock names a source that this version cannot use.
-    #[error("the Cargo.lock of `{id}` takes `{name}` from {from}, and this version of envy builds with crates of crates.io only")]
+    #[error("the Cargo.lock of `{id}` names a crate that does not come from crates.io, which this version of envy cannot use")]
     ForeignCrate {
         /// The package.
         id: PackageId,
@@ -124,7 +126,7 @@ impl Pinner<'_> {
         let ids = chosen.packages.iter().map(|(name, version)| PackageId { name: name.clone(), version: version.clone() });
         let ids: Vec<_> = ids.collect();
         let new: Vec<_> = ids.iter().filter(|id| kept.pin(id).is_none() || self.must_look(&kept, id, wishes)).collect();
-        let archives = self.archives(&new)?;
+        let archives = self.archives(&new, &kept)?;
         let wanted: Vec<_> = archives.values().cloned().collect();
         self.crates.fetch(&wanted, self.store, self.progress).map_err(source::Error::from)?;
         let mut pinned = Pinned { lockfile: Lockfile::empty(wishes.digest()), generated: BTreeMap::new() };
@@ -141,20 +143,23 @@ impl Pinner<'_> {
         Ok(pinned)
     }
 
-    /// Whether a kept package has to be looked at again, because its params name programs or features.
+    /// Whether a kept package has to be looked at again, because its params name programs or features, or because
+    /// its Cargo.lock has to be made again.
     fn must_look(&self, kept: &Kept<'_>, id: &PackageId, wishes: &Wishes) -> bool {
-        kept.pin(id).is_some_and(|package| package.recipe != wishes.packages()[&id.name].digest)
+        let other_params = |package: &Package| package.recipe != wishes.packages()[&id.name].digest;
+        kept.pin(id).is_some_and(|package| other_params(package) || self.lost.contains(&id.name))
     }
 
-    fn archives(&self, ids: &[&PackageId]) -> Result<BTreeMap<PackageId, Archive>, Error> {
-        let names: Vec<_> = ids.iter().map(|id| id.name.clone()).collect();
-        let versions = self.crates.versions(&names).map_err(source::Error::from)?;
+    /// The archives of packages, by the old pins where those are kept, else as the registry says.
+    fn archives(&self, ids: &[&PackageId], kept: &Kept<'_>) -> Result<BTreeMap<PackageId, Archive>, Error> {
+        let unknown: Vec<_> = ids.iter().filter(|id| kept.pin(id).is_none()).map(|id| id.name.clone()).collect();
+        let versions = self.crates.versions(&unknown).map_err(source::Error::from)?;
         let archive = |id: &&PackageId| {
             let listed = versions.get(&id.name).and_then(Option::as_ref);
-            let version = listed.and_then(|versions| versions.iter().find(|one| one.version == id.version));
-            let version = version.ok_or_else(|| Error::Vanished((*id).clone()))?;
-            let (name, number) = (id.name.to_string(), id.version.to_string());
-            Ok(((*id).clone(), Archive { name, version: number, checksum: version.checksum }))
+            let listed = listed.and_then(|versions| versions.iter().find(|one| one.version == id.version));
+            let checksum = kept.pin(id).map(|package| package.archive).or(listed.map(|version| version.checksum));
+            let checksum = checksum.ok_or_else(|| Error::Vanished((*id).clone()))?;
+            Ok(((*id).clone(), Archive { name: id.name.to_string(), version: id.version.to_string(), checksum }))
         };
         ids.iter().map(archive).collect()
     }
@@ -169,8 +174,9 @@ impl Pinner<'_> {
     ) -> Result<Package, Error> {
         let contents = source::read_crate(&self.store.blob_path(archive), id).map_err(source::Error::from)?;
         self.check_params(id, wish, &contents)?;
-        if let Some(package) = kept.package(id, wish) {
-            return Ok(package);
+        let old = kept.package(id, wish);
+        if let Some(package) = old.as_ref().filter(|_| !self.lost.contains(&id.name)) {
+            return Ok(package.clone());
         }
         let own = contents.cargo_lock.as_ref().filter(|lock| source::lock_fits(&contents.manifest, lock));
         let (text, made) = match own {
@@ -181,6 +187,10 @@ impl Pinner<'_> {
         let crates = BlobDigest::of(text.as_bytes());
         if made {
             generated.insert(id.name.clone(), text);
+        }
+        // Made again, it may well be what it was, and then all that was built with it holds.
+        if let Some(package) = old.filter(|old| old.crates == crates) {
+            return Ok(package);
         }
         Ok(Package {
             id: id.clone(),
@@ -211,9 +221,13 @@ impl Pinner<'_> {
                 return Err(Error::NoSuchProgram { id: id.clone(), bin: bin.clone(), has });
             }
         }
-        let features = self.features(id)?;
         // `name/feature` belongs to a dependency, which cargo knows best.
-        match list("features").iter().find(|feature| !feature.contains('/') && !features.contains(*feature)) {
+        let asked: Vec<_> = list("features").iter().filter(|feature| !feature.contains('/')).collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let features = self.features(id)?;
+        match asked.into_iter().find(|feature| !features.contains(*feature)) {
             None => Ok(()),
             Some(feature) => {
                 let distance = |known: &&String| strsim::damerau_levenshtein(known, feature);

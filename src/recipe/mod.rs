@@ -62,7 +62,7 @@ pub enum Error {
         source: Box<toml::de::Error>,
     },
     /// It has no such param.
-    #[error("recipe `{recipe}` has no param `{param}`{}", nearest.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
+    #[error("recipe `{recipe}` has no param `{param}`")]
     UnknownParam {
         /// The recipe.
         recipe: String,

@@ -158,6 +158,11 @@ fn unmet(name: &PackageName, candidates: &[Candidate], wanted: &[&Requirement]) 
     let mut fitting: Vec<_> = candidates.iter().filter(|one| set.contains(&one.version)).collect();
     fitting.sort_by(|a, b| b.version.cmp(&a.version));
     let mut facts: Vec<_> = fitting.iter().filter_map(|one| hidden_fact(name, one)).take(NAMED).collect();
+    let alone = |asked: &&&Requirement| candidates.iter().any(|one| one.hidden.is_none() && asked.set().contains(&one.version));
+    if wanted.len() > 1 && let Some(unmet_alone) = wanted.iter().find(|asked| !alone(asked)) {
+        // Whatever the others ask for, this one cannot be met.
+        return unmet(name, candidates, &[*unmet_alone]);
+    }
     if wanted.len() > 1 {
         // Several ask, and each could be satisfied alone: who asks for what says it all.
         return (facts, Some(format!("change one of the requirements of `{name}` in `envy.toml`")));

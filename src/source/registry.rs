@@ -5,6 +5,7 @@
 //! is refused by the name of its key, never passed over, since the other way would lead to the network unasked.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use cargo_config2::{Config, ResolveOptions, SourceConfigValue, Walk};
 
@@ -24,6 +25,10 @@ pub struct CargoConfig {
     pub proxy: Option<String>,
     /// The only certificates that are trusted.
     pub ca_file: Option<PathBuf>,
+    /// How long a server may send nothing.
+    pub timeout: Option<Duration>,
+    /// How often a failure that may pass is tried again.
+    pub retries: Option<usize>,
 }
 
 /// A registry that crates can be resolved from.
@@ -74,8 +79,11 @@ impl CargoConfig {
 
     /// How the network may be used by this configuration, which a command may narrow further.
     pub fn settings(&self) -> Settings {
-        let (proxy, ca_file) = (self.proxy.clone(), self.ca_file.clone());
-        Settings { offline: self.offline, proxy, ca_file, ..Settings::default() }
+        let (proxy, ca_file, usual) = (self.proxy.clone(), self.ca_file.clone(), Settings::default());
+        let stall_timeout = self.timeout.unwrap_or(usual.stall_timeout);
+        let connect_timeout = self.timeout.unwrap_or(usual.connect_timeout);
+        let retries = self.retries.unwrap_or(usual.retries);
+        Settings { offline: self.offline, proxy, ca_file, connect_timeout, stall_timeout, retries, ..usual }
     }
 
     fn load_with(directory: &Path, options: ResolveOptions, files: Walk<'_>) -> Result<Self, Error> {
@@ -85,6 +93,8 @@ impl CargoConfig {
         Ok(Self {
             registry: registry(&config)?,
             offline: config.net.offline.unwrap_or(false),
+            timeout: config.http.timeout.filter(|seconds| *seconds > 0).map(|seconds| Duration::from_secs(seconds.into())),
+            retries: config.net.retry.map(|times| times as usize),
             ca_file: config.http.cainfo.as_deref().map(|path| base_of_cainfo(&files, path, directory).join(path)),
             proxy: config.http.proxy.filter(|proxy| !proxy.is_empty()),
         })
@@ -221,7 +231,9 @@ mod tests {
     fn without_a_word_crates_come_from_crates_io() {
         let index = tame_index::CRATES_IO_HTTP_INDEX.strip_prefix("sparse+").unwrap();
         let config = load("", &NO_VARIABLES).unwrap();
-        assert_eq!(config, CargoConfig { registry: sparse(index), offline: false, proxy: None, ca_file: None });
+        let nothing =
+            CargoConfig { registry: sparse(index), offline: false, proxy: None, ca_file: None, timeout: None, retries: None };
+        assert_eq!(config, nothing);
     }
 
     #[test]
@@ -275,10 +287,11 @@ mod tests {
     }
 
     #[test]
-    fn proxy_certificates_and_offline_are_taken_over() {
-        let config =
-            load("[http]\nproxy = 'proxy.example:3128'\ncainfo = 'ca.pem'\n[net]\noffline = true", &NO_VARIABLES)
-                .unwrap();
+    fn what_says_how_to_use_the_network_is_taken_over() {
+        let text = "[http]\nproxy = 'proxy.example:3128'\ncainfo = 'ca.pem'\ntimeout = 7\n[net]\noffline = true\nretry = 0";
+        let config = load(text, &NO_VARIABLES).unwrap();
+        let settings = config.settings();
+        assert_eq!((settings.stall_timeout, settings.retries), (Duration::from_secs(7), 0));
         assert_eq!(config.proxy.as_deref(), Some("proxy.example:3128"));
         assert_eq!(config.ca_file, Some("/project/ca.pem".into()));
         assert!(config.offline);

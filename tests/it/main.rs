@@ -11,12 +11,18 @@
 #![allow(dead_code, reason = "the harness offers what tests to come will use")]
 
 mod cli_reference;
+mod commands;
 mod docs;
 mod documents;
+mod generations;
 mod harness;
 mod hostile;
+mod journey;
 mod krate;
+mod lock;
+mod network;
 mod outcome;
+mod outputs;
 mod registry;
 mod scratch;
 mod server;

@@ -61,7 +61,26 @@ impl Scratch {
             "../cargo/config.toml",
             format!("[source.crates-io]\nreplace-with = \"local\"\n\n[source.local]\nregistry = \"{index}\"\n"),
         );
+        scratch.remember_compilers();
         scratch
+    }
+
+    /// To hash the compilers of this host takes a second, so tests tell each other what came of it: envy's memo is
+    /// taken over from the test before. It holds for files that were not touched since, as in a user's cache.
+    fn remember_compilers(&self) {
+        let memo = self.root.join("cache/envy/identity.json");
+        self.directory(memo.parent().expect("a file is in a directory"));
+        // Without it, things are only slower.
+        let _ = fs::copy(MEMO, memo);
+    }
+
+    fn share_memo(&self) {
+        let Ok(memo) = fs::read_to_string(self.root.join("cache/envy/identity.json")) else { return };
+        let of_this_test = self.root.to_str().is_none_or(|root| memo.contains(root));
+        if !of_this_test && fs::read_to_string(MEMO).ok().as_ref() != Some(&memo) {
+            let new = format!("{MEMO}.{}", self.root.file_name().unwrap_or_default().to_string_lossy());
+            let _ = fs::write(&new, memo).and_then(|()| fs::rename(new, MEMO));
+        }
     }
 
     /// The directory of everything, `[SCRATCH]` in expectations.
@@ -176,6 +195,9 @@ const DIRECTORIES: [(&str, &str); 7] = [
     ("TMPDIR", "tmp"),
 ];
 
+/// What envy knows of this host's compilers, from test to test.
+const MEMO: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/identity.json");
+
 const GITCONFIG: &str = "[user]\n\tname = Test\n\temail = test@example.org\n[init]\n\tdefaultBranch = main\n";
 
 fn rustup_home() -> Option<PathBuf> {
@@ -185,6 +207,7 @@ fn rustup_home() -> Option<PathBuf> {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        self.share_memo();
         // What cannot be made removable is left to the system's own cleaning of temporary directories.
         let _ = make_removable(&self.root);
     }
