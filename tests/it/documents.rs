@@ -82,7 +82,8 @@ fn links_between_documents_lead_somewhere() {
         for link in links(text) {
             let (file, anchor) = link.split_once('#').map_or((link, None), |(file, anchor)| (file, Some(anchor)));
             let target = if file.is_empty() { path.clone() } else { beside(path, file) };
-            let known = anchor.is_none_or(|anchor| documents.get(&target).is_some_and(|text| has_heading(text, anchor)));
+            let known =
+                anchor.is_none_or(|anchor| documents.get(&target).is_some_and(|text| has_heading(text, anchor)));
             if !root().join(&target).exists() || !known {
                 broken.push(format!("{path}: {link}"));
             }
@@ -112,8 +113,10 @@ fn every_variable_is_in_the_reference() {
     assert!(missing.is_empty(), "docs/reference/environment.md says nothing about {missing:?}");
     for (path, text) in documents() {
         let tests_own = ["ENVY_KEEP_SCRATCH", "ENVY_TEST_REAL"];
-        let unknown: Vec<_> =
-            variables(&text).into_iter().filter(|name| !known.contains(name) && !tests_own.contains(&name.as_str())).collect();
+        let unknown: Vec<_> = variables(&text)
+            .into_iter()
+            .filter(|name| !known.contains(name) && !tests_own.contains(&name.as_str()))
+            .collect();
         assert!(unknown.is_empty(), "{path} names {unknown:?}, which envy does not know");
     }
 }
@@ -122,7 +125,8 @@ fn every_variable_is_in_the_reference() {
 fn every_exit_code_is_in_the_reference() {
     let reference = read("docs/reference/exit-codes.md");
     let sources = read("src/failure.rs");
-    let codes = sources.lines().filter_map(|line| line.trim().strip_suffix(',')?.split_once(" = ")?.1.parse::<u8>().ok());
+    let codes =
+        sources.lines().filter_map(|line| line.trim().strip_suffix(',')?.split_once(" = ")?.1.parse::<u8>().ok());
     let codes: Vec<_> = codes.collect();
     assert!(codes.contains(&3), "the search finds what is there");
     for code in codes.into_iter().chain([0, envy::failure::BUG]) {
@@ -133,8 +137,10 @@ fn every_exit_code_is_in_the_reference() {
 #[test]
 fn every_command_that_a_document_names_exists() {
     let command = Cli::command();
-    let known: BTreeSet<_> =
-        command.get_subcommands().flat_map(|one| std::iter::once(one.get_name()).chain(one.get_visible_aliases())).collect();
+    let known: BTreeSet<_> = command
+        .get_subcommands()
+        .flat_map(|one| std::iter::once(one.get_name()).chain(one.get_visible_aliases()))
+        .collect();
     for (path, text) in documents() {
         for name in text.split("`envy ").skip(1).filter_map(|rest| rest.split([' ', '`', '\n']).next()) {
             let is_command = name.starts_with(|letter: char| letter.is_ascii_lowercase()) && name != "help";
@@ -147,7 +153,8 @@ fn every_command_that_a_document_names_exists() {
 fn manifests_and_lockfiles_in_documents_are_good() {
     for (path, text) in documents() {
         let toml = blocks(&text, "toml");
-        let is_manifest = |block: &&String| ["[sites.", "[project]", "[dependencies]"].iter().any(|table| block.contains(table));
+        let is_manifest =
+            |block: &&String| ["[sites.", "[project]", "[dependencies]"].iter().any(|table| block.contains(table));
         for block in toml.iter().filter(is_manifest) {
             Manifest::parse(&path, block).unwrap_or_else(|invalid| panic!("{:#?}\n{block}", invalid.problems));
         }
@@ -159,7 +166,8 @@ fn manifests_and_lockfiles_in_documents_are_good() {
 
 /// Every document by its path in the project.
 fn documents() -> BTreeMap<String, String> {
-    let top = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "recipes/README.md", "lockfiles/README.md"];
+    let top =
+        ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "recipes/README.md", "lockfiles/README.md"];
     let paths = top.into_iter().map(str::to_owned).chain(files_below("docs", "md"));
     paths.map(|path| (path.clone(), read(&path))).collect()
 }
@@ -175,7 +183,8 @@ pub fn read(path: &str) -> String {
 }
 
 fn files_below(directory: &str, extension: &str) -> Vec<String> {
-    let entries = fs::read_dir(root().join(directory)).unwrap_or_else(|error| panic!("cannot read {directory}: {error}"));
+    let entries =
+        fs::read_dir(root().join(directory)).unwrap_or_else(|error| panic!("cannot read {directory}: {error}"));
     let mut paths = Vec::new();
     for entry in entries.map(|entry| entry.expect("a directory can be read to its end")) {
         let path = format!("{directory}/{}", entry.file_name().to_string_lossy());
