@@ -64,7 +64,7 @@ fn describe(arg: &Arg, text: &mut String) {
     if arg.get_action().takes_values() && !values.is_empty() {
         write!(text, "; one of {}", values.join(", ")).expect("a string takes everything");
     }
-    for default in arg.get_default_values() {
+    for default in arg.get_default_values().iter().filter(|_| arg.get_action().takes_values()) {
         write!(text, "; `{}` by default", default.to_string_lossy()).expect("a string takes everything");
     }
     if let Some(variable) = arg.get_env() {

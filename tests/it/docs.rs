@@ -113,7 +113,10 @@ fn check(shell: &Shell<'_>, place: &str, command: &str, expected: &[String], scr
 fn calm(line: &str) -> String {
     let calmed = |word: &str| {
         let pattern: String = word.chars().map(|it| if it.is_ascii_digit() { '0' } else { it }).collect();
-        let short = word.trim_end().strip_suffix('…').is_some_and(|it| it.len() == 12 && it.bytes().all(|it| it.is_ascii_hexdigit()));
+        let short = word
+            .trim_end()
+            .strip_suffix('…')
+            .is_some_and(|it| it.len() == 12 && it.bytes().all(|it| it.is_ascii_hexdigit()));
         let end = &word[word.trim_end().len()..];
         match pattern.trim_end() {
             "0000-00-00T00:00:00Z" => format!("[WHEN]{end}"),

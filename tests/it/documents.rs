@@ -20,7 +20,10 @@ macro_rules! documents {
     ($($name:ident: $path:literal,)*) => {
         $(#[test]
         fn $name() {
-            docs::run(&read($path), &Scratch::with(&registry()));
+            let registry = registry();
+            let scratch = Scratch::with(&registry);
+            registry.write_local(&scratch.root().join("media/crates"));
+            docs::run(&read($path), &scratch);
         })*
 
         const RUN: &[&str] = &[$($path),*];
@@ -45,7 +48,8 @@ documents! {
     guide_troubleshooting: "docs/guides/troubleshooting.md",
 }
 
-/// The crates that documents speak of, under their real names and versions, with next to nothing in them.
+/// The crates that documents speak of, under their real names and versions, with next to nothing in them. They are in
+/// `media/crates` of the scratch directory too, as a local registry.
 fn registry() -> Registry {
     let registry = Registry::new();
     registry.publish(Crate::new("anstyle", "1.0.13").lib());
@@ -78,7 +82,8 @@ fn links_between_documents_lead_somewhere() {
         for link in links(text) {
             let (file, anchor) = link.split_once('#').map_or((link, None), |(file, anchor)| (file, Some(anchor)));
             let target = if file.is_empty() { path.clone() } else { beside(path, file) };
-            let known = anchor.is_none_or(|anchor| documents.get(&target).is_some_and(|text| has_heading(text, anchor)));
+            let known =
+                anchor.is_none_or(|anchor| documents.get(&target).is_some_and(|text| has_heading(text, anchor)));
             if !root().join(&target).exists() || !known {
                 broken.push(format!("{path}: {link}"));
             }
@@ -107,9 +112,11 @@ fn every_variable_is_in_the_reference() {
     let missing: Vec<_> = known.iter().filter(|name| !reference.contains(&format!("`{name}`"))).collect();
     assert!(missing.is_empty(), "docs/reference/environment.md says nothing about {missing:?}");
     for (path, text) in documents() {
-        let tests_own = ["ENVY_KEEP_SCRATCH"];
-        let unknown: Vec<_> =
-            variables(&text).into_iter().filter(|name| !known.contains(name) && !tests_own.contains(&name.as_str())).collect();
+        let tests_own = ["ENVY_KEEP_SCRATCH", "ENVY_TEST_REAL"];
+        let unknown: Vec<_> = variables(&text)
+            .into_iter()
+            .filter(|name| !known.contains(name) && !tests_own.contains(&name.as_str()))
+            .collect();
         assert!(unknown.is_empty(), "{path} names {unknown:?}, which envy does not know");
     }
 }
@@ -118,7 +125,8 @@ fn every_variable_is_in_the_reference() {
 fn every_exit_code_is_in_the_reference() {
     let reference = read("docs/reference/exit-codes.md");
     let sources = read("src/failure.rs");
-    let codes = sources.lines().filter_map(|line| line.trim().strip_suffix(',')?.split_once(" = ")?.1.parse::<u8>().ok());
+    let codes =
+        sources.lines().filter_map(|line| line.trim().strip_suffix(',')?.split_once(" = ")?.1.parse::<u8>().ok());
     let codes: Vec<_> = codes.collect();
     assert!(codes.contains(&3), "the search finds what is there");
     for code in codes.into_iter().chain([0, envy::failure::BUG]) {
@@ -129,8 +137,10 @@ fn every_exit_code_is_in_the_reference() {
 #[test]
 fn every_command_that_a_document_names_exists() {
     let command = Cli::command();
-    let known: BTreeSet<_> =
-        command.get_subcommands().flat_map(|one| std::iter::once(one.get_name()).chain(one.get_visible_aliases())).collect();
+    let known: BTreeSet<_> = command
+        .get_subcommands()
+        .flat_map(|one| std::iter::once(one.get_name()).chain(one.get_visible_aliases()))
+        .collect();
     for (path, text) in documents() {
         for name in text.split("`envy ").skip(1).filter_map(|rest| rest.split([' ', '`', '\n']).next()) {
             let is_command = name.starts_with(|letter: char| letter.is_ascii_lowercase()) && name != "help";
@@ -140,18 +150,24 @@ fn every_command_that_a_document_names_exists() {
 }
 
 #[test]
-fn manifests_and_lockfiles_in_the_reference_are_good() {
-    for block in blocks(&read("docs/reference/manifest.md"), "toml") {
-        Manifest::parse("envy.toml", &block).unwrap_or_else(|invalid| panic!("{:#?}\n{block}", invalid.problems));
-    }
-    for block in blocks(&read("docs/reference/lockfile.md"), "toml") {
-        Lockfile::parse(Path::new("site.lock"), &block).unwrap_or_else(|error| panic!("{error:?}\n{block}"));
+fn manifests_and_lockfiles_in_documents_are_good() {
+    for (path, text) in documents() {
+        let toml = blocks(&text, "toml");
+        let is_manifest =
+            |block: &&String| ["[sites.", "[project]", "[dependencies]"].iter().any(|table| block.contains(table));
+        for block in toml.iter().filter(is_manifest) {
+            Manifest::parse(&path, block).unwrap_or_else(|invalid| panic!("{:#?}\n{block}", invalid.problems));
+        }
+        for block in toml.iter().filter(|block| block.contains("[[package]]")) {
+            Lockfile::parse(Path::new(&path), block).unwrap_or_else(|error| panic!("{error:?}\n{block}"));
+        }
     }
 }
 
 /// Every document by its path in the project.
 fn documents() -> BTreeMap<String, String> {
-    let top = ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "recipes/README.md", "lockfiles/README.md"];
+    let top =
+        ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "recipes/README.md", "lockfiles/README.md"];
     let paths = top.into_iter().map(str::to_owned).chain(files_below("docs", "md"));
     paths.map(|path| (path.clone(), read(&path))).collect()
 }
@@ -167,7 +183,8 @@ pub fn read(path: &str) -> String {
 }
 
 fn files_below(directory: &str, extension: &str) -> Vec<String> {
-    let entries = fs::read_dir(root().join(directory)).unwrap_or_else(|error| panic!("cannot read {directory}: {error}"));
+    let entries =
+        fs::read_dir(root().join(directory)).unwrap_or_else(|error| panic!("cannot read {directory}: {error}"));
     let mut paths = Vec::new();
     for entry in entries.map(|entry| entry.expect("a directory can be read to its end")) {
         let path = format!("{directory}/{}", entry.file_name().to_string_lossy());
