@@ -35,13 +35,18 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let edited = project.edited(text)?;
     let site = edited.site(&args.site)?;
     let locked = lockfile(context, &edited, site, args.from.as_ref())?;
+    let place = edited.place(&args.site);
+    let was_there = disk::exists(place.path());
+    let _site = place.hold(context.globals.patience(), context.ui)?;
     let mut writes = Writes::default();
     locked.files.into_iter().for_each(|(path, text)| writes.write(project.root.join(path), &text));
     writes.write(project.root.join(MANIFEST), &edited.text);
     let written = writes.apply()?;
-    if let Err(failure) = begin(context, &edited, site, &locked.built_from) {
+    if let Err(failure) = begin_empty(context, &edited, site, &place, &locked.built_from) {
         // What was there before, such as data of an earlier site of this name, stays.
-        let _ = edited.place(&args.site).remove(Data::Keep);
+        if !was_there {
+            let _ = place.remove(Data::Keep);
+        }
         return Err(failure);
     }
     written.keep();
@@ -77,10 +82,4 @@ fn lockfile(context: &Context<'_>, project: &Project, site: &Site, from: Option<
         files.extend(locked.map(|locked| (Lockfile::relative_path(&site.name), locked.text)));
     }
     Ok(Locked { files, built_from: String::new() })
-}
-
-fn begin(context: &Context<'_>, project: &Project, site: &Site, built_from: &str) -> Result<(), Failure> {
-    let place = project.place(&site.name);
-    let _held = place.hold(context.globals.patience(), context.ui)?;
-    begin_empty(context, project, site, &place, built_from)
 }

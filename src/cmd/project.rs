@@ -103,7 +103,7 @@ impl Project {
 
     /// Where a site is.
     pub fn place(&self, site: &SiteName) -> Place {
-        Place::new(&self.sites, site)
+        Place::new(&self.sites, &self.root, site)
     }
 
     /// A site's lockfile, if there is one.
