@@ -243,13 +243,20 @@ impl From<CratesError> for Failure {
             CratesError::Disk(error) => error.into(),
             CratesError::Store(error) => error.into(),
             CratesError::Archives { ref failures } | CratesError::Index { ref failures } => {
-                let wrong = failures.iter().any(|failure| is_wrong(&failure.error));
-                let mut failure = Self::new(if wrong { Exit::Verification } else { Exit::Failed }, error.to_string());
-                failure.facts = error.facts();
-                if wrong {
-                    return failure.hint("the registry, or a mirror of it, serves something else than its index says; tell its owner");
+                let told = match failures.as_slice() {
+                    [only] => wrong(only),
+                    _ => None,
+                };
+                if let Some(failure) = told {
+                    return failure;
                 }
-                failure.hint("try again; what has arrived is kept")
+                let exit = if failures.iter().any(|failure| is_wrong(&failure.error)) { Exit::Verification } else { Exit::Failed };
+                let failure = Self::new(exit, error.to_string()).facts(error.facts());
+                match exit {
+                    Exit::Verification => failure.hint(OTHER_BYTES),
+                    _ if failures.iter().any(|failure| may_pass(&failure.error)) => failure.hint("try again; what has arrived is kept"),
+                    _ => failure,
+                }
             }
             _ => Self::of(Exit::Failed, &error),
         }
@@ -272,6 +279,33 @@ fn offline(missing: &[String]) -> Failure {
 
 fn is_wrong(error: &FailureKind) -> bool {
     matches!(error, FailureKind::Digest { .. } | FailureKind::Download(download::Error::Digest { .. }))
+}
+
+const OTHER_BYTES: &str = "restore the lockfile if it was edited; else tell the owner of the registry. Nothing of it was kept";
+
+/// One archive that is not what was pinned.
+fn wrong(failure: &source::CrateFailure) -> Option<Failure> {
+    let (from, expected, received) = match &failure.error {
+        FailureKind::Digest { path, expected, received } => (path.display().to_string(), expected, received),
+        FailureKind::Download(download::Error::Digest { url, expected, received, .. }) => (url.clone(), expected, received),
+        _ => return None,
+    };
+    let outcome = format!("{} is not what was pinned", failure.name);
+    let failure = Failure::new(Exit::Verification, outcome)
+        .fact(format!("from     {from}"))
+        .fact(format!("expected {expected}"))
+        .fact(format!("received {received}"));
+    Some(failure.hint(OTHER_BYTES))
+}
+
+/// Whether the same request may be answered another time.
+fn may_pass(error: &FailureKind) -> bool {
+    use download::Error;
+    match error {
+        FailureKind::Download(Error::Status { status, .. }) => status.is_server_error() || matches!(status.as_u16(), 408 | 429),
+        FailureKind::Download(error) => matches!(error, Error::Transport { .. } | Error::Stalled { .. } | Error::Malformed { .. }),
+        _ => false,
+    }
 }
 
 impl From<site::Error> for Failure {

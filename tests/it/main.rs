@@ -10,11 +10,13 @@
 #![allow(clippy::disallowed_methods, reason = "tests stand outside of the program's doors")]
 #![allow(dead_code, reason = "the harness offers what tests to come will use")]
 
+mod bad_input;
 mod commands;
 mod docs;
 mod generations;
 mod harness;
 mod hostile;
+mod interruptions;
 mod journey;
 mod krate;
 mod lock;
