@@ -74,14 +74,14 @@ impl Failure {
     }
 
     /// A plain failure of an error, with its causes.
-    fn of(exit: Exit, error: &dyn StdError) -> Self {
+    fn of(exit: Exit, error: &(dyn StdError + 'static)) -> Self {
         let mut failure = Self::new(exit, error.to_string());
         let mut cause = error.source();
         while let Some(error) = cause {
             failure.causes.push(error.to_string());
             cause = error.source();
         }
-        failure
+        if is_full(error) { failure.hint(FULL) } else { failure }
     }
 
     /// A lockfile is not what `envy.toml` asks for.
@@ -126,13 +126,21 @@ impl Failure {
     }
 }
 
+const FULL: &str = "free some space; what was finished is kept, so that the next run goes on from there";
+
+/// Whether an error comes of a disk that has no room left.
+fn is_full(error: &(dyn StdError + 'static)) -> bool {
+    let mut chain = std::iter::successors(Some(error), |error| (*error).source());
+    chain.any(|error| {
+        let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        matches!(kind, Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded))
+    })
+}
+
 impl From<disk::Error> for Failure {
     fn from(error: disk::Error) -> Self {
         let failure = Self::of(Exit::Failed, &error);
         match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                failure.hint("free some space; what was finished is kept, so that the next run goes on from there")
-            }
             std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => failure.hint(
                 "let this user write there, or choose another place: `ENVY_STORE` for the store, `--sites-dir` for sites",
             ),
@@ -254,6 +262,7 @@ impl From<CratesError> for Failure {
                 let failure = Self::new(exit, error.to_string()).facts(error.facts());
                 match exit {
                     Exit::Verification => failure.hint(OTHER_BYTES),
+                    _ if failures.iter().any(|failure| is_full(&failure.error)) => failure.hint(FULL),
                     _ if failures.iter().any(|failure| may_pass(&failure.error)) => failure.hint("try again; what has arrived is kept"),
                     _ => failure,
                 }
@@ -281,7 +290,7 @@ fn is_wrong(error: &FailureKind) -> bool {
     matches!(error, FailureKind::Digest { .. } | FailureKind::Download(download::Error::Digest { .. }))
 }
 
-const OTHER_BYTES: &str = "restore the lockfile if it was edited; else tell the owner of the registry. Nothing of it was kept";
+const OTHER_BYTES: &str = "nothing of it was kept; restore the lockfile if it was edited, else tell the owner of the registry";
 
 /// One archive that is not what was pinned.
 fn wrong(failure: &source::CrateFailure) -> Option<Failure> {

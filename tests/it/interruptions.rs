@@ -68,7 +68,7 @@ fn said(child: Child) -> (i32, String) {
 
 #[test]
 fn a_build_that_is_interrupted_leaves_the_old_generation_and_no_process() {
-    for (signal, seconds) in [(Signal::INT, "2.01"), (Signal::TERM, "2.02"), (Signal::KILL, "2.03")] {
+    for (signal, seconds) in [(Signal::INT, "3.01"), (Signal::TERM, "3.02"), (Signal::KILL, "3.03")] {
         let registry = Registry::new();
         slow(&registry, seconds);
         let scratch = wanting(&registry);
@@ -81,9 +81,8 @@ fn a_build_that_is_interrupted_leaves_the_old_generation_and_no_process() {
         let (code, _) = said(child);
 
         assert_eq!(code, 128 + signal.as_raw());
-        assert!(begun.elapsed() < Duration::from_secs(1), "it ends at once");
         wait_until("its build is gone too", || !sleeps(seconds));
-        assert!(begun.elapsed() < Duration::from_secs(2), "so does its build");
+        assert!(begun.elapsed() < Duration::from_millis(2500), "nothing waits for the build to end");
         before.is_still(&scratch.snapshot(".envy/sites/api/generations"));
         scratch.envy("build --locked").succeeds();
         scratch.envy("run api --locked -- hello").says("hello 1.0.0");
@@ -119,13 +118,12 @@ fn killed_at_any_moment_a_site_is_whole_and_the_next_run_is_fine() {
     let scratch = wanting(&registry);
     scratch.shell().sh("cp -r .envy ../before").succeeds();
     scratch.envy("build").succeeds();
-    scratch.shell().sh("chmod -R u+w ../data/envy/store && cp -r ../data/envy/store ../full").succeeds();
-    let moments = (0..15_u64).map(|number| if number % 3 == 0 { 90 * number + 20 } else { 3 * number });
-    for moment in moments {
-        // Some begin with nothing in the store, and compile; most only put together what is there.
-        let with = if moment >= 20 && moment % 90 == 20 { "rm -rf ../data/envy/store/*" } else { "true" };
-        scratch.shell().sh(&format!("chmod -R u+w ../data .envy; rm -rf .envy ../data/envy/store/prefixes; cp -r ../before .envy; {with}")).succeeds();
-        scratch.shell().sh("[ -e ../data/envy/store/blobs ] || ENVY_STORE= true").succeeds();
+    let anew = "rm -rf .envy && cp -r ../before .envy";
+    let writable = "find ../data -type d -exec chmod u+w {} +";
+    for number in 0..15 {
+        // Every fifth begins with nothing in the store, and compiles; the others only put together what is there.
+        let (moment, gone) = if number % 5 == 0 { (60 * number + 20, "*") } else { (3 * number, "prefixes") };
+        scratch.shell().sh(&format!("{anew} && {writable} && rm -rf ../data/envy/store/{gone}")).succeeds();
         let mut child = start(&scratch.shell(), "build --locked");
         sleep(Duration::from_millis(moment));
         // It may have ended by now, which is another moment to be killed at.
@@ -147,7 +145,7 @@ fn an_edit_that_is_killed_can_be_typed_again() {
     scratch.shell().sh("mkdir ../saved && cp -r envy.toml lockfiles ../saved").succeeds();
     // What is added is built once, so that the moments lie where things are written.
     scratch.envy("add just --site api").succeeds();
-    for moment in (0..15).map(|number| Duration::from_millis(25 * number)) {
+    for moment in (0..12).map(|number| Duration::from_millis(20 * number)) {
         scratch.shell().sh("rm -rf lockfiles && cp -r ../saved/* .").succeeds();
         scratch.envy("build --switch --locked").succeeds();
         let mut child = start(&scratch.shell(), "add just --site api");
@@ -271,7 +269,7 @@ fn a_store_that_cannot_be_written_to_is_named() {
         outcome.fails(1, expect![[r#"
             unchanged site `api` is at generation 1
             error: could not write into `[SCRATCH]/data/envy/store/tmp`
-              caused by: Permission denied (os error 13) at path "[SCRATCH]/data/envy/store/tmp/dWOvcFY"
+              caused by: Permission denied (os error 13) at path "[SCRATCH]/data/envy/store/tmp/dgB8mF9"
             hint: let this user write there, or choose another place: `ENVY_STORE` for the store, `--sites-dir` for sites
             --- stdout ---
             api
@@ -292,29 +290,30 @@ fn a_disk_that_is_full_is_told_and_the_next_run_goes_on() {
     }
     let script = format!(
         "mount -t tmpfs -o size=16k none ../data || exit 99
-        {ENVY} build --locked; echo code $?
+        {ENVY} build --locked 2>../said; echo code $?; sed s,store/tmp/.*/src,store/tmp/[..]/src, ../said
         mount -o remount,size=300k ../data
-        {ENVY} build --locked 2>../said; echo code $?; grep -c 'No space left' ../said
+        {ENVY} build --locked 2>../said; echo code $?; grep -c os.error.28 ../said
         mount -o remount,size=500m ../data
         {ENVY} build --locked && .envy/sites/api/current/bin/hello"
     );
-    let outcome = scratch.shell().sh(&format!("unshare -rm sh -c \"{script}\""));
+    let outcome = scratch.shell().sh(&format!("unshare -rm sh -c '{script}'"));
     if outcome.code() == 99 {
         eprintln!("skipped: nothing may be mounted here");
         return;
     }
     outcome.ok(expect![[r#"
-        fetched 1 file (702 B)
-        building hello 1.0.0
-        error: could not write `[SCRATCH]/data/envy/store/tmp/d8KM8h0/dcKdeqT/src/Cargo.toml`
-          caused by: No space left on device (os error 28)
         building hello 1.0.0
         built hello 1.0.0 in [TIME]
         switched site `api` to generation 2 (1 package)
           prefix sha256:[..]
         --- stdout ---
-        code 0
-        code 0
+        code 1
+        fetched 1 file (702 B)
+        building hello 1.0.0
+        error: could not write `/tmp/[..]/src/Cargo.toml`
+          caused by: No space left on device (os error 28)
+        hint: free some space; what was finished is kept, so that the next run goes on from there
+        code 1
         0
         hello 1.0.0
     "#]]);

@@ -52,7 +52,7 @@ fn wrong_bytes_do_not_enter_the_store() {
           from     http://127.0.0.1:[PORT]/crates/hello/1.0.0/download
           expected sha256:[..]
           received sha256:[..]
-        hint: restore the lockfile if it was edited; else tell the owner of the registry. Nothing of it was kept
+        hint: nothing of it was kept; restore the lockfile if it was edited, else tell the owner of the registry
     "#]]);
 }
 
