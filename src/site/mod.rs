@@ -129,6 +129,7 @@ impl Place {
             disk::create_directories(&directory)?;
         }
         let held = Held::take(&self.path.join(".lock"), &format!("site `{}`", self.name), patience, progress)?;
+        disk::sweep(&self.path)?;
         for (name, _) in disk::list(&self.generations())? {
             if name.as_encoded_bytes().starts_with(b".") {
                 disk::remove_tree(&self.generations().join(name))?;
