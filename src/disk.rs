@@ -139,14 +139,34 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     let parent = parent(path);
     create_directories(parent)?;
     let temporary = tempfile::Builder::new()
-        .prefix(".envy-")
+        .prefix(SIBLING)
         .permissions(fs::Permissions::from_mode(0o644))
         .tempfile_in(parent)
+        .map_err(plain)
         .at("write into", parent)?;
     let written = temporary.as_file().write_all_and_sync(bytes);
     written.at("write", path)?;
     temporary.persist(path).map_err(|error| error.error).at("replace", path)?;
     Ok(())
+}
+
+/// How the names of temporary siblings begin.
+const SIBLING: &str = ".envy-tmp-";
+
+/// Remove temporary siblings that a process left in a directory when it was killed. The caller holds the lock of
+/// whoever writes there.
+pub fn sweep(directory: &Path) -> Result<()> {
+    for (name, _) in list_if_exists(directory)? {
+        if name.as_encoded_bytes().starts_with(SIBLING.as_bytes()) {
+            remove_tree(&directory.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// Errors about temporary files name the file, whose name tells nobody anything.
+fn plain(error: io::Error) -> io::Error {
+    error.kind().into()
 }
 
 trait WriteAndSync {
@@ -235,7 +255,7 @@ pub fn symlink(target: &Path, path: &Path) -> Result<()> {
 /// Make a symlink in the place of what is there, in one step.
 pub fn symlink_atomic(target: &Path, path: &Path) -> Result<()> {
     let directory = parent(path);
-    let temporary = tempfile::Builder::new().prefix(".envy-").tempdir_in(directory).at("write into", directory)?;
+    let temporary = tempfile::Builder::new().prefix(SIBLING).tempdir_in(directory).map_err(plain).at("write into", directory)?;
     let sibling = temporary.path().join("link");
     symlink(target, &sibling)?;
     rename(&sibling, path)?;
@@ -324,12 +344,12 @@ pub fn link_or_copy(from: &Path, to: &Path) -> Result<()> {
 
 /// A temporary file, to be given its place by [`persist`], and removed where that does not happen.
 pub fn temporary_in(directory: &Path) -> Result<tempfile::NamedTempFile> {
-    tempfile::Builder::new().prefix("t").tempfile_in(directory).at("write into", directory)
+    tempfile::Builder::new().prefix("t").tempfile_in(directory).map_err(plain).at("write into", directory)
 }
 
 /// A temporary directory, removed when the value goes.
 pub fn temporary_directory_in(directory: &Path) -> Result<tempfile::TempDir> {
-    tempfile::Builder::new().prefix("d").tempdir_in(directory).at("write into", directory)
+    tempfile::Builder::new().prefix("d").tempdir_in(directory).map_err(plain).at("write into", directory)
 }
 
 /// Give a temporary file its mode and its place.
@@ -402,6 +422,17 @@ mod tests {
         write_atomic(&path, b"two").unwrap();
         assert_eq!(read(&path).unwrap(), b"two");
         assert_eq!(list(path.parent().unwrap()).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_swept() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in [".envy-tmp-Ab12Cd", ".envy-notes", "file"] {
+            write(&directory.path().join(name), b"").unwrap();
+        }
+        sweep(directory.path()).unwrap();
+        let names: Vec<_> = list(directory.path()).unwrap().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, [".envy-notes", "file"]);
     }
 
     #[test]

@@ -78,14 +78,14 @@ impl Failure {
     }
 
     /// A plain failure of an error, with its causes.
-    fn of(exit: Exit, error: &dyn StdError) -> Self {
+    fn of(exit: Exit, error: &(dyn StdError + 'static)) -> Self {
         let mut failure = Self::new(exit, error.to_string());
         let mut cause = error.source();
         while let Some(error) = cause {
             failure.causes.push(error.to_string());
             cause = error.source();
         }
-        failure
+        if is_full(error) { failure.hint(FULL) } else { failure }
     }
 
     /// A lockfile is not what `envy.toml` asks for.
@@ -130,13 +130,21 @@ impl Failure {
     }
 }
 
+const FULL: &str = "free some space; what was finished is kept, so that the next run goes on from there";
+
+/// Whether an error comes of a disk that has no room left.
+fn is_full(error: &(dyn StdError + 'static)) -> bool {
+    let mut chain = std::iter::successors(Some(error), |error| (*error).source());
+    chain.any(|error| {
+        let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        matches!(kind, Some(std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded))
+    })
+}
+
 impl From<disk::Error> for Failure {
     fn from(error: disk::Error) -> Self {
         let failure = Self::of(Exit::Failed, &error);
         match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                failure.hint("free some space; what was finished is kept, so that the next run goes on from there")
-            }
             std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => failure.hint(
                 "let this user write there, or choose another place: `ENVY_STORE` for the store, `--sites-dir` for sites",
             ),
@@ -247,13 +255,21 @@ impl From<CratesError> for Failure {
             CratesError::Disk(error) => error.into(),
             CratesError::Store(error) => error.into(),
             CratesError::Archives { ref failures } | CratesError::Index { ref failures } => {
-                let wrong = failures.iter().any(|failure| is_wrong(&failure.error));
-                let mut failure = Self::new(if wrong { Exit::Verification } else { Exit::Failed }, error.to_string());
-                failure.facts = error.facts();
-                if wrong {
-                    return failure.hint("the registry, or a mirror of it, serves something else than its index says; tell its owner");
+                let told = match failures.as_slice() {
+                    [only] => wrong(only),
+                    _ => None,
+                };
+                if let Some(failure) = told {
+                    return failure;
                 }
-                failure.hint("try again; what has arrived is kept")
+                let exit = if failures.iter().any(|failure| is_wrong(&failure.error)) { Exit::Verification } else { Exit::Failed };
+                let failure = Self::new(exit, error.to_string()).facts(error.facts());
+                match exit {
+                    Exit::Verification => failure.hint(OTHER_BYTES),
+                    _ if failures.iter().any(|failure| is_full(&failure.error)) => failure.hint(FULL),
+                    _ if failures.iter().any(|failure| may_pass(&failure.error)) => failure.hint("try again; what has arrived is kept"),
+                    _ => failure,
+                }
             }
             _ => Self::of(Exit::Failed, &error),
         }
@@ -276,6 +292,33 @@ fn offline(missing: &[String]) -> Failure {
 
 fn is_wrong(error: &FailureKind) -> bool {
     matches!(error, FailureKind::Digest { .. } | FailureKind::Download(download::Error::Digest { .. }))
+}
+
+const OTHER_BYTES: &str = "nothing of it was kept; restore the lockfile if it was edited, else tell the owner of the registry";
+
+/// One archive that is not what was pinned.
+fn wrong(failure: &source::CrateFailure) -> Option<Failure> {
+    let (from, expected, received) = match &failure.error {
+        FailureKind::Digest { path, expected, received } => (path.display().to_string(), expected, received),
+        FailureKind::Download(download::Error::Digest { url, expected, received, .. }) => (url.clone(), expected, received),
+        _ => return None,
+    };
+    let outcome = format!("{} is not what was pinned", failure.name);
+    let failure = Failure::new(Exit::Verification, outcome)
+        .fact(format!("from     {from}"))
+        .fact(format!("expected {expected}"))
+        .fact(format!("received {received}"));
+    Some(failure.hint(OTHER_BYTES))
+}
+
+/// Whether the same request may be answered another time.
+fn may_pass(error: &FailureKind) -> bool {
+    use download::Error;
+    match error {
+        FailureKind::Download(Error::Status { status, .. }) => status.is_server_error() || matches!(status.as_u16(), 408 | 429),
+        FailureKind::Download(error) => matches!(error, Error::Transport { .. } | Error::Stalled { .. } | Error::Malformed { .. }),
+        _ => false,
+    }
 }
 
 impl From<site::Error> for Failure {

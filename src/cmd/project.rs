@@ -73,6 +73,11 @@ impl Project {
         }
         let what = format!("the project `{}`", self.root.display());
         let held = Held::take(&state.join("lock"), &what, context.globals.patience(), context.ui)?;
+        let lockfiles = self.root.join("lockfiles");
+        let generated = disk::list_if_exists(&lockfiles)?.into_iter().map(|(name, _)| lockfiles.join(name));
+        for directory in [self.root.clone(), lockfiles.clone(), state].into_iter().chain(generated) {
+            disk::sweep(&directory)?;
+        }
         *self = Self::find(Some(&self.root), Some(&self.sites))?;
         Ok(held)
     }

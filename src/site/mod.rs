@@ -140,6 +140,7 @@ impl Place {
             disk::create_directories(&directory)?;
         }
         let held = Held::take(&self.path.join(".lock"), &format!("site `{}`", self.name), patience, progress)?;
+        disk::sweep(&self.path)?;
         for (name, _) in disk::list(&self.generations())? {
             if name.as_encoded_bytes().starts_with(b".") {
                 disk::remove_tree(&self.generations().join(name))?;
@@ -204,6 +205,9 @@ impl Place {
 
     /// Remove the site with everything in it but its data, and with that too if it is asked for.
     pub fn remove(&self, data: Data) -> Result<(), Error> {
+        if !disk::is_directory(&self.path) {
+            return Ok(());
+        }
         disk::remove_file(&self.current_link())?;
         let keep = |name: &str| name == "var" && data == Data::Keep && disk::list(&self.var()).is_ok_and(|list| !list.is_empty());
         for (name, _) in disk::list_if_exists(&self.path)? {

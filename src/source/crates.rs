@@ -100,13 +100,13 @@ pub enum FailureKind {
 }
 
 impl Error {
-    /// The failures one by one, for people, with their causes.
+    /// The failures one by one, for people, with their causes; each with its name where there are several.
     pub fn facts(&self) -> Vec<String> {
         let (Self::Index { failures } | Self::Archives { failures }) = self else { return Vec::new() };
         let whole = |failure: &Failure| {
             let causes = std::iter::successors(Some(&failure.error as &dyn std::error::Error), |error| error.source());
             let texts: Vec<_> = causes.map(ToString::to_string).collect();
-            format!("{}: {}", failure.name, texts.join(": "))
+            if failures.len() == 1 { texts.join(": ") } else { format!("{}: {}", failure.name, texts.join(": ")) }
         };
         failures.iter().map(whole).collect()
     }
@@ -219,12 +219,16 @@ impl<'a> Crates<'a> {
             .collect();
         let replies = self.downloader.fetch_texts(&requests)?;
         let (mut answers, mut failures) = (Vec::new(), Vec::new());
-        for (((name, _, path), copy), reply) in wanted.iter().zip(copies).zip(replies) {
+        for (((name, url, path), copy), reply) in wanted.iter().zip(copies).zip(replies) {
             match reply {
                 Ok(TextReply::Unchanged) => answers.push(copy.map(|copy| copy.bytes)),
                 Ok(TextReply::Missing) => {
                     disk::remove_file(path)?;
                     answers.push(None);
+                }
+                Ok(TextReply::Body { bytes, .. }) if !index::is_text_of_one(name, &bytes) => {
+                    let (url, what) = (url.clone(), "something that is no index of crates");
+                    failures.push(Failure { name: format!("`{name}`"), error: download::Error::Malformed { url, what }.into() });
                 }
                 Ok(TextReply::Body { bytes, revision }) => {
                     let new = Kept { revision, bytes };
@@ -283,7 +287,7 @@ impl<'a> Crates<'a> {
 
     /// Where archives are, as the index says now.
     fn dl(&self, index: &str) -> Result<String, Error> {
-        let wanted = [("config.json", format!("{index}config.json"), self.cache.config_file())];
+        let wanted = [(index::CONFIG, format!("{index}{}", index::CONFIG), self.cache.config_file())];
         let bytes = self.current(&wanted)?.remove(0);
         let config: Option<tame_index::index::IndexConfig> =
             bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());

@@ -58,6 +58,20 @@ pub(super) fn download_url(dl: &str, name: &str, version: &str, checksum: BlobDi
     markers.iter().fold(dl.to_owned(), |url, (marker, value)| url.replace(marker, value))
 }
 
+/// What the index says of itself.
+pub(super) const CONFIG: &str = "config.json";
+
+/// Whether a text may be the index's file of this name. A page to log in at, as a hotel's network serves it, is not
+/// to be taken for a crate without versions, and not to be kept.
+pub(super) fn is_text_of_one(name: &str, text: &[u8]) -> bool {
+    let is_json = |text: &[u8]| serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok();
+    if name == CONFIG {
+        return is_json(text);
+    }
+    let mut lines = text.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).peekable();
+    lines.peek().is_none() || lines.any(is_json)
+}
+
 /// The names of the crates that lines are of. An index folds case, so the name can differ from the one asked for.
 pub(super) fn names(lines: &[u8]) -> BTreeSet<String> {
     understood(lines).map(|line| line.name).collect()

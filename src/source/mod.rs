@@ -21,7 +21,7 @@ mod tarball;
 pub use cargo_lock::{LockedCrate, LockedSource, locked_crates};
 pub use cargo_manifest::{binaries, has_envy_metadata, lock_fits};
 pub use crate_archive::{CrateContents, read as read_crate, unpack as unpack_crate};
-pub use crates::{Archive, Crates, Error as CratesError, FailureKind};
+pub use crates::{Archive, Crates, Error as CratesError, Failure as CrateFailure, FailureKind};
 pub use index::CrateVersion;
 pub use registry::{CargoConfig, Error as RegistryError, Registry};
 

@@ -10,6 +10,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests stand outside of the program's doors")]
 #![allow(dead_code, reason = "the harness offers what tests to come will use")]
 
+mod bad_input;
 mod cli_reference;
 mod commands;
 mod docs;
@@ -17,6 +18,7 @@ mod documents;
 mod generations;
 mod harness;
 mod hostile;
+mod interruptions;
 mod journey;
 mod krate;
 mod lock;

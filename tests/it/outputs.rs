@@ -339,9 +339,11 @@ fn pins_that_were_changed_by_hand_are_refused() {
         scratch.envy("build --locked")
     };
     with("archive").fails(4, expect![[r#"
-        error: could not fetch `hello 1.0.0`
-          `hello 1.0.0`: `hello 1.0.0` from `http://127.0.0.1:[PORT]/crates/hello/1.0.0/download` is not what was pinned: expected sha256:[..], received sha256:[..]
-        hint: the registry, or a mirror of it, serves something else than its index says; tell its owner
+        error: `hello 1.0.0` is not what was pinned
+          from     http://127.0.0.1:[PORT]/crates/hello/1.0.0/download
+          expected sha256:[..]
+          received sha256:[..]
+        hint: nothing of it was kept; restore the lockfile if it was edited, else tell the owner of the registry
     "#]]);
     with("tree").fails(4, expect![[r#"
         error: `hello 1.0.0` is not what the lockfile pinned

@@ -41,6 +41,8 @@ pub enum Fault {
     RedirectLoop,
     /// The right length; the second half is not what it should be.
     WrongBytes,
+    /// This page instead, as a network's gate serves it in the place of every other.
+    Page(&'static str),
     /// The right answer, at so many bytes a second.
     Slow(usize),
 }
@@ -223,6 +225,7 @@ fn serve(shared: &Shared, connection: &TcpStream) -> io::Result<()> {
         let response = match fault {
             Some(Fault::NotFound) => Response::status(404),
             Some(Fault::Status(status) | Fault::StatusTimes(status, _)) => Response::status(status),
+            Some(Fault::Page(text)) => Response::ok(text).header("etag", "\"page\""),
             Some(Fault::RedirectLoop) => Response::status(302).header("location", &request.path),
             _ => (shared.answer)(&request),
         };
