@@ -6,6 +6,7 @@
 pub mod add;
 mod assembling;
 pub mod build;
+mod commit;
 mod committing;
 pub mod completions;
 mod context;
