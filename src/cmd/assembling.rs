@@ -47,7 +47,7 @@ pub fn assemble(
     let (store, platform) = (context.store()?, Platform::host());
     require_platform(project, platform)?;
     let wishes = project.wishes(context, site)?;
-    let plan = plan(lockfile, platform, |tree| matches!(store.whole_tree(tree), Ok(Some(_))));
+    let plan = plan(lockfile, platform, |tree| store.whole_tree(tree).ok().flatten());
     let builder = Builder {
         store,
         crates,
