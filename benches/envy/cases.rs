@@ -81,15 +81,18 @@ fn uv_project() -> Result<(PathBuf, TempDir), String> {
 
 /// Another site with the packages of the first.
 pub fn second_site(report: &mut Report, scene: &Scene) {
+    let gone = || {
+        scene.bury("second");
+        scene.run("delete second");
+    };
     let fresh = || {
-        scene.run("delete second --purge");
+        gone();
         scene.run("create second --from first");
     };
     scene.run("create second --from first");
     let build = |(name, program)| Side::process(name, move || scene.command(program, "build second --locked")).after(fresh);
     let sides = scene.programs.named().into_iter().map(build).collect();
     report.group("a second site: envy build second --locked", sides, &[ms(10)]);
-    let gone = || scene.run("delete second --purge");
     let create = |(name, program)| Side::process(name, move || scene.command(program, "create second --from first")).after(gone);
     let sides = scene.programs.named().into_iter().map(create).collect();
     report.group("a second site: envy create second --from first", sides, &[]);

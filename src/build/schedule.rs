@@ -106,9 +106,9 @@ impl Builder<'_> {
     pub fn outputs(&self, plan: &Plan) -> Result<BTreeMap<PackageName, Built>, Error> {
         let mut outputs = BTreeMap::new();
         for planned in &plan.packages {
-            if let Step::Use(output) = &planned.step {
-                let built = self.recorded(&planned.id, output)?;
-                outputs.insert(planned.id.name.clone(), built);
+            if let Step::Use(output, tree) = &planned.step {
+                let (id, tree, output) = (planned.id.clone(), tree.clone(), Some(output.clone()));
+                outputs.insert(id.name.clone(), Built { id, tree, origin: Origin::Recorded, output });
             }
         }
         let to_make: Vec<_> = plan.to_make().collect();
@@ -118,11 +118,6 @@ impl Builder<'_> {
             }
         }
         Ok(outputs)
-    }
-
-    fn recorded(&self, id: &PackageId, output: &Output) -> Result<Built, Error> {
-        let tree = self.store.tree(output.tree)?.ok_or(crate::store::Error::MissingTree(output.tree))?;
-        Ok(Built { id: id.clone(), tree, origin: Origin::Recorded, output: Some(output.clone()) })
     }
 
     fn make(&self, ids: &[&PackageId]) -> Result<Vec<Built>, Error> {

@@ -47,7 +47,7 @@ pub fn assemble(
     let (store, platform) = (context.store()?, Platform::host());
     require_platform(project, platform)?;
     let wishes = project.wishes(context, site)?;
-    let plan = plan(lockfile, platform, |tree| matches!(store.whole_tree(tree), Ok(Some(_))));
+    let plan = plan(lockfile, platform, |tree| store.whole_tree(tree).ok().flatten());
     let builder = Builder {
         store,
         crates,
@@ -255,7 +255,8 @@ pub fn switch(place: &Place, action: Move, to: &Generation, lockfile: Option<Tex
     for (name, text) in scripts(place, to) {
         let path = place.path().join(name);
         if crate::disk::read_if_exists(&path)?.as_deref() != Some(text.as_bytes()) {
-            crate::disk::write_atomic(&path, text.as_bytes())?;
+            // They can be made again from the generation, which is where a site's truth is.
+            crate::disk::write_whole(&path, text.as_bytes())?;
         }
     }
     Ok(())

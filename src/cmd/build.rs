@@ -140,9 +140,9 @@ fn dry_run(context: &Context<'_>, project: &Project, args: &Args, locked: bool) 
 
 fn planned(context: &Context<'_>, site: &Site, lockfile: &Lockfile) -> Result<String, Failure> {
     let store = context.store()?;
-    let plan = plan(lockfile, Platform::host(), |tree| matches!(store.whole_tree(tree), Ok(Some(_))));
+    let plan = plan(lockfile, Platform::host(), |tree| store.whole_tree(tree).ok().flatten());
     let line = |planned: &crate::build::Planned| match &planned.step {
-        Step::Use(output) => format!("  use   {} {}\n", planned.id, output.tree),
+        Step::Use(output, _) => format!("  use   {} {}\n", planned.id, output.tree),
         Step::Make => format!("  build {}\n", planned.id),
     };
     Ok(format!("site {}\n{}", site.name, plan.packages.iter().map(line).collect::<String>()))
