@@ -208,7 +208,9 @@ pub fn create(path: &Path) -> Result<File> {
 /// Make a named pipe, and open both of its ends.
 pub fn named_pipe(path: &Path) -> Result<File> {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
-    mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).map_err(io::Error::from).at("make a pipe at", path)?;
+    mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
+        .map_err(io::Error::from)
+        .at("make a pipe at", path)?;
     fs::OpenOptions::new().read(true).write(true).open(path).at("open", path)
 }
 
@@ -264,7 +266,8 @@ pub fn symlink(target: &Path, path: &Path) -> Result<()> {
 pub fn symlink_atomic(target: &Path, path: &Path) -> Result<()> {
     let directory = parent(path);
     let link = |sibling: &Path| std::os::unix::fs::symlink(target, sibling);
-    let temporary = tempfile::Builder::new().prefix(SIBLING).make_in(directory, link).map_err(plain).at("write into", directory)?;
+    let temporary =
+        tempfile::Builder::new().prefix(SIBLING).make_in(directory, link).map_err(plain).at("write into", directory)?;
     temporary.persist(path).map_err(|error| error.error).at("replace", path)?;
     sync_directory(directory)
 }

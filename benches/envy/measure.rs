@@ -112,7 +112,8 @@ impl Report {
         let named: Vec<_> = sides.iter().map(|side| side.name.as_str()).zip(&summaries).collect();
         let [(_, first), others @ ..] = named.as_slice() else { return };
         for (name, summary) in &named {
-            let [shortest, middle, longest] = [summary.shortest(), summary.middle(), summary.longest()].map(|time| time * 1e3);
+            let [shortest, middle, longest] =
+                [summary.shortest(), summary.middle(), summary.longest()].map(|time| time * 1e3);
             println!("  {name:<36} {shortest:>9.2} {middle:>9.2} {longest:>9.2}");
         }
         for (name, other) in others {

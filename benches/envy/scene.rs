@@ -67,7 +67,8 @@ impl Scene {
 
     /// Put a site's directory aside. Whoever makes files just after many were deleted waits for the file system.
     pub fn bury(&self, site: &str) {
-        let grave = tempfile::Builder::new().tempdir_in(self.scratch.root()).expect("there is room for a directory").keep();
+        let grave =
+            tempfile::Builder::new().tempdir_in(self.scratch.root()).expect("there is room for a directory").keep();
         let sites = self.scratch.path(".envy/sites");
         std::fs::rename(sites.join(site), grave.join(site)).expect("the site was there");
     }

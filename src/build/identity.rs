@@ -69,7 +69,8 @@ impl Memo {
     fn known(&self, key: &str, stamp: Stamp) -> Option<BlobDigest> {
         let entries = self.entries.lock().expect("no holder panics");
         let entry = entries.get(key)?;
-        let same = entry.inode == stamp.inode && entry.size == stamp.size && entry.modified == stamp.modified.to_string();
+        let same =
+            entry.inode == stamp.inode && entry.size == stamp.size && entry.modified == stamp.modified.to_string();
         same.then(|| entry.digest.parse().ok()).flatten()
     }
 

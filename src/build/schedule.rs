@@ -275,7 +275,9 @@ impl Site<'_> {
 
 /// Paths at which two trees differ.
 fn differing(one: &Tree, other: &Tree) -> Vec<String> {
-    let leaves = |tree: &Tree| tree.leaves().into_iter().map(|(path, node)| (path, node.clone())).collect::<BTreeMap<String, Node>>();
+    let leaves = |tree: &Tree| {
+        tree.leaves().into_iter().map(|(path, node)| (path, node.clone())).collect::<BTreeMap<String, Node>>()
+    };
     let (one, other) = (leaves(one), leaves(other));
     let paths: std::collections::BTreeSet<_> = one.keys().chain(other.keys()).collect();
     paths.into_iter().filter(|path| one.get(*path) != other.get(*path)).cloned().collect()

@@ -158,10 +158,13 @@ fn record(lockfile: &mut Lockfile, outputs: &BTreeMap<PackageName, Built>) -> bo
 }
 
 fn not_the_prefix(site: &Site, recorded: TreeDigest, made: TreeDigest) -> Failure {
-    Failure::new(Exit::Verification, format!("the prefix of site `{}` is not the one that the lockfile records", site.name))
-        .fact(format!("recorded {recorded}"))
-        .fact(format!("made     {made}"))
-        .hint(format!("restore `lockfiles/{}.lock`; the outputs it lists do not make the prefix it names", site.name))
+    Failure::new(
+        Exit::Verification,
+        format!("the prefix of site `{}` is not the one that the lockfile records", site.name),
+    )
+    .fact(format!("recorded {recorded}"))
+    .fact(format!("made     {made}"))
+    .hint(format!("restore `lockfiles/{}.lock`; the outputs it lists do not make the prefix it names", site.name))
 }
 
 fn member(built: &Built) -> Member {
@@ -199,9 +202,10 @@ pub fn show(
     let _held = place.hold(context.globals.patience(), context.ui)?;
     let digest = TextDigest::of(lockfile.as_bytes());
     let (env, vars) = config(site);
-    let generation = Generation::new(site.name.as_str(), &Platform::host().to_string(), assembled.tree.digest(), digest)
-        .with_config(env, vars)
-        .with_packages(assembled.members.clone());
+    let generation =
+        Generation::new(site.name.as_str(), &Platform::host().to_string(), assembled.tree.digest(), digest)
+            .with_config(env, vars)
+            .with_packages(assembled.members.clone());
     if place.numbers()?.is_empty() && !assembled.tree.is_empty() {
         begin_empty(context, project, site, &place, "")?;
     }
@@ -210,7 +214,9 @@ pub fn show(
         tell_held(context, &place);
         return Ok(());
     }
-    if let Some(current) = place.current()?.filter(|current| current.is_same_as(&generation) && place.links_into(current, &prefix)) {
+    if let Some(current) =
+        place.current()?.filter(|current| current.is_same_as(&generation) && place.links_into(current, &prefix))
+    {
         context.ui.done("unchanged", format!("site `{}` stays at generation {}", site.name, current.number));
         return Ok(());
     }
@@ -229,14 +235,21 @@ pub fn show(
 
 /// Begin a site whose directory is new or was removed: its first generation is an empty prefix, so that there is
 /// something to go back to from the first that is built. `built_from` is the text of the lockfile that asks for no more.
-pub fn begin_empty(context: &Context<'_>, project: &Project, site: &Site, place: &Place, built_from: &str) -> Result<(), Failure> {
+pub fn begin_empty(
+    context: &Context<'_>,
+    project: &Project,
+    site: &Site,
+    place: &Place,
+    built_from: &str,
+) -> Result<(), Failure> {
     let (store, empty) = (context.store()?, Tree::default());
     store.put_tree(&empty)?;
     let prefix = store.materialise(&empty)?;
     store.add_root(place.path())?;
     let lockfile = TextDigest::of(built_from.as_bytes());
     let (env, vars) = config(site);
-    let generation = Generation::new(site.name.as_str(), &Platform::host().to_string(), empty.digest(), lockfile).with_config(env, vars);
+    let generation = Generation::new(site.name.as_str(), &Platform::host().to_string(), empty.digest(), lockfile)
+        .with_config(env, vars);
     let generation = place.add_generation(generation, &prefix, built_from)?;
     switch(place, Move::Create, &generation, Some(lockfile), project.note(None))
 }
@@ -250,7 +263,13 @@ pub fn tell_held(context: &Context<'_>, place: &Place) {
 }
 
 /// Make a generation current, with the scripts that go with it.
-pub fn switch(place: &Place, action: Move, to: &Generation, lockfile: Option<TextDigest>, note: Note) -> Result<(), Failure> {
+pub fn switch(
+    place: &Place,
+    action: Move,
+    to: &Generation,
+    lockfile: Option<TextDigest>,
+    note: Note,
+) -> Result<(), Failure> {
     place.switch(action, to, lockfile, note)?;
     for (name, text) in scripts(place, to) {
         let path = place.path().join(name);

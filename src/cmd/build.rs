@@ -70,11 +70,18 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
 
 /// Bring a site to what its lockfile says. Where it is there already, nothing but the comparison is done, and the
 /// number of its generation is given.
-pub(super) fn bring(context: &Context<'_>, project: &Project, site: &Site, wish: &Wish<'_>) -> Result<Option<u64>, Failure> {
+pub(super) fn bring(
+    context: &Context<'_>,
+    project: &Project,
+    site: &Site,
+    wish: &Wish<'_>,
+) -> Result<Option<u64>, Failure> {
     let wishes = project.wishes(context, site)?;
     let current = match wish.locked {
         true => Some(project.current_lock(&site.name, &wishes)?),
-        false => project.locked(&site.name)?.filter(|locked| project.drift(&site.name, &wishes, &locked.lockfile).is_empty()),
+        false => {
+            project.locked(&site.name)?.filter(|locked| project.drift(&site.name, &wishes, &locked.lockfile).is_empty())
+        }
     };
     if let Some(locked) = &current {
         if let Some(generation) = project.converged(context, site, locked)? {
@@ -94,7 +101,13 @@ pub(super) fn bring(context: &Context<'_>, project: &Project, site: &Site, wish:
 }
 
 /// Build exactly what a lockfile says, and leave it as it is.
-fn locked_build(context: &Context<'_>, project: &Project, site: &Site, locked: &Locked, wish: &Wish<'_>) -> Result<(), Failure> {
+fn locked_build(
+    context: &Context<'_>,
+    project: &Project,
+    site: &Site,
+    locked: &Locked,
+    wish: &Wish<'_>,
+) -> Result<(), Failure> {
     let generated = BTreeMap::new();
     let assembled = context.with_crates(project, wish.mode, |crates| {
         assemble(context, project, site, &locked.lockfile, &generated, Recording::Off, wish.jobs, crates)
@@ -115,7 +128,15 @@ fn recording_build(context: &Context<'_>, name: &SiteName, wish: &Wish<'_>) -> R
         let mut writes = Writes::default();
         writes.lockfile(&project, name, &assembled.lockfile, &proposal);
         let written = writes.apply()?;
-        show(context, &project, site, &assembled, &assembled.lockfile.text(), wish.showing, wish.message.map(str::to_owned))?;
+        show(
+            context,
+            &project,
+            site,
+            &assembled,
+            &assembled.lockfile.text(),
+            wish.showing,
+            wish.message.map(str::to_owned),
+        )?;
         written.keep();
         Ok(())
     })

@@ -93,7 +93,15 @@ pub enum Then {
 }
 
 /// Lock and build the sites of an edited manifest, and only then write it.
-pub fn commit(context: &Context<'_>, project: &Project, edited: &Project, sites: &[&Site], moves: &Moves, then: Then, jobs: Jobs) -> Result<(), Failure> {
+pub fn commit(
+    context: &Context<'_>,
+    project: &Project,
+    edited: &Project,
+    sites: &[&Site],
+    moves: &Moves,
+    then: Then,
+    jobs: Jobs,
+) -> Result<(), Failure> {
     context.with_crates(project, LockMode::default(), |crates| {
         let mut proposals = Vec::new();
         for site in sites {

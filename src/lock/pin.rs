@@ -72,7 +72,9 @@ pub enum Error {
         nearest: Option<String>,
     },
     /// Its Cargo.lock names a source that this version cannot use.
-    #[error("the Cargo.lock of `{id}` names a crate that does not come from crates.io, which this version of envy cannot use")]
+    #[error(
+        "the Cargo.lock of `{id}` names a crate that does not come from crates.io, which this version of envy cannot use"
+    )]
     ForeignCrate {
         /// The package.
         id: PackageId,
@@ -120,10 +122,17 @@ impl Kept<'_> {
 
 impl Pinner<'_> {
     /// Pin every chosen package.
-    pub fn pin(&self, wishes: &Wishes, chosen: &Resolution, toolchain: Option<Toolchain>, old: Option<&Lockfile>) -> Result<Pinned, Error> {
+    pub fn pin(
+        &self,
+        wishes: &Wishes,
+        chosen: &Resolution,
+        toolchain: Option<Toolchain>,
+        old: Option<&Lockfile>,
+    ) -> Result<Pinned, Error> {
         let same_toolchain = old.is_some_and(|old| rust(old.toolchain.as_ref()) == rust(toolchain.as_ref()));
         let kept = Kept { old, same_toolchain };
-        let ids = chosen.packages.iter().map(|(name, version)| PackageId { name: name.clone(), version: version.clone() });
+        let ids =
+            chosen.packages.iter().map(|(name, version)| PackageId { name: name.clone(), version: version.clone() });
         let ids: Vec<_> = ids.collect();
         let new: Vec<_> = ids.iter().filter(|id| kept.pin(id).is_none() || self.must_look(&kept, id, wishes)).collect();
         let archives = self.archives(&new, &kept)?;
