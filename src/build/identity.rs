@@ -77,10 +77,10 @@ impl Memo {
     /// Keep it for the next process. Where that fails, the next process hashes again.
     fn save(&self) {
         let entries = self.entries.lock().expect("no holder panics");
-        if let Ok(text) = serde_json::to_vec(&*entries) {
-            if disk::read_if_exists(&self.path).ok().flatten().as_deref() != Some(text.as_slice()) {
-                let _ = disk::write_atomic(&self.path, &text);
-            }
+        if let Ok(text) = serde_json::to_vec(&*entries)
+            && disk::read_if_exists(&self.path).ok().flatten().as_deref() != Some(text.as_slice())
+        {
+            let _ = disk::write_atomic(&self.path, &text);
         }
     }
 }

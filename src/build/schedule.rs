@@ -257,7 +257,7 @@ impl Site<'_> {
         // What was built without a fence may hold anything of the host: it is used, but never recorded.
         let fenced = self.fence.mode() == Mode::Namespaces;
         let needs = outcome.provenance.needs.clone();
-        let output = fenced.then(|| Output { platform, action, tree: outcome.tree, needs });
+        let output = fenced.then_some(Output { platform, action, tree: outcome.tree, needs });
         Ok(Built { id: inputs.id.clone(), tree, origin, output })
     }
 

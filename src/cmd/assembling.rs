@@ -33,17 +33,27 @@ pub struct Assembled {
     pub lockfile: Lockfile,
 }
 
+/// What is to be built, and how.
+pub struct Order<'a> {
+    /// The pins.
+    pub lockfile: &'a Lockfile,
+    /// Cargo.locks that go with them and are not written yet.
+    pub generated: &'a BTreeMap<PackageName, String>,
+    /// Whether what comes out is recorded.
+    pub recording: Recording,
+    /// How much at a time.
+    pub jobs: Jobs,
+}
+
 /// Build what a lockfile pins and merge it into a prefix.
 pub fn assemble(
     context: &Context<'_>,
     project: &Project,
     site: &Site,
-    lockfile: &Lockfile,
-    generated: &BTreeMap<PackageName, String>,
-    recording: Recording,
-    jobs: Jobs,
+    order: &Order<'_>,
     crates: &Crates<'_>,
 ) -> Result<Assembled, Failure> {
+    let &Order { lockfile, generated, recording, jobs } = order;
     let (store, platform) = (context.store()?, Platform::host());
     require_platform(project, platform)?;
     let wishes = project.wishes(context, site)?;
@@ -125,10 +135,10 @@ fn proven(
         (name, built.tree.digest(), without)
     });
     let prefix = Prefix { outputs: outputs_digest(merged), tree: tree.digest() };
-    if let Some(recorded) = lockfile.prefixes.get(&platform).filter(|recorded| recorded.outputs == prefix.outputs) {
-        if recorded.tree != prefix.tree {
-            return Err(not_the_prefix(site, recorded.tree, prefix.tree));
-        }
+    if let Some(recorded) = lockfile.prefixes.get(&platform).filter(|recorded| recorded.outputs == prefix.outputs)
+        && recorded.tree != prefix.tree
+    {
+        return Err(not_the_prefix(site, recorded.tree, prefix.tree));
     }
     let mut lockfile = lockfile.clone();
     if recording == Recording::On {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::assembling::{Recording, Showing, assemble, show, tell_held};
+use super::assembling::{Order, Recording, Showing, assemble, show, tell_held};
 use super::committing::Writes;
 use super::context::Context;
 use super::locking::{self, Moves, propose};
@@ -110,7 +110,9 @@ fn locked_build(
 ) -> Result<(), Failure> {
     let generated = BTreeMap::new();
     let assembled = context.with_crates(project, wish.mode, |crates| {
-        assemble(context, project, site, &locked.lockfile, &generated, Recording::Off, wish.jobs, crates)
+        let order =
+            Order { lockfile: &locked.lockfile, generated: &generated, recording: Recording::Off, jobs: wish.jobs };
+        assemble(context, project, site, &order, crates)
     })?;
     show(context, project, site, &assembled, &locked.text, wish.showing, wish.message.map(str::to_owned))
 }
@@ -124,7 +126,8 @@ fn recording_build(context: &Context<'_>, name: &SiteName, wish: &Wish<'_>) -> R
         let proposal = propose(context, &project, site, &Moves::Needed, crates)?;
         locking::tell(context, site, &proposal);
         let (lockfile, generated) = (&proposal.lockfile, &proposal.generated);
-        let assembled = assemble(context, &project, site, lockfile, generated, Recording::On, wish.jobs, crates)?;
+        let order = Order { lockfile, generated, recording: Recording::On, jobs: wish.jobs };
+        let assembled = assemble(context, &project, site, &order, crates)?;
         let mut writes = Writes::default();
         writes.lockfile(&project, name, &assembled.lockfile, &proposal);
         let written = writes.apply()?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Jobs;
 use super::LockMode;
-use super::assembling::{Assembled, Recording, Showing, assemble, show};
+use super::assembling::{Assembled, Order, Recording, Showing, assemble, show};
 use super::context::Context;
 use super::locking::{self, Moves, Proposal, propose};
 use super::project::{MANIFEST, Project};
@@ -115,7 +115,8 @@ pub fn commit(
                 Then::Lock => None,
                 Then::Build => {
                     let (lockfile, generated) = (&proposal.lockfile, &proposal.generated);
-                    let assembled = assemble(context, edited, site, lockfile, generated, Recording::On, jobs, crates)?;
+                    let order = Order { lockfile, generated, recording: Recording::On, jobs };
+                    let assembled = assemble(context, edited, site, &order, crates)?;
                     context.store()?.materialise(&assembled.tree)?;
                     Some(assembled)
                 }

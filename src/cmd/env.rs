@@ -27,7 +27,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let activation = Activation::of(&place, &generation);
     let mut variables = activation.variables.clone();
     let inherited = process::environment();
-    let path = activation.path(inherited.get(OsStr::new("PATH")).map(|path| path.as_os_str()));
+    let path = activation.path(inherited.get(OsStr::new("PATH")).map(std::ffi::OsString::as_os_str));
     variables.insert("PATH".to_owned(), path.to_string_lossy().into_owned());
     if args.json {
         let document =

@@ -50,10 +50,10 @@ pub fn propose(
 ) -> Result<Proposal, Failure> {
     let wishes = project.wishes(context, site)?;
     let old = project.locked(&site.name)?.map(|locked| locked.lockfile);
-    if let (Some(old), Moves::Needed) = (&old, moves) {
-        if project.drift(&site.name, &wishes, old).is_empty() {
-            return Ok(Proposal { lockfile: old.clone(), generated: BTreeMap::new(), old: Some(old.clone()) });
-        }
+    if let (Some(old), Moves::Needed) = (&old, moves)
+        && project.drift(&site.name, &wishes, old).is_empty()
+    {
+        return Ok(Proposal { lockfile: old.clone(), generated: BTreeMap::new(), old: Some(old.clone()) });
     }
     if wishes.packages().is_empty() {
         return Ok(Proposal { lockfile: Lockfile::empty(wishes.digest()), generated: BTreeMap::new(), old });

@@ -16,6 +16,9 @@ use crate::resolve::Resolution;
 use crate::source::{self, Archive, CrateContents, Crates, LockedSource};
 use crate::store::{self, Store};
 
+/// Makes a Cargo.lock for the package in a directory, and gives its text.
+pub type MakeCargoLock<'a> = dyn Fn(&Path) -> Result<String, Box<dyn std::error::Error + Send + Sync>> + 'a;
+
 /// What pinning needs.
 pub struct Pinner<'a> {
     /// Where archives go.
@@ -25,7 +28,7 @@ pub struct Pinner<'a> {
     /// Packages whose made Cargo.lock is gone or was changed, so that it has to be made again.
     pub lost: &'a BTreeSet<PackageName>,
     /// Makes a Cargo.lock for the package in a directory, and gives its text.
-    pub make_cargo_lock: &'a dyn Fn(&Path) -> Result<String, Box<dyn std::error::Error + Send + Sync>>,
+    pub make_cargo_lock: &'a MakeCargoLock<'a>,
     /// Who is told.
     pub progress: &'a dyn Progress,
 }

@@ -117,10 +117,11 @@ impl Place {
         lockfile: &str,
     ) -> Result<Generation, Error> {
         let latest = self.numbers()?.last().copied().unwrap_or(0);
-        if let Ok(existing) = self.generation(latest) {
-            if existing.is_same_as(&generation) && existing.lockfile == generation.lockfile {
-                return Ok(existing);
-            }
+        if let Ok(existing) = self.generation(latest)
+            && existing.is_same_as(&generation)
+            && existing.lockfile == generation.lockfile
+        {
+            return Ok(existing);
         }
         generation.number = latest + 1;
         let temporary = self.generations().join(format!(".{}", generation.number));
