@@ -40,7 +40,7 @@ pub struct Globals {
     #[arg(long, global = true, value_name = "DIR", env = "ENVY_SITES")]
     pub sites_dir: Option<PathBuf>,
     /// Open no socket; what is missing is listed in one error
-    #[arg(long, global = true, env = "ENVY_OFFLINE")]
+    #[arg(long, global = true, env = "ENVY_OFFLINE", value_parser = switch)]
     pub offline: bool,
     /// Give up waiting for another envy after so many seconds
     #[arg(long, global = true, value_name = "SECONDS", env = "ENVY_LOCK_TIMEOUT")]
@@ -54,6 +54,15 @@ pub struct Globals {
     /// When to use colour
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto", env = "ENVY_COLOR")]
     pub color: Color,
+}
+
+/// Read a switch from an environment variable; an empty one counts as not set.
+pub fn switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "" | "0" | "false" | "no" | "off" => Ok(false),
+        _ => Err("expected 1 or 0, true or false, yes or no, on or off".to_owned()),
+    }
 }
 
 /// When to use colour.

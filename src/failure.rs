@@ -29,6 +29,10 @@ pub enum Exit {
     Host = 7,
     /// Another process holds a lock, and the wait ran out.
     Locked = 8,
+    /// A program that was to be run cannot be executed, as a shell says it.
+    NotExecutable = 126,
+    /// A program that was to be run does not exist, as a shell says it.
+    NotFound = 127,
 }
 
 /// The exit code of a bug in envy.
@@ -322,6 +326,8 @@ impl From<site::Error> for Failure {
         match error {
             site::Error::Disk(error) => error.into(),
             site::Error::Store(error) => error.into(),
+            site::Error::NotOurs { .. } => Self::of(Exit::Failed, &error)
+                .hint("give the site another name, or keep the sites of this project elsewhere with `--sites-dir`"),
             site::Error::NotBuilt(ref site) => {
                 let hint = format!("run `envy build {site}`");
                 Self::of(Exit::Failed, &error).hint(hint)

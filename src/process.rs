@@ -33,6 +33,13 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// Whether there is no such program.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, Self::Start { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+}
+
 /// A variable of this process's environment, if it is set, not empty, and UTF-8.
 pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
@@ -68,9 +75,16 @@ pub fn exit(code: u8) -> ! {
     std::process::exit(code.into())
 }
 
-/// The number of the user that this process runs as, for people: `uid 1000`.
+/// The name of the user that this process runs as, by the host's own list, or else `uid 1000`.
 pub fn user() -> String {
-    format!("uid {}", rustix::process::getuid().as_raw())
+    let id = rustix::process::getuid().as_raw().to_string();
+    let users = crate::disk::read_text_if_exists(Path::new("/etc/passwd")).ok().flatten().unwrap_or_default();
+    let of = |line: &str| {
+        let mut fields = line.split(':');
+        let name = fields.next()?.to_owned();
+        (fields.nth(1)? == id).then_some(name)
+    };
+    users.lines().find_map(of).unwrap_or_else(|| format!("uid {id}"))
 }
 
 /// The name of this host.

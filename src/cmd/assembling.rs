@@ -45,6 +45,7 @@ pub fn assemble(
     crates: &Crates<'_>,
 ) -> Result<Assembled, Failure> {
     let (store, platform) = (context.store()?, Platform::host());
+    require_platform(project, platform)?;
     let wishes = project.wishes(context, site)?;
     let plan = plan(lockfile, platform, |tree| matches!(store.whole_tree(tree), Ok(Some(_))));
     let builder = Builder {
@@ -70,6 +71,17 @@ pub fn assemble(
     let lockfile = proven(site, &wishes, lockfile, &outputs, &tree, recording)?;
     let members = outputs.values().map(member).collect();
     Ok(Assembled { tree, members, lockfile })
+}
+
+/// Refuse a host that the project is not for.
+fn require_platform(project: &Project, host: Platform) -> Result<(), Failure> {
+    if project.manifest.platforms().contains(&host) {
+        return Ok(());
+    }
+    let named: Vec<_> = project.manifest.platforms().iter().map(ToString::to_string).collect();
+    Err(Failure::new(Exit::Host, format!("this host is {host}, which the project is not for"))
+        .fact(format!("`platforms` in `envy.toml` names {}", named.join(", ")))
+        .hint(format!("add \"{host}\" to `platforms` and run `envy lock`")))
 }
 
 fn warn_unproven(context: &Context<'_>, outputs: &BTreeMap<PackageName, Built>) {
@@ -190,6 +202,9 @@ pub fn show(
     let generation = Generation::new(site.name.as_str(), &Platform::host().to_string(), assembled.tree.digest(), digest)
         .with_config(env, vars)
         .with_packages(assembled.members.clone());
+    if place.numbers()?.is_empty() && !assembled.tree.is_empty() {
+        begin_empty(context, project, site, &place, "")?;
+    }
     store.add_root(place.path())?;
     if showing != Showing::Always && place.is_held(digest)? {
         tell_held(context, &place);
@@ -210,6 +225,20 @@ pub fn show(
     context.ui.done("switched", format!("site `{}` to generation {} ({count})", site.name, generation.number));
     context.ui.detail(format!("prefix {}", generation.prefix));
     Ok(())
+}
+
+/// Begin a site whose directory is new or was removed: its first generation is an empty prefix, so that there is
+/// something to go back to from the first that is built. `built_from` is the text of the lockfile that asks for no more.
+pub fn begin_empty(context: &Context<'_>, project: &Project, site: &Site, place: &Place, built_from: &str) -> Result<(), Failure> {
+    let (store, empty) = (context.store()?, Tree::default());
+    store.put_tree(&empty)?;
+    let prefix = store.materialise(&empty)?;
+    store.add_root(place.path())?;
+    let lockfile = TextDigest::of(built_from.as_bytes());
+    let (env, vars) = config(site);
+    let generation = Generation::new(site.name.as_str(), &Platform::host().to_string(), empty.digest(), lockfile).with_config(env, vars);
+    let generation = place.add_generation(generation, &prefix, built_from)?;
+    switch(place, Move::Create, &generation, Some(lockfile), project.note(None))
 }
 
 /// Say that a site stays where somebody put it.

@@ -1,18 +1,15 @@
 //! `envy create`
 
-use super::assembling::switch;
+use super::assembling::begin_empty;
 use super::committing::Writes;
 use super::context::Context;
-use super::project::{MANIFEST, Project, config};
-use crate::digest::TextDigest;
+use super::project::{MANIFEST, Project};
 use crate::disk;
 use crate::failure::Failure;
 use crate::lock::Lockfile;
 use crate::manifest::{Site, edit};
 use crate::package::SiteName;
-use crate::platform::Platform;
-use crate::site::{Data, Generation, Move};
-use crate::tree::Tree;
+use crate::site::Data;
 
 /// Arguments of `envy create`.
 #[derive(Debug, clap::Args)]
@@ -38,13 +35,18 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let edited = project.edited(text)?;
     let site = edited.site(&args.site)?;
     let locked = lockfile(context, &edited, site, args.from.as_ref())?;
+    let place = edited.place(&args.site);
+    let was_there = disk::exists(place.path());
+    let _site = place.hold(context.globals.patience(), context.ui)?;
     let mut writes = Writes::default();
     locked.files.into_iter().for_each(|(path, text)| writes.write(project.root.join(path), &text));
     writes.write(project.root.join(MANIFEST), &edited.text);
     let written = writes.apply()?;
-    if let Err(failure) = first_generation(context, &edited, site, &locked.built_from) {
+    if let Err(failure) = begin_empty(context, &edited, site, &place, &locked.built_from) {
         // What was there before, such as data of an earlier site of this name, stays.
-        let _ = edited.place(&args.site).remove(Data::Keep);
+        if !was_there {
+            let _ = place.remove(Data::Keep);
+        }
         return Err(failure);
     }
     written.keep();
@@ -80,17 +82,4 @@ fn lockfile(context: &Context<'_>, project: &Project, site: &Site, from: Option<
         files.extend(locked.map(|locked| (Lockfile::relative_path(&site.name), locked.text)));
     }
     Ok(Locked { files, built_from: String::new() })
-}
-
-fn first_generation(context: &Context<'_>, project: &Project, site: &Site, built_from: &str) -> Result<(), Failure> {
-    let (store, place, empty) = (context.store()?, project.place(&site.name), Tree::default());
-    store.put_tree(&empty)?;
-    let prefix = store.materialise(&empty)?;
-    let _held = place.hold(context.globals.patience(), context.ui)?;
-    store.add_root(place.path())?;
-    let lockfile = TextDigest::of(built_from.as_bytes());
-    let (env, vars) = config(site);
-    let generation = Generation::new(site.name.as_str(), &Platform::host().to_string(), empty.digest(), lockfile).with_config(env, vars);
-    let generation = place.add_generation(generation, &prefix, built_from)?;
-    switch(&place, Move::Create, &generation, Some(lockfile), project.note(None))
 }

@@ -84,6 +84,9 @@ fn choose(
         Moves::All => BTreeMap::new(),
         Moves::These(moving) => locked.clone().into_iter().filter(|(name, _)| !moving.contains_key(name)).collect(),
     };
+    if let Some(same) = unmoved(wishes, &preferred) {
+        return Ok(same);
+    }
     let index = CrateIndex::new(crates, &locked, Some(toolchain.version.clone()));
     let names: Vec<_> = wishes.packages().keys().cloned().collect();
     index.prefetch(&names)?;
@@ -93,6 +96,17 @@ fn choose(
         context.ui.note(format!("{id} is passed over: it {why}"));
     }
     Ok(chosen)
+}
+
+/// The locked versions, where they are all that is asked for: then there is nothing to choose, and nobody to ask. A
+/// crate's programs require no other package, so a version that is required by nobody is simply left out.
+fn unmoved(wishes: &Wishes, preferred: &BTreeMap<PackageName, Version>) -> Option<Resolution> {
+    let kept = |(name, wish): (&PackageName, &lock::Wish)| {
+        let version = preferred.get(name)?;
+        wish.requirements.iter().all(|one| one.versions.matches(version)).then(|| (name.clone(), version.clone()))
+    };
+    let packages = wishes.packages().iter().map(kept).collect::<Option<_>>()?;
+    Some(Resolution { packages, hidden: Vec::new() })
 }
 
 /// No choice satisfies a site. Where an update named a version, it is the update that is to be typed differently.

@@ -6,6 +6,7 @@
 pub mod add;
 mod assembling;
 pub mod build;
+mod commit;
 mod committing;
 pub mod completions;
 mod context;
@@ -63,10 +64,10 @@ pub fn run(cli: Cli, ui: &crate::ui::Ui) -> Result<u8, Failure> {
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct LockMode {
     /// Use lockfiles as they are: each must exist and match envy.toml, and none is written
-    #[arg(long, env = "ENVY_LOCKED")]
+    #[arg(long, env = "ENVY_LOCKED", value_parser = crate::cli::switch)]
     locked: bool,
     /// The same as `--locked --offline`
-    #[arg(long, env = "ENVY_FROZEN")]
+    #[arg(long, env = "ENVY_FROZEN", value_parser = crate::cli::switch)]
     frozen: bool,
 }
 

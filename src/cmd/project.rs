@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::commit;
 use super::context::{Context, absolute};
 use crate::digest::{BlobDigest, TextDigest};
 use crate::disk;
@@ -107,7 +108,7 @@ impl Project {
 
     /// Where a site is.
     pub fn place(&self, site: &SiteName) -> Place {
-        Place::new(&self.sites, site)
+        Place::new(&self.sites, &self.root, site)
     }
 
     /// A site's lockfile, if there is one.
@@ -146,10 +147,8 @@ impl Project {
 
     /// Who does something now, and from which commit of the project.
     pub fn note(&self, message: Option<String>) -> Note {
-        let commit = process::capture("git".as_ref(), ["rev-parse", "HEAD"], Some(&self.root), &[]).ok();
-        let commit = commit.and_then(|said| Some(String::from_utf8(said).ok()?.trim().to_owned()));
         let by = process::variable("USER").or_else(|| process::variable("LOGNAME")).unwrap_or_else(process::user);
-        Note { by: Some(by), host: process::host_name(), commit, message }
+        Note { by: Some(by), host: process::host_name(), commit: commit::checked_out(&self.root), message }
     }
 
     /// The generation that a site shows, if that is what its lockfile and configuration ask for, and all of it is there.

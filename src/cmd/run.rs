@@ -56,6 +56,7 @@ fn not_started(site: &SiteName, program: &OsStr, activation: &Activation, error:
     let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
     let has: Vec<_> = disk::list_if_exists(&activation.bin).unwrap_or_default();
     let has: Vec<_> = has.iter().map(|(name, _)| format!("`{}`", name.to_string_lossy())).collect();
-    let failure = Failure::new(Exit::Failed, format!("`{}` could not be started in site `{site}`: {cause}", program.to_string_lossy()));
+    let exit = if error.is_not_found() { Exit::NotFound } else { Exit::NotExecutable };
+    let failure = Failure::new(exit, format!("`{}` could not be started in site `{site}`: {cause}", program.to_string_lossy()));
     if has.is_empty() { failure.fact("the site has no programs") } else { failure.fact(format!("the site has {}", has.join(", "))) }
 }

@@ -11,7 +11,7 @@ use crate::platform::Platform;
 /// Arguments of `envy tree`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The site [default: all]
+    /// The sites [default: all]
     sites: Vec<SiteName>,
     /// Print one JSON document
     #[arg(long)]

@@ -44,7 +44,7 @@ pub enum Drift {
         /// Where it should be, from the project's directory.
         path: PathBuf,
     },
-    /// Something else that `envy.toml` asks: a file left out, or the platforms.
+    /// Something else that `envy.toml` asks: a file left out, the platforms, or that no compiler is asked for any more.
     Other,
 }
 
@@ -61,7 +61,7 @@ impl fmt::Display for Drift {
             Self::Generated { name, path } => {
                 write!(f, "`{}` is not the Cargo.lock that `{name}` was locked with", path.display())
             }
-            Self::Other => f.write_str("the platforms, or what is left out of a package, changed in `envy.toml`"),
+            Self::Other => f.write_str("the toolchain, the platforms, or what is left out of a package changed in `envy.toml`"),
         }
     }
 }

@@ -126,7 +126,7 @@ impl Pinner<'_> {
         let ids = chosen.packages.iter().map(|(name, version)| PackageId { name: name.clone(), version: version.clone() });
         let ids: Vec<_> = ids.collect();
         let new: Vec<_> = ids.iter().filter(|id| kept.pin(id).is_none() || self.must_look(&kept, id, wishes)).collect();
-        let archives = self.archives(&new)?;
+        let archives = self.archives(&new, &kept)?;
         let wanted: Vec<_> = archives.values().cloned().collect();
         self.crates.fetch(&wanted, self.store, self.progress).map_err(source::Error::from)?;
         let mut pinned = Pinned { lockfile: Lockfile::empty(wishes.digest()), generated: BTreeMap::new() };
@@ -150,15 +150,16 @@ impl Pinner<'_> {
         kept.pin(id).is_some_and(|package| other_params(package) || self.lost.contains(&id.name))
     }
 
-    fn archives(&self, ids: &[&PackageId]) -> Result<BTreeMap<PackageId, Archive>, Error> {
-        let names: Vec<_> = ids.iter().map(|id| id.name.clone()).collect();
-        let versions = self.crates.versions(&names).map_err(source::Error::from)?;
+    /// The archives of packages, by the old pins where those are kept, else as the registry says.
+    fn archives(&self, ids: &[&PackageId], kept: &Kept<'_>) -> Result<BTreeMap<PackageId, Archive>, Error> {
+        let unknown: Vec<_> = ids.iter().filter(|id| kept.pin(id).is_none()).map(|id| id.name.clone()).collect();
+        let versions = self.crates.versions(&unknown).map_err(source::Error::from)?;
         let archive = |id: &&PackageId| {
             let listed = versions.get(&id.name).and_then(Option::as_ref);
-            let version = listed.and_then(|versions| versions.iter().find(|one| one.version == id.version));
-            let version = version.ok_or_else(|| Error::Vanished((*id).clone()))?;
-            let (name, number) = (id.name.to_string(), id.version.to_string());
-            Ok(((*id).clone(), Archive { name, version: number, checksum: version.checksum }))
+            let listed = listed.and_then(|versions| versions.iter().find(|one| one.version == id.version));
+            let checksum = kept.pin(id).map(|package| package.archive).or(listed.map(|version| version.checksum));
+            let checksum = checksum.ok_or_else(|| Error::Vanished((*id).clone()))?;
+            Ok(((*id).clone(), Archive { name: id.name.to_string(), version: id.version.to_string(), checksum }))
         };
         ids.iter().map(archive).collect()
     }
@@ -220,9 +221,13 @@ impl Pinner<'_> {
                 return Err(Error::NoSuchProgram { id: id.clone(), bin: bin.clone(), has });
             }
         }
-        let features = self.features(id)?;
         // `name/feature` belongs to a dependency, which cargo knows best.
-        match list("features").iter().find(|feature| !feature.contains('/') && !features.contains(*feature)) {
+        let asked: Vec<_> = list("features").iter().filter(|feature| !feature.contains('/')).collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let features = self.features(id)?;
+        match asked.into_iter().find(|feature| !features.contains(*feature)) {
             None => Ok(()),
             Some(feature) => {
                 let distance = |known: &&String| strsim::damerau_levenshtein(known, feature);

@@ -8,6 +8,7 @@
 //! history.jsonl                  every switch: who, when, from what, why
 //! logs/                          of builds made for this site
 //! .lock                          held by whoever changes the site
+//! .project                       the project that it belongs to, where sites of several may lie side by side
 //! ```
 //!
 //! A generation is made beside the others under a temporary name, gets its number by a rename, and never changes.
@@ -35,6 +36,7 @@ pub use history::{Entry, Move};
 pub struct Place {
     name: SiteName,
     path: PathBuf,
+    project: PathBuf,
 }
 
 /// A site's directory could not be used.
@@ -70,6 +72,14 @@ pub enum Error {
     /// Nothing was live before.
     #[error("site `{0}` has no generation to go back to")]
     NothingBefore(SiteName),
+    /// A site of another project has this place.
+    #[error("`{}` is a site of another project, `{}`", path.display(), owner.display())]
+    NotOurs {
+        /// The place.
+        path: PathBuf,
+        /// The other project.
+        owner: PathBuf,
+    },
     /// The site shows no generation.
     #[error("site `{0}` is not built")]
     NotBuilt(SiteName),
@@ -84,9 +94,9 @@ fn known(existing: &[u64]) -> String {
 }
 
 impl Place {
-    /// The directory of a site below the directory of all.
-    pub fn new(sites: &Path, name: &SiteName) -> Self {
-        Self { name: name.clone(), path: sites.join(name.as_str()) }
+    /// The directory of a project's site below the directory of all.
+    pub fn new(sites: &Path, project: &Path, name: &SiteName) -> Self {
+        Self { name: name.clone(), path: sites.join(name.as_str()), project: project.to_owned() }
     }
 
     /// The site.
@@ -125,6 +135,7 @@ impl Place {
 
     /// Keep other processes from changing the site; make its directories where they are missing.
     pub fn hold(&self, patience: Option<Duration>, progress: &dyn Progress) -> Result<Held, Error> {
+        self.require_ours()?;
         for directory in [self.generations(), self.var(), self.logs()] {
             disk::create_directories(&directory)?;
         }
@@ -136,6 +147,22 @@ impl Place {
             }
         }
         Ok(held)
+    }
+
+    /// Refuse the place of another project's site, and take one that is nobody's. Sites below the project need no owner:
+    /// they move, and are copied, with it.
+    fn require_ours(&self) -> Result<(), Error> {
+        if self.path.starts_with(&self.project) {
+            return Ok(());
+        }
+        let mark = self.path.join(".project");
+        let owner = disk::read_text_if_exists(&mark)?.map(|text| PathBuf::from(text.trim_end_matches('\n')));
+        match owner {
+            Some(owner) if owner == self.project => Ok(()),
+            // A project that is no longer there, such as one that was moved, has no sites.
+            Some(owner) if disk::exists(&owner.join("envy.toml")) => Err(Error::NotOurs { path: self.path.clone(), owner }),
+            _ => Ok(disk::write_atomic(&mark, format!("{}\n", self.project.display()).as_bytes())?),
+        }
     }
 
     /// The number of the generation that it shows.

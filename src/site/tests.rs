@@ -3,7 +3,7 @@ use crate::digest::TreeDigest;
 use crate::progress::Silent;
 
 fn place(directory: &Path) -> Place {
-    Place::new(&directory.join("sites"), &"api".parse().unwrap())
+    Place::new(&directory.join("sites"), &directory.join("project"), &"api".parse().unwrap())
 }
 
 fn prefix(directory: &Path, content: &str) -> PathBuf {
@@ -93,6 +93,20 @@ fn what_a_dead_process_left_is_removed() {
     build(&place, directory.path(), "one");
     assert!(!left.exists());
     assert_eq!(place.current_number(), Some(1));
+}
+
+#[test]
+fn a_place_of_another_project_is_refused_while_that_is_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = place(directory.path());
+    disk::create_directories(&directory.path().join("project")).unwrap();
+    disk::write(&directory.path().join("project/envy.toml"), b"").unwrap();
+    build(&first, directory.path(), "one");
+    let second = Place::new(&directory.path().join("sites"), &directory.path().join("other"), first.site());
+    assert!(matches!(second.hold(None, &Silent), Err(Error::NotOurs { .. })));
+    disk::remove_file(&directory.path().join("project/envy.toml")).unwrap();
+    second.hold(None, &Silent).unwrap();
+    assert!(matches!(first.hold(None, &Silent), Ok(_)), "the other is not there either");
 }
 
 #[test]

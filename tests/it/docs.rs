@@ -5,6 +5,7 @@
 //! - A line that begins with `$ ` is a command; one that ends in `\` goes on in the next line.
 //! - The lines below it are what it prints, stdout and stderr as they come. Below a command that prints what does not
 //!   matter, there are none, and its output is not compared.
+//! - Digests, times and what else differs from run to run may stand in a document as it was once; see [`normalise`].
 //! - `...` at the end of a line stands for the rest of the line, and alone for any number of lines.
 //! - A command succeeds, unless a line of the output begins with `error:`: then it fails.
 //! - Directory and exported variables pass from command to command, as in the shell of someone who types along.
@@ -87,9 +88,9 @@ if [ -f "$SESSION" ]; then . "$SESSION"; cd "$DIRECTORY" || exit; fi
 fn check(shell: &Shell<'_>, place: &str, command: &str, expected: &[String], scratch: &Scratch) -> String {
     let outcome = shell.sh(&format!("{SESSION}{command}\n"));
     let root = scratch.root().display().to_string();
-    let actual = normalise(outcome.stdout(), &root);
+    let actual = calm(&normalise(outcome.stdout(), &root));
     let actual: Vec<_> = actual.lines().map(str::trim_end).collect();
-    let wanted: Vec<_> = expected.iter().map(|line| normalise(line.trim_end(), &root)).collect();
+    let wanted: Vec<_> = expected.iter().map(|line| calm(&normalise(line.trim_end(), &root))).collect();
     let fails = expected.iter().any(|line| line.starts_with("error:"));
     let ended_well = (outcome.code() != 0) == fails;
     if ended_well && (wanted.is_empty() || matches(&wanted, &actual)) {
@@ -105,6 +106,25 @@ fn check(shell: &Shell<'_>, place: &str, command: &str, expected: &[String], scr
     }
     report += &quoted("printed", actual.into_iter());
     report + "\n"
+}
+
+/// Replaces times such as `2026-04-14T09:30:00Z` by `[WHEN]` and digests that are cut short, such as `7afd5b9bf827…`, by
+/// `[DIGEST]…`, in words that are such and nothing else.
+fn calm(line: &str) -> String {
+    let calmed = |word: &str| {
+        let pattern: String = word.chars().map(|it| if it.is_ascii_digit() { '0' } else { it }).collect();
+        let short = word
+            .trim_end()
+            .strip_suffix('…')
+            .is_some_and(|it| it.len() == 12 && it.bytes().all(|it| it.is_ascii_hexdigit()));
+        let end = &word[word.trim_end().len()..];
+        match pattern.trim_end() {
+            "0000-00-00T00:00:00Z" => format!("[WHEN]{end}"),
+            _ if short => format!("[DIGEST]…{end}"),
+            _ => word.to_owned(),
+        }
+    };
+    line.split_inclusive(' ').map(calmed).collect()
 }
 
 fn quoted<'a>(title: &str, lines: impl Iterator<Item = &'a str>) -> String {

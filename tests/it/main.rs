@@ -11,8 +11,10 @@
 #![allow(dead_code, reason = "the harness offers what tests to come will use")]
 
 mod bad_input;
+mod cli_reference;
 mod commands;
 mod docs;
+mod documents;
 mod generations;
 mod harness;
 mod hostile;

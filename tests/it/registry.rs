@@ -1,6 +1,7 @@
 //! A registry of crates on the loopback, with a sparse index: what cargo and envy take for `crates-io` in tests.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -80,6 +81,24 @@ impl Registry {
             json!(true);
         drop(shelf);
         self
+    }
+
+    /// Writes all that is published into a directory, as a local registry of cargo's.
+    #[track_caller]
+    pub fn write_local(&self, directory: &Path) {
+        let write = |path: &Path, bytes: &[u8]| {
+            std::fs::create_dir_all(path.parent().expect("it is in a directory"))?;
+            std::fs::write(path, bytes)
+        };
+        for (name, versions) in lock(&self.shelf).iter() {
+            let lines: String = versions.values().map(|published| format!("{}\n", published.entry)).collect();
+            let index = directory.join(index_path(name).trim_start_matches('/'));
+            write(&index, lines.as_bytes()).expect("a test can write into its own directory");
+            for (version, published) in versions {
+                let archive = directory.join(format!("{name}-{version}.crate"));
+                write(&archive, &published.bytes).expect("a test can write into its own directory");
+            }
+        }
     }
 
     /// Takes a version back, as if it had never been; with the last one goes the crate.

@@ -3,8 +3,8 @@
 //! A [`View`] lists everything that a build sees besides an empty root, `/tmp`, `/proc` and a minimal `/dev`. A
 //! [`Fence`] runs a command in a view. It is one of three:
 //!
-//! - namespaces made by bubblewrap, the one that every distribution allows to make them ([`bwrap`]);
 //! - namespaces made by envy itself ([`native`]);
+//! - namespaces made by bubblewrap, which some distributions allow to make them when they do not allow envy ([`bwrap`]);
 //! - none, where the kernel grants no namespaces or the user asked for none ([`bare`]).
 //!
 //! The first two give one and the same view, and a test compares them. In all of them:
@@ -199,8 +199,9 @@ enum Way {
 impl Fence {
     /// Choose a way that works here, and tell why it is none if it is none.
     ///
-    /// Bubblewrap comes first, since some distributions allow namespaces to programs they know only. Whether a way works is
-    /// found out by going it, which takes milliseconds.
+    /// Envy's own launcher comes first, since it takes a tenth of the time for a view of hundreds of entries; bubblewrap
+    /// comes where that is refused, since some distributions allow namespaces only to programs that they know. Whether a
+    /// way works is found out by going it, which takes milliseconds.
     pub fn choose(setting: Setting, prefer: Option<Launcher>) -> Result<(Self, Option<String>), Error> {
         // The link leads to the running program, even after an upgrade has put another in its place.
         Self::choose_with_helper(PathBuf::from("/proc/self/exe"), setting, prefer)
@@ -255,7 +256,7 @@ impl Fence {
 
 fn first_that_works(helper: &Path, prefer: Option<Launcher>) -> Result<Way, String> {
     let mut reasons = Vec::new();
-    for launcher in [Launcher::Bubblewrap, Launcher::Native] {
+    for launcher in [Launcher::Native, Launcher::Bubblewrap] {
         if prefer.is_some_and(|prefer| prefer != launcher) {
             continue;
         }

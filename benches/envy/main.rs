@@ -1,0 +1,100 @@
+//! Measures envy from outside: whole processes, side by side, in turns, so that what else goes on strikes all alike.
+//!
+//! ```console
+//! $ cargo bench                        # everything that needs no registry, each 40 times
+//! $ cargo bench -- --check             # the same, and fail where a limit is passed
+//! $ cargo bench -- --real fetch        # fetch this project's own crates, next to cargo
+//! $ cargo bench -- nothing second --against ../before/envy
+//! ```
+//!
+//! A row has the shortest, the middle and the longest time; ratios and limits go by the middle. A limit is one for an
+//! idle machine. [`cases`] says what is run, [`measure`] how; `docs/inside/performance.md` has what came out.
+
+#![allow(clippy::disallowed_methods, reason = "measuring stands outside of the program's doors")]
+#![allow(clippy::print_stdout, reason = "this is the program's one output")]
+#![allow(dead_code, reason = "the harness of the tests offers more than is used here")]
+
+mod cases;
+mod fetch;
+mod measure;
+mod scene;
+
+#[path = "../../tests/it/krate.rs"]
+mod krate;
+#[path = "../../tests/it/outcome.rs"]
+mod outcome;
+#[path = "../../tests/it/registry.rs"]
+mod registry;
+#[path = "../../tests/it/scratch.rs"]
+mod scratch;
+#[path = "../../tests/it/server.rs"]
+mod server;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Measure envy, side by side with others.
+#[derive(Debug, Parser)]
+struct Cli {
+    /// Only these: version, nothing, second, moves, sandbox, fetch [default: all but fetch]
+    cases: Vec<String>,
+    /// How often each side runs
+    #[arg(short = 'n', long, default_value_t = 40)]
+    rounds: usize,
+    /// Fail if a limit is passed
+    #[arg(long)]
+    check: bool,
+    /// Also what needs the real registry: fetch
+    #[arg(long)]
+    real: bool,
+    /// The program to measure, instead of the one that was built with this
+    #[arg(long, value_name = "FILE", default_value = scratch::ENVY)]
+    envy: PathBuf,
+    /// Another envy to measure next to it, such as one from before a change
+    #[arg(long, value_name = "FILE")]
+    against: Option<PathBuf>,
+    /// What `cargo bench` adds
+    #[arg(long, hide = true)]
+    bench: bool,
+    /// Be the process that fetches the crates of the Cargo.lock in this directory
+    #[arg(long, hide = true, num_args = 2, value_names = ["PROJECT", "STORE"])]
+    only_fetch: Option<Vec<PathBuf>>,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Some([project, store]) = cli.only_fetch.as_deref() {
+        fetch::crates(project, store);
+        return ExitCode::SUCCESS;
+    }
+    let mut report = measure::Report::new(cli.rounds);
+    let programs = scene::Programs { envy: cli.envy, against: cli.against };
+    let wanted = |case: &str| match cli.cases.is_empty() {
+        true => case != "fetch" || cli.real,
+        false => cli.cases.iter().any(|it| it == case),
+    };
+    if wanted("version") {
+        cases::version(&mut report, &programs);
+    }
+    if ["nothing", "second", "moves"].into_iter().any(wanted) {
+        let scene = scene::Scene::new(programs.clone());
+        if wanted("nothing") {
+            cases::nothing_to_do(&mut report, &scene);
+        }
+        if wanted("second") {
+            cases::second_site(&mut report, &scene);
+        }
+        if wanted("moves") {
+            cases::moves(&mut report, &scene);
+        }
+    }
+    if wanted("sandbox") {
+        cases::sandbox(&mut report, &programs);
+    }
+    if wanted("fetch") && cli.real {
+        cases::fetch(&mut report);
+    }
+    if cli.check && report.passed_a_limit() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}

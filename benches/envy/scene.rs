@@ -1,0 +1,79 @@
+//! Where it happens: a project with a site of ten packages, which are real, if tiny, crates of a registry on the loopback.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::krate::Crate;
+use crate::registry::Registry;
+use crate::scratch::Scratch;
+
+/// How many packages the site has.
+const PACKAGES: usize = 10;
+
+/// The programs that are measured.
+#[derive(Clone)]
+pub struct Programs {
+    pub envy: PathBuf,
+    pub against: Option<PathBuf>,
+}
+
+impl Programs {
+    /// Both, with the names that they have in the report.
+    pub fn named(&self) -> Vec<(&'static str, &Path)> {
+        let other = self.against.as_deref().map(|other| ("the other envy", other));
+        [("envy", self.envy.as_path())].into_iter().chain(other).collect()
+    }
+}
+
+/// A project under version control with a site `first`, built.
+pub struct Scene {
+    pub programs: Programs,
+    scratch: Scratch,
+}
+
+impl Scene {
+    /// Publish the crates, and build them.
+    pub fn new(programs: Programs) -> Self {
+        let registry = Registry::new();
+        let names: Vec<_> = (0..PACKAGES).map(|number| format!("tool-{number}")).collect();
+        let mut manifest = "[project]\nname = \"scene\"\n\n[sites.first.dependencies]\n".to_owned();
+        for name in &names {
+            registry.publish(Crate::new(name, "1.0.0").bin(name));
+            manifest += &format!("{name} = \"1\"\n");
+        }
+        let scene = Self { programs, scratch: Scratch::with(&registry) };
+        scene.scratch.write("envy.toml", manifest);
+        scene.done("git", &["init", "-q"]);
+        scene.run("build first");
+        scene.done("git", &["add", "."]);
+        scene.done("git", &["commit", "-q", "-m", "all"]);
+        // The registry goes away now: nothing that is measured needs it.
+        scene
+    }
+
+    /// A program ready to be started in the project.
+    pub fn command(&self, program: &Path, arguments: &str) -> Command {
+        let like = self.scratch.envy_command(arguments);
+        let mut command = Command::new(program);
+        command.args(like.get_args()).current_dir(self.scratch.path("")).env_clear();
+        command.envs(like.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command
+    }
+
+    /// Run envy to its end.
+    pub fn run(&self, arguments: &str) {
+        done(self.command(&self.programs.envy, arguments));
+    }
+
+    fn done(&self, program: &str, arguments: &[&str]) {
+        let mut command = self.command(Path::new(program), "");
+        command.args(arguments);
+        done(command);
+    }
+}
+
+/// Run something that has to succeed.
+pub fn done(mut command: Command) {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?} cannot be started: {error}"));
+    assert!(output.status.success(), "{command:?} failed:\n{}", String::from_utf8_lossy(&output.stderr));
+}
