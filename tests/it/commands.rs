@@ -263,11 +263,11 @@ fn variables_are_those_of_the_manifest_with_their_placeholders_filled() {
     let all: String = variables["variables"].as_object().expect("an object").iter().map(|(name, value)| format!("{name}={}\n", value.as_str().expect("texts"))).collect();
     expect![[r#"
         DATA=[SCRATCH]/project/.envy/sites/api/var/data
-        ENVY_GENERATION=1
-        ENVY_PREFIX=[SCRATCH]/project/.envy/sites/api/generations/1
+        ENVY_GENERATION=2
+        ENVY_PREFIX=[SCRATCH]/project/.envy/sites/api/generations/2
         ENVY_SITE=api
-        PATH=[SCRATCH]/project/.envy/sites/api/generations/1/bin:/usr/bin
-        SHARE=[SCRATCH]/project/.envy/sites/api/generations/1/share
+        PATH=[SCRATCH]/project/.envy/sites/api/generations/2/bin:/usr/bin
+        SHARE=[SCRATCH]/project/.envy/sites/api/generations/2/share
         URL=http://api:8001/
     "#]].assert_eq(&crate::outcome::normalise(&all, scratch.root().to_str().expect("UTF-8")));
     assert_eq!(scratch.env("PATH", "/usr/bin").envy("env api").succeeds().stdout(), all);
@@ -293,19 +293,19 @@ fn a_changed_variable_makes_a_new_generation_of_the_same_prefix() {
 
     scratch.envy("status").ok(expect![[r#"
         --- stdout ---
-        api: generation 1, drifted
+        api: generation 2, drifted
           hello 1.1.0 (new)
           ! variables changed in `envy.toml`
           `envy build api` mends it
     "#]]);
     scratch.envy("lock --check").succeeds();
     scratch.envy("build --locked").ok(expect![[r#"
-        switched site `api` to generation 2 (1 package)
+        switched site `api` to generation 3 (1 package)
           prefix sha256:[..]
     "#]]);
     scratch.envy("run api -- hello env LEVEL").says("debug");
     let generations = scratch.envy("generations api --json").succeeds().json();
-    assert_eq!(generations["generations"][0]["prefix"], generations["generations"][1]["prefix"]);
+    assert_eq!(generations["generations"][1]["prefix"], generations["generations"][2]["prefix"]);
 }
 
 #[test]
@@ -318,7 +318,7 @@ fn run_passes_arguments_and_exit_codes_on() {
           + hello 1.1.0
         building hello 1.1.0
         built hello 1.1.0 in [TIME]
-        switched site `api` to generation 1 (1 package)
+        switched site `api` to generation 2 (1 package)
           prefix sha256:[..]
         --- stdout ---
         --flag
@@ -329,7 +329,7 @@ fn run_passes_arguments_and_exit_codes_on() {
     scratch.envy("run api -- hello exit 42").ends(42);
     scratch.envy("run api hello exit 9").ends(9);
     scratch.envy("run api -- sh -c 'kill -TERM $$'").ends(128 + 15);
-    scratch.envy("run api -- hullo").fails(1, expect![[r#"
+    scratch.envy("run api -- hullo").fails(127, expect![[r#"
         error: `hullo` could not be started in site `api`: No such file or directory (os error 2)
           the site has `hello`
     "#]]);
@@ -358,13 +358,13 @@ fn json_is_one_document_that_names_its_schema() {
     scratch.envy("build").succeeds();
     let list = check("list --json", "envy.list/1");
     let state = &list["sites"][0];
-    assert_eq!((&state["site"], &state["state"], &state["generation"], &state["packages"]), (&"api".into(), &"current".into(), &1.into(), &1.into()));
+    assert_eq!((&state["site"], &state["state"], &state["generation"], &state["packages"]), (&"api".into(), &"current".into(), &2.into(), &1.into()));
     check("status --json", "envy.status/1");
     let tree = check("tree api --json", "envy.tree/1");
     let package = &tree["sites"][0]["packages"][0];
     assert_eq!((&package["name"], &package["version"], &package["required-by"][0]), (&"hello".into(), &"1.1.0".into(), &"site `api` ^1".into()));
     let generations = check("generations api --json", "envy.generations/1");
-    assert_eq!(generations["generations"][0]["current"], true);
+    assert_eq!(generations["generations"][1]["current"], true);
     check("env api --json", "envy.env/1");
     check("store stats --json", "envy.store-stats/1");
 }
@@ -376,7 +376,7 @@ fn quiet_says_nothing_but_results_and_errors() {
     scratch.envy("build -q").ok(expect![[""]]);
     scratch.envy("list -q").ok(expect![[r#"
         --- stdout ---
-        api  generation   1    1 package  current
+        api  generation   2    1 package  current
     "#]]);
     scratch.envy("build nope -q").fails(1, expect![[r#"
         error: there is no site `nope` in `envy.toml`
@@ -423,7 +423,7 @@ fn sites_can_be_kept_elsewhere() {
     assert!(!scratch.path(".envy/sites").exists());
     scratch.envy("--sites-dir ../srv status").ok(expect![[r#"
         --- stdout ---
-        api: generation 1, current
+        api: generation 2, current
           hello 1.1.0 (new)
     "#]]);
     scratch.shell().sh("../srv/api/current/bin/hello").succeeds();

@@ -5,7 +5,7 @@ use expect_test::expect;
 use crate::registry::{Crate, Registry};
 use crate::scratch::Scratch;
 
-/// A site with three generations, each with another version of one program.
+/// A site with three generations, each with another version of one program, after the empty one that sites begin with.
 fn three(registry: &Registry) -> Scratch {
     for version in ["1.0.0", "1.1.0", "1.2.0"] {
         registry.publish(Crate::new("hello", version).bin("hello"));
@@ -38,47 +38,54 @@ fn rolling_back_goes_back_by_what_was_live_and_holds_until_the_lockfile_changes(
     };
     expect![[r#"
         --- stdout ---
-            1  [DAY] by ada  [..]…  hello 1.0.0: to 1.0.0
-            2  [DAY] by ada  [..]…  hello 1.1.0: to 1.1.0
-        *   3  [DAY] by ada  [..]…  hello 1.2.0: to 1.2.0
+            1  [DAY] by ada  [..]…  empty
+            2  [DAY] by ada  [..]…  hello 1.0.0: to 1.0.0
+            3  [DAY] by ada  [..]…  hello 1.1.0: to 1.1.0
+        *   4  [DAY] by ada  [..]…  hello 1.2.0: to 1.2.0
     "#]].assert_eq(&list(&scratch));
 
+    scratch.envy("rollback api").ok(expect![[r#"
+        switched site `api` to generation 3
+        note: site `api` is held at generation 3, until its lockfile changes; `envy build api --switch` moves it
+    "#]]);
+    assert_eq!(shown(&scratch), "hello 1.1.0\n");
     scratch.envy("rollback api").ok(expect![[r#"
         switched site `api` to generation 2
         note: site `api` is held at generation 2, until its lockfile changes; `envy build api --switch` moves it
     "#]]);
-    assert_eq!(shown(&scratch), "hello 1.1.0\n");
+    assert_eq!(shown(&scratch), "hello 1.0.0\n");
+    // Before the first that was built there was nothing.
     scratch.envy("rollback api").ok(expect![[r#"
         switched site `api` to generation 1
         note: site `api` is held at generation 1, until its lockfile changes; `envy build api --switch` moves it
     "#]]);
-    assert_eq!(shown(&scratch), "hello 1.0.0\n");
+    assert!(!scratch.path(".envy/sites/api/current/bin").exists());
     scratch.envy("rollback api").fails(1, expect![[r#"
         error: site `api` has no generation to go back to
         hint: run `envy generations api` to see those there are
     "#]]);
-    assert_eq!(shown(&scratch), "hello 1.0.0\n");
+    scratch.envy("switch api 2").succeeds();
 
     scratch.envy("status").ok(expect![[r#"
         --- stdout ---
-        api: generation 1, held
+        api: generation 2, held
           hello 1.0.0 (new)
           `envy build api --switch` moves it to what the lockfile says
     "#]]);
     scratch.envy("list").ok(expect![[r#"
         --- stdout ---
-        api  generation   1    1 package  held
+        api  generation   2    1 package  held
     "#]]);
     scratch.envy("build --locked").ok(expect![[r#"
-        note: site `api` is held at generation 1, until its lockfile changes; `envy build api --switch` moves it
+        note: site `api` is held at generation 2, until its lockfile changes; `envy build api --switch` moves it
     "#]]);
     scratch.envy("build").ok(expect![[r#"
-        note: site `api` is held at generation 1, until its lockfile changes; `envy build api --switch` moves it
+        note: site `api` is held at generation 2, until its lockfile changes; `envy build api --switch` moves it
     "#]]);
     scratch.envy("run api -- hello").says("hello 1.0.0");
 
     scratch.envy("build --switch").ok(expect![[r#"
-        switched site `api` to generation 3 (1 package)
+        switched site `api` to generation 4 (1 package)
           prefix sha256:[..]
     "#]]);
     assert_eq!(shown(&scratch), "hello 1.2.0\n");
@@ -89,16 +96,17 @@ fn rolling_back_goes_back_by_what_was_live_and_holds_until_the_lockfile_changes(
     scratch.env("USER", "ada").envy("build").ok(expect![[r#"
         locked 1 package for site `api`
           ~ hello 1.2.0 -> 1.1.0
-        switched site `api` to generation 4 (1 package)
+        switched site `api` to generation 5 (1 package)
           prefix sha256:[..]
     "#]]);
     assert_eq!(shown(&scratch), "hello 1.1.0\n");
     expect![[r#"
         --- stdout ---
-            1  [DAY] by ada  [..]…  hello 1.0.0: to 1.0.0
-            2  [DAY] by ada  [..]…  hello 1.1.0: to 1.1.0
-            3  [DAY] by ada  [..]…  hello 1.2.0: to 1.2.0
-        *   4  [DAY] by ada  [..]…  hello 1.1.0
+            1  [DAY] by ada  [..]…  empty
+            2  [DAY] by ada  [..]…  hello 1.0.0: to 1.0.0
+            3  [DAY] by ada  [..]…  hello 1.1.0: to 1.1.0
+            4  [DAY] by ada  [..]…  hello 1.2.0: to 1.2.0
+        *   5  [DAY] by ada  [..]…  hello 1.1.0
     "#]].assert_eq(&list(&scratch));
 }
 
@@ -107,31 +115,31 @@ fn a_generation_is_switched_to_by_its_number() {
     let registry = Registry::new();
     let scratch = three(&registry);
 
-    scratch.envy("switch api 1 -m 'the last good one'").ok(expect![[r#"
-        switched site `api` to generation 1
+    scratch.envy("switch api 2 -m 'the last good one'").ok(expect![[r#"
+        switched site `api` to generation 2
     "#]]);
     assert_eq!(shown(&scratch), "hello 1.0.0\n");
-    scratch.envy("switch api 1").ok(expect![[r#"
-        unchanged site `api` is at generation 1
+    scratch.envy("switch api 2").ok(expect![[r#"
+        unchanged site `api` is at generation 2
     "#]]);
     scratch.envy("switch api 7").fails(1, expect![[r#"
-        error: site `api` has no generation 7; it has 1 to 3
+        error: site `api` has no generation 7; it has 1 to 4
         hint: run `envy generations api` to see those there are
     "#]]);
     scratch.envy("rollback api 9").fails(1, expect![[r#"
-        error: site `api` has no generation 9; it has 1 to 3
+        error: site `api` has no generation 9; it has 1 to 4
         hint: run `envy generations api` to see those there are
     "#]]);
     scratch.envy("build --locked").ok(expect![[r#"
-        note: site `api` is held at generation 1, until its lockfile changes; `envy build api --switch` moves it
-    "#]]);
-    scratch.envy("switch api 3").succeeds();
-    scratch.envy("build --locked").ok(expect![[r#"
-        unchanged site `api` is at generation 3
-    "#]]);
-    scratch.envy("rollback api 2").ok(expect![[r#"
-        switched site `api` to generation 2
         note: site `api` is held at generation 2, until its lockfile changes; `envy build api --switch` moves it
+    "#]]);
+    scratch.envy("switch api 4").succeeds();
+    scratch.envy("build --locked").ok(expect![[r#"
+        unchanged site `api` is at generation 4
+    "#]]);
+    scratch.envy("rollback api 3").ok(expect![[r#"
+        switched site `api` to generation 3
+        note: site `api` is held at generation 3, until its lockfile changes; `envy build api --switch` moves it
     "#]]);
 
     let history = scratch.read(".envy/sites/api/history.jsonl");
@@ -141,12 +149,13 @@ fn a_generation_is_switched_to_by_its_number() {
         .map(|it| format!("{} {} -> {} {}\n", it["action"], it["from"], it["to"], it["message"]))
         .collect();
     expect![[r#"
-        "build" null -> 1 "to 1.0.0"
-        "build" 1 -> 2 "to 1.1.0"
-        "build" 2 -> 3 "to 1.2.0"
-        "switch" 3 -> 1 "the last good one"
-        "switch" 1 -> 3 null
-        "rollback" 3 -> 2 null
+        "create" null -> 1 null
+        "build" 1 -> 2 "to 1.0.0"
+        "build" 2 -> 3 "to 1.1.0"
+        "build" 3 -> 4 "to 1.2.0"
+        "switch" 4 -> 2 "the last good one"
+        "switch" 2 -> 4 null
+        "rollback" 4 -> 3 null
     "#]].assert_eq(&moves);
 }
 

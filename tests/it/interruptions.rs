@@ -189,7 +189,7 @@ fn of_two_that_build_the_same_one_builds_and_one_waits_and_says_for_whom() {
     assert_eq!(code, 0, "{text}");
     expect![[r#"
         note: waiting for process [PID], which holds the build of hello 1.0.0
-        switched site `api` to generation 1 (1 package)
+        switched site `api` to generation 2 (1 package)
           prefix sha256:[..]
     "#]].assert_eq(&text);
     let (code, text) = said(first);
@@ -197,7 +197,7 @@ fn of_two_that_build_the_same_one_builds_and_one_waits_and_says_for_whom() {
     expect![[r#"
         building hello 1.0.0
         built hello 1.0.0 in [TIME]
-        switched site `api` to generation 1 (1 package)
+        switched site `api` to generation 2 (1 package)
           prefix sha256:[..]
     "#]].assert_eq(&text);
 }

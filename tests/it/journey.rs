@@ -154,9 +154,9 @@ fn a_project_without_its_sites_gets_the_same_prefixes_back_from_the_store_alone(
     std::fs::remove_dir_all(scratch.path(".envy")).expect("it is ours");
 
     scratch.envy("build --locked --offline").ok(expect![[r#"
-        switched site `siteA` to generation 1 (1 package)
+        switched site `siteA` to generation 2 (1 package)
           prefix sha256:[..]
-        switched site `siteB` to generation 1 (1 package)
+        switched site `siteB` to generation 2 (1 package)
           prefix sha256:[..]
     "#]]);
 

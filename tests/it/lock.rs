@@ -335,7 +335,7 @@ fn a_crate_without_a_cargo_lock_gets_one_when_it_is_locked_and_builds_with_it() 
     "#]]);
     scratch.envy("status").ok(expect![[r#"
         --- stdout ---
-        api: generation 1, drifted
+        api: generation 2, drifted
           bare 1.0.0 (new)
           ! `lockfiles/api/bare.Cargo.lock` is not the Cargo.lock that `bare` was locked with
           `envy build api` mends it
@@ -438,7 +438,7 @@ fn drift_is_told_entry_by_entry() {
     scratch.write("envy.toml", "[sites.api.dependencies]\nhello = '1'\ngone = '1'\nmany = { version = '1', without = ['bin/many'] }\n");
     scratch.envy("lock --check").fails(3, expect![[r#"
         error: lockfile `lockfiles/api.lock` no longer matches `envy.toml`
-          the platforms, or what is left out of a package, changed in `envy.toml`
+          the toolchain, the platforms, or what is left out of a package changed in `envy.toml`
         hint: run `envy lock api` and review the difference
     "#]]);
     scratch.write("envy.toml", "[sites.api.dependencies]\nhello = '1'\ngone = '1'\nmany = '1'\n");

@@ -54,13 +54,13 @@ fn recorded_outputs_are_used_where_there_is_no_compiler_and_no_network() {
     let lockfile = scratch.read("lockfiles/api.lock");
 
     scratch.without_rust().envy("build --locked --offline").ok(expect![[r#"
-        switched site `api` to generation 1 (1 package)
+        switched site `api` to generation 2 (1 package)
           prefix sha256:[..]
     "#]]);
 
     scratch.envy("status").ok(expect![[r#"
         --- stdout ---
-        api: generation 1, current
+        api: generation 2, current
           hello 1.0.0 (recorded)
     "#]]);
     scratch.without_rust().envy("run api --frozen -- hello").succeeds().says("hello 1.0.0");
@@ -114,13 +114,13 @@ fn whoever_builds_again_proves_what_is_recorded() {
         fetched 1 file (702 B)
         building hello 1.0.0
         built hello 1.0.0 in [TIME]
-        switched site `api` to generation 1 (1 package)
+        switched site `api` to generation 2 (1 package)
           prefix sha256:[..]
     "#]]);
 
     scratch.envy("status").ok(expect![[r#"
         --- stdout ---
-        api: generation 1, current
+        api: generation 2, current
           hello 1.0.0 (proven)
     "#]]);
     assert_eq!(scratch.read("lockfiles/api.lock"), lockfile);
@@ -198,7 +198,7 @@ fn a_prefix_that_is_not_the_recorded_one_is_refused() {
     scratch.envy("build").ends(4);
     scratch.envy("status").ok(expect![[r#"
         --- stdout ---
-        api: generation 1, drifted
+        api: generation 2, drifted
           hello 1.0.0 (new)
           ! the lockfile is not the one that the current generation was built from
           `envy build api` mends it
@@ -219,7 +219,7 @@ fn what_is_built_without_a_fence_is_used_but_never_recorded() {
         warning: building without a sandbox, so outputs are not recorded: the sandbox is switched off
         building hello 1.0.0
         built hello 1.0.0 in [TIME]
-        switched site `api` to generation 1 (1 package)
+        switched site `api` to generation 2 (1 package)
           prefix sha256:[..]
     "#]]);
 
@@ -227,7 +227,7 @@ fn what_is_built_without_a_fence_is_used_but_never_recorded() {
     assert!(lockfile["package"][0].get("output").is_none() && lockfile.get("prefix").is_none(), "{lockfile}");
     scratch.envy("run api -- hello").says("hello 1.0.0");
     scratch.envy("build").ok(expect![[r#"
-        unchanged site `api` is at generation 1
+        unchanged site `api` is at generation 2
     "#]]);
 
     // With a fence it is another action, and recorded.
@@ -264,7 +264,7 @@ fn collisions_name_both_packages_and_without_mends_them() {
         locked 2 packages for site `media`
           + one 1.0.0
           + two 2.0.0
-        switched site `media` to generation 1 (2 packages)
+        switched site `media` to generation 2 (2 packages)
           prefix sha256:[..]
     "#]]);
     scratch.shell().sh("ls .envy/sites/media/current/bin; .envy/sites/media/current/bin/convert").ok(expect![[r#"
@@ -366,7 +366,7 @@ fn pins_that_were_changed_by_hand_are_refused() {
     "#]]);
     with("requirements").fails(3, expect![[r#"
         error: lockfile `lockfiles/api.lock` no longer matches `envy.toml`
-          the platforms, or what is left out of a package, changed in `envy.toml`
+          the toolchain, the platforms, or what is left out of a package changed in `envy.toml`
         hint: run `envy lock api` and review the difference
     "#]]);
     // Another compiler of the same version is another builder, and its output is new here.
