@@ -376,7 +376,9 @@ fn run_passes_arguments_and_exit_codes_on() {
     scratch.envy("run api -- hello exit 42").ends(42);
     scratch.envy("run api hello exit 9").ends(9);
     scratch.envy("run api -- sh -c 'kill -TERM $$'").ends(128 + 15);
-    scratch.envy("run api -- hullo").fails(127, expect![[r#"
+    scratch.envy("run api -- hullo").fails(
+        127,
+        expect![[r#"
         error: `hullo` could not be started in site `api`: No such file or directory (os error 2)
           the site has `hello`
     "#]],
@@ -409,7 +411,10 @@ fn json_is_one_document_that_names_its_schema() {
     scratch.envy("build").succeeds();
     let list = check("list --json", "envy.list/1");
     let state = &list["sites"][0];
-    assert_eq!((&state["site"], &state["state"], &state["generation"], &state["packages"]), (&"api".into(), &"current".into(), &2.into(), &1.into()));
+    assert_eq!(
+        (&state["site"], &state["state"], &state["generation"], &state["packages"]),
+        (&"api".into(), &"current".into(), &2.into(), &1.into())
+    );
     check("status --json", "envy.status/1");
     let tree = check("tree api --json", "envy.tree/1");
     let package = &tree["sites"][0]["packages"][0];

@@ -46,7 +46,8 @@ fn rolling_back_goes_back_by_what_was_live_and_holds_until_the_lockfile_changes(
             2  [DAY] by ada  [..]…  hello 1.0.0: to 1.0.0
             3  [DAY] by ada  [..]…  hello 1.1.0: to 1.1.0
         *   4  [DAY] by ada  [..]…  hello 1.2.0: to 1.2.0
-    "#]].assert_eq(&list(&scratch));
+    "#]]
+    .assert_eq(&list(&scratch));
 
     scratch.envy("rollback api").ok(expect![[r#"
         switched site `api` to generation 3
@@ -64,10 +65,13 @@ fn rolling_back_goes_back_by_what_was_live_and_holds_until_the_lockfile_changes(
         note: site `api` is held at generation 1, until its lockfile changes; `envy build api --switch` moves it
     "#]]);
     assert!(!scratch.path(".envy/sites/api/current/bin").exists());
-    scratch.envy("rollback api").fails(1, expect![[r#"
+    scratch.envy("rollback api").fails(
+        1,
+        expect![[r#"
         error: site `api` has no generation to go back to
         hint: run `envy generations api` to see those there are
-    "#]]);
+    "#]],
+    );
     scratch.envy("switch api 2").succeeds();
 
     scratch.envy("status").ok(expect![[r#"
@@ -111,7 +115,8 @@ fn rolling_back_goes_back_by_what_was_live_and_holds_until_the_lockfile_changes(
             3  [DAY] by ada  [..]…  hello 1.1.0: to 1.1.0
             4  [DAY] by ada  [..]…  hello 1.2.0: to 1.2.0
         *   5  [DAY] by ada  [..]…  hello 1.1.0
-    "#]].assert_eq(&list(&scratch));
+    "#]]
+    .assert_eq(&list(&scratch));
 }
 
 #[test]
@@ -126,11 +131,16 @@ fn a_generation_is_switched_to_by_its_number() {
     scratch.envy("switch api 2").ok(expect![[r#"
         unchanged site `api` is at generation 2
     "#]]);
-    scratch.envy("switch api 7").fails(1, expect![[r#"
+    scratch.envy("switch api 7").fails(
+        1,
+        expect![[r#"
         error: site `api` has no generation 7; it has 1 to 4
         hint: run `envy generations api` to see those there are
-    "#]]);
-    scratch.envy("rollback api 9").fails(1, expect![[r#"
+    "#]],
+    );
+    scratch.envy("rollback api 9").fails(
+        1,
+        expect![[r#"
         error: site `api` has no generation 9; it has 1 to 4
         hint: run `envy generations api` to see those there are
     "#]],
@@ -161,7 +171,8 @@ fn a_generation_is_switched_to_by_its_number() {
         "switch" 4 -> 2 "the last good one"
         "switch" 2 -> 4 null
         "rollback" 4 -> 3 null
-    "#]].assert_eq(&moves);
+    "#]]
+    .assert_eq(&moves);
 }
 
 #[test]
