@@ -1,6 +1,6 @@
 //! Building: from pins to output trees.
 //!
-//! [`plan`] decides, purely, which packages have an output that the store holds and which must be made. What must
+//! [`plan()`] decides, purely, which packages have an output that the store holds and which must be made. What must
 //! be made becomes an [`action`], whose digest keys its result; [`run`] runs it behind the [`sandbox`]'s fence,
 //! and [`schedule`] several at a time under one budget of jobs.
 
