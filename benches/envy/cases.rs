@@ -1,5 +1,6 @@
 //! What is measured, and next to what.
 
+use std::cell::RefCell;
 use std::env;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -171,20 +172,22 @@ pub fn fetch(report: &mut Report) {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let this = env::current_exe().expect("it runs");
-    let home = tempfile::tempdir().expect("there is room for a directory");
+    // All are removed at the end: whoever makes files just after many were deleted waits for the file system.
+    let homes = RefCell::new(Vec::new());
     let empty = || {
-        let _ = fs::remove_dir_all(home.path());
-        fs::create_dir_all(home.path()).expect("there is room for a directory");
+        let home = tempfile::tempdir().expect("there is room for a directory");
         copy_config(home.path());
+        homes.borrow_mut().push(home);
     };
+    let home = || homes.borrow().last().map(|home: &TempDir| home.path().to_owned()).expect("one was just made");
     let envy = || {
         let mut command = Command::new(&this);
-        command.arg("--only-fetch").args([here, home.path()]).env("CARGO_HOME", home.path());
+        command.arg("--only-fetch").arg(here).arg(home()).env("CARGO_HOME", home());
         command
     };
     let cargo = || {
         let mut command = Command::new(&cargo);
-        command.args(["fetch", "--locked"]).current_dir(here).env("CARGO_HOME", home.path());
+        command.args(["fetch", "--locked"]).current_dir(here).env("CARGO_HOME", home());
         command
     };
     let sides =
