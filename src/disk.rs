@@ -134,6 +134,12 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     file.and_then(|mut file| file.write_all(bytes)).at("write", path)
 }
 
+/// Write a file with this mode, so that it survives a power cut once its directory does.
+pub fn write_synced(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    file.and_then(|file| (&file).write_all_and_sync(bytes)).at("write", path)
+}
+
 /// Replace a file so that, whatever happens, it holds the old bytes or the new, and never a part.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
     replace(path, |file| file.write_all_and_sync(bytes))

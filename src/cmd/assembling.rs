@@ -224,8 +224,11 @@ pub fn show(
         tell_held(context, &place);
         return Ok(());
     }
-    if let Some(current) =
-        place.current()?.filter(|current| current.is_same_as(&generation) && place.links_into(current, &prefix))
+    if let Some(current) = place
+        .current()
+        .ok()
+        .flatten()
+        .filter(|current| current.is_same_as(&generation) && place.links_into(current, &prefix))
     {
         context.ui.done("unchanged", format!("site `{}` stays at generation {}", site.name, current.number));
         return Ok(());

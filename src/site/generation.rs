@@ -120,6 +120,7 @@ impl Place {
         if let Ok(existing) = self.generation(latest)
             && existing.is_same_as(&generation)
             && existing.lockfile == generation.lockfile
+            && self.links_into(&existing, prefix)
         {
             return Ok(existing);
         }
@@ -131,7 +132,7 @@ impl Place {
             disk::symlink(&prefix.join(&name), &temporary.join(&name))?;
         }
         let description = serde_json::to_string_pretty(&generation).expect("a generation is plain data");
-        disk::write_new(&temporary.join("generation.json"), format!("{description}\n").as_bytes(), 0o444)?;
+        disk::write_synced(&temporary.join("generation.json"), format!("{description}\n").as_bytes(), 0o444)?;
         disk::write_new(&temporary.join("lockfile"), lockfile.as_bytes(), 0o444)?;
         disk::rename(&temporary, &self.generation_path(generation.number))?;
         disk::sync_directory(&self.generations())?;

@@ -110,7 +110,7 @@ impl Place {
             return Ok(false);
         }
         // Whoever chose the generation that the lockfile asks for holds nothing back.
-        Ok(self.generation(last.to)?.lockfile != lockfile)
+        Ok(self.generation(last.to).is_ok_and(|chosen| chosen.lockfile != lockfile))
     }
 }
 
