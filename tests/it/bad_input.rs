@@ -17,13 +17,18 @@ fn a_malformed_manifest_is_told_by_line_and_column() {
     let check = |text: &str, expected: expect_test::Expect| {
         scratch.write("envy.toml", text).envy("list").fails(1, expected);
     };
-    check("[sites.api\n", expect![[r#"
+    check(
+        "[sites.api\n",
+        expect![[r#"
         error: `envy.toml` has 1 error
           envy.toml:1:11: unclosed table, expected `]`
             1 | [sites.api
                           ^
-    "#]]);
-    check("[sites.api]\ndependancies = {}\n[site.web]\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "[sites.api]\ndependancies = {}\n[site.web]\n",
+        expect![[r#"
         error: `envy.toml` has 2 errors
           envy.toml:2:1: unknown key `dependancies`
             2 | dependancies = {}
@@ -33,8 +38,11 @@ fn a_malformed_manifest_is_told_by_line_and_column() {
                  ^^^^
         hint: did you mean `dependencies`?
         hint: did you mean `sites`?
-    "#]]);
-    check("[sites.api.dependencies]\nhello = 1\nworld = \"one\"\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "[sites.api.dependencies]\nhello = 1\nworld = \"one\"\n",
+        expect![[r#"
         error: `envy.toml` has 2 errors
           envy.toml:2:9: `hello` must be a version requirement or a table, not an integer
             2 | hello = 1
@@ -42,52 +50,89 @@ fn a_malformed_manifest_is_told_by_line_and_column() {
           envy.toml:3:9: `one` is not a version requirement: unexpected character 'o' while parsing major version number
             3 | world = "one"
                         ^^^^^
-    "#]]);
-    check("[sites.'../etc']\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "[sites.'../etc']\n",
+        expect![[r#"
         error: `envy.toml` has 1 error
           envy.toml:1:8: `../etc` is not a name: use up to 64 letters, digits, `-` and `_`, beginning with a letter or digit
             1 | [sites.'../etc']
                        ^^^^^^^^
-    "#]]);
-    check("[sites.api.dependencies]\n'a/b' = \"1\"\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "[sites.api.dependencies]\n'a/b' = \"1\"\n",
+        expect![[r#"
         error: `envy.toml` has 1 error
           envy.toml:2:1: `a/b` is not a name: use up to 64 letters, digits, `-` and `_`, beginning with a letter or digit
             2 | 'a/b' = "1"
                 ^^^^^
-    "#]]);
-    check("[sites.api.dependencies]\nhello = { git = \"https://example.org/hello.git\" }\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "[sites.api.dependencies]\nhello = { git = \"https://example.org/hello.git\" }\n",
+        expect![[r#"
         error: `envy.toml` has 1 error
           envy.toml:2:11: this version of envy cannot use `git` yet
             2 | hello = { git = "https://example.org/hello.git" }
                           ^^^
-    "#]]);
-    check("[project]\nenvy = \">=99\"\n[nonsense]\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "[project]\nenvy = \">=99\"\n[nonsense]\n",
+        expect![[r#"
         error: `envy.toml` has 1 error
           envy.toml:2:8: this is envy 0.1.0, but the project asks for envy >=99
             2 | envy = ">=99"
                        ^^^^^^
-    "#]]);
-    check("<<<<<<< HEAD\n[sites.api]\n=======\n>>>>>>> theirs\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "<<<<<<< HEAD\n[sites.api]\n=======\n>>>>>>> theirs\n",
+        expect![[r#"
         error: `envy.toml` has 1 error
           envy.toml:1:1: a merge conflict begins here and is not resolved yet
             1 | <<<<<<< HEAD
                 ^^^^^^^^^^^^
-    "#]]);
-    scratch.write("envy.toml", [b'a', 0xff]).envy("list").fails(1, expect![[r#"
+    "#]],
+    );
+    scratch.write("envy.toml", [b'a', 0xff]).envy("list").fails(
+        1,
+        expect![[r#"
         error: could not read as UTF-8 `[SCRATCH]/project/envy.toml`
           caused by: invalid utf-8 sequence of 1 bytes from index 1
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_site_that_does_not_exist_is_told_with_the_nearest() {
     let scratch = Scratch::new();
     scratch.write("envy.toml", "[sites.staging]\n");
-    for command in ["build stagging", "run stagging -- true", "status stagging", "lock stagging", "tree stagging", "env stagging", "rollback stagging", "switch stagging 1", "generations stagging", "delete stagging", "create new --from stagging", "add hello --site stagging", "remove hello --site stagging", "update --site stagging"] {
-        scratch.envy(command).fails(1, expect![[r#"
+    for command in [
+        "build stagging",
+        "run stagging -- true",
+        "status stagging",
+        "lock stagging",
+        "tree stagging",
+        "env stagging",
+        "rollback stagging",
+        "switch stagging 1",
+        "generations stagging",
+        "delete stagging",
+        "create new --from stagging",
+        "add hello --site stagging",
+        "remove hello --site stagging",
+        "update --site stagging",
+    ] {
+        scratch.envy(command).fails(
+            1,
+            expect![[r#"
             error: there is no site `stagging` in `envy.toml`
             hint: did you mean `staging`?
-        "#]]);
+        "#]],
+        );
     }
 }
 
@@ -106,7 +151,23 @@ fn names_that_lead_elsewhere_are_refused_before_anything_is_done() {
 
         For more information, try '--help'.
     "#]]);
-    for command in ["create a/b", "create ..", "create ''", "create -- -x", "delete ../x", "run .. -- true", "add ../x", "add x --site ../y", "remove a/b", "update a/b", "build api/..", "create con:aux", "create 'a b'", "add hello@../../x", "update hello@1"] {
+    for command in [
+        "create a/b",
+        "create ..",
+        "create ''",
+        "create -- -x",
+        "delete ../x",
+        "run .. -- true",
+        "add ../x",
+        "add x --site ../y",
+        "remove a/b",
+        "update a/b",
+        "build api/..",
+        "create con:aux",
+        "create 'a b'",
+        "add hello@../../x",
+        "update hello@1",
+    ] {
         scratch.envy(command).ends(2);
     }
     before.is_still(&scratch.snapshot(""));
@@ -115,7 +176,9 @@ fn names_that_lead_elsewhere_are_refused_before_anything_is_done() {
 #[test]
 fn commands_that_do_not_exist_are_told_with_the_nearest() {
     let scratch = Scratch::new();
-    scratch.envy("buidl").fails(2, expect![[r#"
+    scratch.envy("buidl").fails(
+        2,
+        expect![[r#"
         error: unrecognized subcommand 'buidl'
 
           tip: a similar subcommand exists: 'build'
@@ -123,8 +186,11 @@ fn commands_that_do_not_exist_are_told_with_the_nearest() {
         Usage: envy [OPTIONS] <COMMAND>
 
         For more information, try '--help'.
-    "#]]);
-    scratch.envy("build --lokced").fails(2, expect![[r#"
+    "#]],
+    );
+    scratch.envy("build --lokced").fails(
+        2,
+        expect![[r#"
         error: unexpected argument '--lokced' found
 
           tip: a similar argument exists: '--locked'
@@ -132,13 +198,18 @@ fn commands_that_do_not_exist_are_told_with_the_nearest() {
         Usage: envy build --locked [SITES]...
 
         For more information, try '--help'.
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_build_that_fails_shows_its_last_lines_its_step_and_its_log() {
     let registry = Registry::new();
-    registry.publish(Crate::new("broken", "1.0.0").bin("broken").file("src/main.rs", "compile_error!(\"no luck today\");\nfn main() {}\n"));
+    registry.publish(
+        Crate::new("broken", "1.0.0")
+            .bin("broken")
+            .file("src/main.rs", "compile_error!(\"no luck today\");\nfn main() {}\n"),
+    );
     registry.publish(Crate::new("hello", "1.0.0").bin("hello"));
     let scratch = Scratch::with(&registry);
     scratch.write("envy.toml", "# mine\n[sites.api.dependencies]\nhello = \"1\"\n").envy("build").succeeds();
@@ -163,7 +234,8 @@ fn a_build_that_fails_shows_its_last_lines_its_step_and_its_log() {
           |   | ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
           | error: could not compile `broken` (bin "broken") due to 1 previous error
           full log: [SCRATCH]/project/.envy/sites/api/logs/[LOG]
-    "#]].assert_eq(&text.replace(name, "[LOG]"));
+    "#]]
+    .assert_eq(&text.replace(name, "[LOG]"));
     assert!(scratch.read(&log).contains("no luck today"));
 
     before.is_still(&kept(&scratch));
@@ -201,9 +273,12 @@ fn a_failed_edit_leaves_everything_as_it_was() {
     // A site that cannot be made is none.
     scratch.write(".envy/sites/web", "a file where a directory belongs");
     let before = kept(&scratch);
-    scratch.envy("create web").fails(1, expect![[r#"
+    scratch.envy("create web").fails(
+        1,
+        expect![[r#"
         error: could not create directory `[SCRATCH]/project/.envy/sites/web/generations`
           caused by: Not a directory (os error 20)
-    "#]]);
+    "#]],
+    );
     before.is_still(&kept(&scratch));
 }

@@ -28,10 +28,13 @@ const API: &str = "[sites.api.dependencies]\nhello = \"1\"\n";
 fn init_leaves_a_manifest_alone_that_is_there() {
     let scratch = Scratch::new();
     scratch.write("envy.toml", "# mine\n");
-    scratch.envy("init").fails(1, expect![[r#"
+    scratch.envy("init").fails(
+        1,
+        expect![[r#"
         error: there is an `envy.toml` already, and it stays as it is
         hint: run `envy create SITE` to add a site
-    "#]]);
+    "#]],
+    );
     assert_eq!(scratch.read("envy.toml"), "# mine\n");
 }
 
@@ -59,17 +62,24 @@ fn what_every_site_has_is_added_to_and_removed_from_every_site() {
         [sites.api]
 
         [sites.web]
-    "##]].assert_eq(&scratch.read("envy.toml"));
-    scratch.envy("remove hello --site api --no-build").fails(1, expect![[r#"
+    "##]]
+    .assert_eq(&scratch.read("envy.toml"));
+    scratch.envy("remove hello --site api --no-build").fails(
+        1,
+        expect![[r#"
         error: `envy.toml` does not require `hello` for site `api`
         hint: every site requires it: run `envy remove hello`
-    "#]]);
-    scratch.envy("add hello@2 --site web --no-build").fails(6, expect![[r#"
+    "#]],
+    );
+    scratch.envy("add hello@2 --site web --no-build").fails(
+        6,
+        expect![[r#"
         error: no choice of packages satisfies site `web`
           every site requires hello ^1.0
           site `web` requires hello ^2
         hint: change one of the requirements of `hello` in `envy.toml`
-    "#]]);
+    "#]],
+    );
     scratch.envy("remove hello --no-build").ok(expect![[r#"
         locked 1 package for site `api`
           - hello 1.1.0
@@ -81,13 +91,19 @@ fn what_every_site_has_is_added_to_and_removed_from_every_site() {
         locked 2 packages for site `web`
           + hello 2.0.0
     "#]]);
-    scratch.envy("remove hello --no-build").fails(1, expect![[r#"
+    scratch.envy("remove hello --no-build").fails(
+        1,
+        expect![[r#"
         error: `envy.toml` does not require `hello` for every site
         hint: site `web` requires it: run `envy remove hello --site web`
-    "#]]);
-    scratch.envy("remove nothing --no-build").fails(1, expect![[r#"
+    "#]],
+    );
+    scratch.envy("remove nothing --no-build").fails(
+        1,
+        expect![[r#"
         error: `envy.toml` does not require `nothing` for every site
-    "#]]);
+    "#]],
+    );
     scratch.envy("remove hello --site web --no-build").succeeds();
     expect![[r##"
         # ours
@@ -100,7 +116,8 @@ fn what_every_site_has_is_added_to_and_removed_from_every_site() {
         [sites.web]
 
         [sites.web.dependencies]
-    "##]].assert_eq(&scratch.read("envy.toml"));
+    "##]]
+    .assert_eq(&scratch.read("envy.toml"));
 }
 
 #[test]
@@ -122,22 +139,31 @@ fn update_moves_only_what_it_is_told_to() {
     scratch.envy("update just@1.40.0").ok(expect![[r#"
         unchanged lockfile of site `api`
     "#]]);
-    scratch.envy("update hello@2.0.0").fails(6, expect![[r#"
+    scratch.envy("update hello@2.0.0").fails(
+        6,
+        expect![[r#"
         error: no choice of packages satisfies site `api`
           site `api` requires hello ^1
           this update requires hello =2.0.0
         hint: run `envy update hello`, which takes the highest version that `envy.toml` allows
-    "#]]);
-    scratch.envy("update hello@1.0.7").fails(6, expect![[r#"
+    "#]],
+    );
+    scratch.envy("update hello@1.0.7").fails(
+        6,
+        expect![[r#"
         error: no choice of packages satisfies site `api`
           this update requires hello =1.0.7
           the versions of hello go from 1.0.0 to 2.0.0
         hint: run `envy update hello`, which takes the highest version that `envy.toml` allows
-    "#]]);
-    scratch.envy("update hullo").fails(1, expect![[r#"
+    "#]],
+    );
+    scratch.envy("update hullo").fails(
+        1,
+        expect![[r#"
         error: no site requires `hullo`
         hint: did you mean `hello`?
-    "#]]);
+    "#]],
+    );
     scratch.envy("update").ok(expect![[r#"
         fetched 1 file (702 B)
         locked 2 packages for site `api`
@@ -152,7 +178,8 @@ fn update_moves_only_what_it_is_told_to() {
 fn a_copied_site_starts_with_the_lockfile_of_the_original() {
     let registry = registry();
     registry.publish(Crate::new("bare", "1.0.0").bin("bare").without_lock());
-    let scratch = project(&registry, "[sites.api.dependencies]\nhello = \"1\"\nbare = \"1\"\n\n[sites.api.vars]\nport = 1\n");
+    let scratch =
+        project(&registry, "[sites.api.dependencies]\nhello = \"1\"\nbare = \"1\"\n\n[sites.api.vars]\nport = 1\n");
     scratch.envy("lock").succeeds();
     registry.publish(Crate::new("hello", "1.9.0").bin("hello"));
 
@@ -175,16 +202,23 @@ fn a_copied_site_starts_with_the_lockfile_of_the_original() {
 
         [sites.copy.vars]
         port = 1
-    "#]].assert_eq(&scratch.read("envy.toml"));
+    "#]]
+    .assert_eq(&scratch.read("envy.toml"));
     assert_eq!(scratch.read("lockfiles/copy.lock"), scratch.read("lockfiles/api.lock"));
     scratch.envy("lock --check copy").succeeds();
-    scratch.envy("create copy").fails(1, expect![[r#"
+    scratch.envy("create copy").fails(
+        1,
+        expect![[r#"
         error: site `copy` is there already
-    "#]]);
-    scratch.envy("create other --from nowhere").fails(1, expect![[r#"
+    "#]],
+    );
+    scratch.envy("create other --from nowhere").fails(
+        1,
+        expect![[r#"
         error: there is no site `nowhere` in `envy.toml`
         hint: run `envy create nowhere`, or `envy list` to see those there are
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -202,16 +236,20 @@ fn a_deleted_site_leaves_its_data_and_nothing_else() {
     expect![[r#"
         # about web
         [sites.web]
-    "#]].assert_eq(&scratch.read("envy.toml"));
+    "#]]
+    .assert_eq(&scratch.read("envy.toml"));
     assert!(!scratch.path("lockfiles/api.lock").exists());
     scratch.shell().sh("find .envy/sites/api ! -type d").ok(expect![[r#"
         --- stdout ---
         .envy/sites/api/var/database
     "#]]);
-    scratch.envy("delete api").fails(1, expect![[r#"
+    scratch.envy("delete api").fails(
+        1,
+        expect![[r#"
         error: there is no site `api` in `envy.toml`
         hint: run `envy create api`, or `envy list` to see those there are
-    "#]]);
+    "#]],
+    );
     scratch.envy("create api").succeeds();
     assert_eq!(scratch.read(".envy/sites/api/var/database"), "precious");
     scratch.envy("delete api --purge").ok(expect![[r#"
@@ -234,10 +272,13 @@ fn a_dry_run_prints_the_plan_and_writes_nothing() {
           build hello 1.1.0
     "#]]);
     assert!(!scratch.path("lockfiles").exists() && !scratch.path(".envy").exists());
-    scratch.envy("build --dry-run --locked").fails(3, expect![[r#"
+    scratch.envy("build --dry-run --locked").fails(
+        3,
+        expect![[r#"
         error: lockfile `lockfiles/api.lock` is missing
         hint: run `envy lock api` and commit the file that it writes
-    "#]]);
+    "#]],
+    );
 
     scratch.envy("build").succeeds();
     let before = scratch.snapshot("");
@@ -260,7 +301,12 @@ fn variables_are_those_of_the_manifest_with_their_placeholders_filled() {
 
     let variables = scratch.env("PATH", "/usr/bin").envy("env api --json").succeeds().json();
     assert_eq!(variables["schema"], "envy.env/1");
-    let all: String = variables["variables"].as_object().expect("an object").iter().map(|(name, value)| format!("{name}={}\n", value.as_str().expect("texts"))).collect();
+    let all: String = variables["variables"]
+        .as_object()
+        .expect("an object")
+        .iter()
+        .map(|(name, value)| format!("{name}={}\n", value.as_str().expect("texts")))
+        .collect();
     expect![[r#"
         DATA=[SCRATCH]/project/.envy/sites/api/var/data
         ENVY_GENERATION=2
@@ -269,7 +315,8 @@ fn variables_are_those_of_the_manifest_with_their_placeholders_filled() {
         PATH=[SCRATCH]/project/.envy/sites/api/generations/2/bin:/usr/bin
         SHARE=[SCRATCH]/project/.envy/sites/api/generations/2/share
         URL=http://api:8001/
-    "#]].assert_eq(&crate::outcome::normalise(&all, scratch.root().to_str().expect("UTF-8")));
+    "#]]
+    .assert_eq(&crate::outcome::normalise(&all, scratch.root().to_str().expect("UTF-8")));
     assert_eq!(scratch.env("PATH", "/usr/bin").envy("env api").succeeds().stdout(), all);
 
     scratch.envy("run api -- hello env URL").ok(expect![[r#"
@@ -329,18 +376,24 @@ fn run_passes_arguments_and_exit_codes_on() {
     scratch.envy("run api -- hello exit 42").ends(42);
     scratch.envy("run api hello exit 9").ends(9);
     scratch.envy("run api -- sh -c 'kill -TERM $$'").ends(128 + 15);
-    scratch.envy("run api -- hullo").fails(127, expect![[r#"
+    scratch.envy("run api -- hullo").fails(
+        127,
+        expect![[r#"
         error: `hullo` could not be started in site `api`: No such file or directory (os error 2)
           the site has `hello`
-    "#]]);
-    scratch.envy("run api").fails(2, expect![[r#"
+    "#]],
+    );
+    scratch.envy("run api").fails(
+        2,
+        expect![[r#"
         error: the following required arguments were not provided:
           <COMMAND>...
 
         Usage: envy run <SITE> <COMMAND>...
 
         For more information, try '--help'.
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -358,11 +411,17 @@ fn json_is_one_document_that_names_its_schema() {
     scratch.envy("build").succeeds();
     let list = check("list --json", "envy.list/1");
     let state = &list["sites"][0];
-    assert_eq!((&state["site"], &state["state"], &state["generation"], &state["packages"]), (&"api".into(), &"current".into(), &2.into(), &1.into()));
+    assert_eq!(
+        (&state["site"], &state["state"], &state["generation"], &state["packages"]),
+        (&"api".into(), &"current".into(), &2.into(), &1.into())
+    );
     check("status --json", "envy.status/1");
     let tree = check("tree api --json", "envy.tree/1");
     let package = &tree["sites"][0]["packages"][0];
-    assert_eq!((&package["name"], &package["version"], &package["required-by"][0]), (&"hello".into(), &"1.1.0".into(), &"site `api` ^1".into()));
+    assert_eq!(
+        (&package["name"], &package["version"], &package["required-by"][0]),
+        (&"hello".into(), &"1.1.0".into(), &"site `api` ^1".into())
+    );
     let generations = check("generations api --json", "envy.generations/1");
     assert_eq!(generations["generations"][1]["current"], true);
     check("env api --json", "envy.env/1");
@@ -378,10 +437,13 @@ fn quiet_says_nothing_but_results_and_errors() {
         --- stdout ---
         api  generation   2    1 package  current
     "#]]);
-    scratch.envy("build nope -q").fails(1, expect![[r#"
+    scratch.envy("build nope -q").fails(
+        1,
+        expect![[r#"
         error: there is no site `nope` in `envy.toml`
         hint: run `envy create nope`, or `envy list` to see those there are
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -405,14 +467,21 @@ fn the_store_is_where_the_user_wants_it() {
         prefixes        0 entries        0 B
     "#]]);
     scratch.envy("build").succeeds();
-    let counts: String = scratch.envy("store stats").succeeds().stdout().lines().map(|line| line.split("  ").next().expect("a name").to_owned() + "\n").collect();
+    let counts: String = scratch
+        .envy("store stats")
+        .succeeds()
+        .stdout()
+        .lines()
+        .map(|line| line.split("  ").next().expect("a name").to_owned() + "\n")
+        .collect();
     expect![[r#"
         blobs
         trees
         results
         checkouts
         prefixes
-    "#]].assert_eq(&counts);
+    "#]]
+    .assert_eq(&counts);
 }
 
 #[test]
@@ -442,14 +511,20 @@ fn commands_work_from_below_the_project_and_from_outside() {
         --- stdout ---
         empty  generation   1   0 packages  current
     "#]]);
-    scratch.in_dir("../elsewhere").envy("list").fails(1, expect![[r#"
+    scratch.in_dir("../elsewhere").envy("list").fails(
+        1,
+        expect![[r#"
         error: there is no `envy.toml` here or above
         hint: run `envy init` to begin a project, or name one with `--project DIR`
-    "#]]);
-    scratch.in_dir("../elsewhere").envy("--project nowhere list").fails(1, expect![[r#"
+    "#]],
+    );
+    scratch.in_dir("../elsewhere").envy("--project nowhere list").fails(
+        1,
+        expect![[r#"
         error: there is no `[SCRATCH]/elsewhere/nowhere/envy.toml`
         hint: run `envy init` there
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -467,7 +542,14 @@ fn completions_are_printed_for_each_shell() {
 fn features_and_programs_are_chosen_by_the_crate() {
     let registry = Registry::new();
     let source = "fn main() { println!(\"loud: {}\", cfg!(feature = \"loud\")) }\n";
-    registry.publish(Crate::new("many", "1.0.0").bin("many").bin("other").feature("loud", &[]).feature("default", &["loud"]).file("src/main.rs", source));
+    registry.publish(
+        Crate::new("many", "1.0.0")
+            .bin("many")
+            .bin("other")
+            .feature("loud", &[])
+            .feature("default", &["loud"])
+            .file("src/main.rs", source),
+    );
     let scratch = project(&registry, "[sites.api]\n");
 
     scratch.envy("add many --no-default-features --bin many --site api").succeeds();
@@ -476,7 +558,8 @@ fn features_and_programs_are_chosen_by_the_crate() {
 
         [sites.api.dependencies]
         many = { version = "1.0.0", bins = ["many"], no-default-features = true }
-    "#]].assert_eq(&scratch.read("envy.toml"));
+    "#]]
+    .assert_eq(&scratch.read("envy.toml"));
     scratch.shell().sh("ls .envy/sites/api/current/bin; .envy/sites/api/current/bin/many").ok(expect![[r#"
         --- stdout ---
         many
@@ -493,6 +576,7 @@ fn features_and_programs_are_chosen_by_the_crate() {
 
         [sites.api.dependencies]
         many = { version = "1.0.0", bins = ["many"], no-default-features = true, features = ["loud"] }
-    "#]].assert_eq(&scratch.read("envy.toml"));
+    "#]]
+    .assert_eq(&scratch.read("envy.toml"));
     scratch.envy("run api -- many").says("loud: true");
 }

@@ -31,7 +31,11 @@ fn rolling_back_goes_back_by_what_was_live_and_holds_until_the_lockfile_changes(
         let text = scratch.envy("generations api").succeeds().text();
         // Days and digests are others elsewhere.
         let line = |line: &str| match line.split_once("  20") {
-            Some((number, rest)) => format!("{number}  [DAY]{}  [..]…  {}\n", &rest[18..rest.len().min(25)], rest.rsplit("…  ").next().unwrap_or_default()),
+            Some((number, rest)) => format!(
+                "{number}  [DAY]{}  [..]…  {}\n",
+                &rest[18..rest.len().min(25)],
+                rest.rsplit("…  ").next().unwrap_or_default()
+            ),
             None => format!("{line}\n"),
         };
         text.lines().map(line).collect::<String>()
@@ -42,7 +46,8 @@ fn rolling_back_goes_back_by_what_was_live_and_holds_until_the_lockfile_changes(
             2  [DAY] by ada  [..]…  hello 1.0.0: to 1.0.0
             3  [DAY] by ada  [..]…  hello 1.1.0: to 1.1.0
         *   4  [DAY] by ada  [..]…  hello 1.2.0: to 1.2.0
-    "#]].assert_eq(&list(&scratch));
+    "#]]
+    .assert_eq(&list(&scratch));
 
     scratch.envy("rollback api").ok(expect![[r#"
         switched site `api` to generation 3
@@ -60,10 +65,13 @@ fn rolling_back_goes_back_by_what_was_live_and_holds_until_the_lockfile_changes(
         note: site `api` is held at generation 1, until its lockfile changes; `envy build api --switch` moves it
     "#]]);
     assert!(!scratch.path(".envy/sites/api/current/bin").exists());
-    scratch.envy("rollback api").fails(1, expect![[r#"
+    scratch.envy("rollback api").fails(
+        1,
+        expect![[r#"
         error: site `api` has no generation to go back to
         hint: run `envy generations api` to see those there are
-    "#]]);
+    "#]],
+    );
     scratch.envy("switch api 2").succeeds();
 
     scratch.envy("status").ok(expect![[r#"
@@ -107,7 +115,8 @@ fn rolling_back_goes_back_by_what_was_live_and_holds_until_the_lockfile_changes(
             3  [DAY] by ada  [..]…  hello 1.1.0: to 1.1.0
             4  [DAY] by ada  [..]…  hello 1.2.0: to 1.2.0
         *   5  [DAY] by ada  [..]…  hello 1.1.0
-    "#]].assert_eq(&list(&scratch));
+    "#]]
+    .assert_eq(&list(&scratch));
 }
 
 #[test]
@@ -122,14 +131,20 @@ fn a_generation_is_switched_to_by_its_number() {
     scratch.envy("switch api 2").ok(expect![[r#"
         unchanged site `api` is at generation 2
     "#]]);
-    scratch.envy("switch api 7").fails(1, expect![[r#"
+    scratch.envy("switch api 7").fails(
+        1,
+        expect![[r#"
         error: site `api` has no generation 7; it has 1 to 4
         hint: run `envy generations api` to see those there are
-    "#]]);
-    scratch.envy("rollback api 9").fails(1, expect![[r#"
+    "#]],
+    );
+    scratch.envy("rollback api 9").fails(
+        1,
+        expect![[r#"
         error: site `api` has no generation 9; it has 1 to 4
         hint: run `envy generations api` to see those there are
-    "#]]);
+    "#]],
+    );
     scratch.envy("build --locked").ok(expect![[r#"
         note: site `api` is held at generation 2, until its lockfile changes; `envy build api --switch` moves it
     "#]]);
@@ -156,7 +171,8 @@ fn a_generation_is_switched_to_by_its_number() {
         "switch" 4 -> 2 "the last good one"
         "switch" 2 -> 4 null
         "rollback" 4 -> 3 null
-    "#]].assert_eq(&moves);
+    "#]]
+    .assert_eq(&moves);
 }
 
 #[test]
@@ -197,25 +213,37 @@ fn a_generation_can_be_made_without_being_shown() {
 fn a_site_that_was_never_built_has_nothing_to_go_back_to() {
     let scratch = Scratch::new();
     scratch.write("envy.toml", "[sites.api]\n");
-    scratch.envy("rollback api").fails(1, expect![[r#"
+    scratch.envy("rollback api").fails(
+        1,
+        expect![[r#"
         error: site `api` has no generation to go back to
         hint: run `envy generations api` to see those there are
-    "#]]);
+    "#]],
+    );
     scratch.envy("generations api").ok(expect![[r#"
         note: site `api` has no generation yet; run `envy build api`
     "#]]);
-    scratch.envy("switch api 1").fails(1, expect![[r#"
+    scratch.envy("switch api 1").fails(
+        1,
+        expect![[r#"
         error: site `api` has no generation 1
         hint: run `envy generations api` to see those there are
-    "#]]);
-    scratch.envy("env api").fails(1, expect![[r#"
+    "#]],
+    );
+    scratch.envy("env api").fails(
+        1,
+        expect![[r#"
         error: site `api` is not built
         hint: run `envy build api`
-    "#]]);
-    scratch.envy("run api --no-build -- true").fails(1, expect![[r#"
+    "#]],
+    );
+    scratch.envy("run api --no-build -- true").fails(
+        1,
+        expect![[r#"
         error: site `api` is not built
         hint: run `envy build api`
-    "#]]);
+    "#]],
+    );
     scratch.envy("list").ok(expect![[r#"
         --- stdout ---
         api  generation   -   0 packages  not built
@@ -226,8 +254,11 @@ fn a_site_that_was_never_built_has_nothing_to_go_back_to() {
           ! there is no lockfile
           `envy build api` mends it
     "#]]);
-    scratch.envy("tree api").fails(3, expect![[r#"
+    scratch.envy("tree api").fails(
+        3,
+        expect![[r#"
         error: lockfile `lockfiles/api.lock` is missing
         hint: run `envy lock api` and commit the file that it writes
-    "#]]);
+    "#]],
+    );
 }

@@ -17,7 +17,8 @@ const API: &str = "[sites.api.dependencies]\nhello = \"1\"\n";
 
 /// A crate whose build waits so many seconds, in a process that no other test has.
 fn slow(registry: &Registry, seconds: &str) {
-    let build = format!("fn main() {{ std::process::Command::new(\"sleep\").arg(\"{seconds}\").status().unwrap(); }}\n");
+    let build =
+        format!("fn main() {{ std::process::Command::new(\"sleep\").arg(\"{seconds}\").status().unwrap(); }}\n");
     registry.publish(Crate::new("hello", "1.0.0").bin("hello").file("build.rs", &build));
 }
 
@@ -38,7 +39,8 @@ fn start(shell: &Shell<'_>, arguments: &str) -> Child {
 fn sleeps(seconds: &str) -> bool {
     let wanted = format!("sleep\0{seconds}\0");
     let processes = fs::read_dir("/proc").expect("there is /proc").filter_map(Result::ok);
-    let is_it = |path: std::path::PathBuf| fs::read(path.join("cmdline")).is_ok_and(|line| line.ends_with(wanted.as_bytes()));
+    let is_it =
+        |path: std::path::PathBuf| fs::read(path.join("cmdline")).is_ok_and(|line| line.ends_with(wanted.as_bytes()));
     processes.map(|entry| entry.path()).any(is_it)
 }
 
@@ -179,10 +181,13 @@ fn of_two_that_build_the_same_one_builds_and_one_waits_and_says_for_whom() {
 
     let first = start(&scratch.in_dir("../one"), "build --locked");
     wait_until("the build runs", || sleeps("1.51"));
-    scratch.in_dir("../two").envy("build --locked --lock-timeout 0").fails(8, expect![[r#"
+    scratch.in_dir("../two").envy("build --locked --lock-timeout 0").fails(
+        8,
+        expect![[r#"
         error: the build of hello 1.0.0 is locked by process [PID]
         hint: try again, or wait longer with `--lock-timeout`
-    "#]]);
+    "#]],
+    );
     let second = start(&scratch.in_dir("../two"), "build --locked");
 
     let (code, text) = said(second);
@@ -191,7 +196,8 @@ fn of_two_that_build_the_same_one_builds_and_one_waits_and_says_for_whom() {
         note: waiting for process [PID], which holds the build of hello 1.0.0
         switched site `api` to generation 2 (1 package)
           prefix sha256:[..]
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
     let (code, text) = said(first);
     assert_eq!(code, 0, "{text}");
     expect![[r#"
@@ -199,7 +205,8 @@ fn of_two_that_build_the_same_one_builds_and_one_waits_and_says_for_whom() {
         built hello 1.0.0 in [TIME]
         switched site `api` to generation 2 (1 package)
           prefix sha256:[..]
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
 }
 
 #[test]
@@ -212,10 +219,13 @@ fn of_two_that_edit_one_project_the_second_sees_what_the_first_did() {
 
     let first = start(&scratch.shell(), "add hello --site api");
     wait_until("the build runs", || sleeps("1.52"));
-    scratch.envy("add just --site api --lock-timeout 0").fails(8, expect![[r#"
+    scratch.envy("add just --site api --lock-timeout 0").fails(
+        8,
+        expect![[r#"
         error: the project `[SCRATCH]/project` is locked by process [PID]
         hint: try again, or wait longer with `--lock-timeout`
-    "#]]);
+    "#]],
+    );
     let outcome = scratch.envy("add just --site api");
     outcome.succeeds().says("note: waiting for process [PID], which holds the project");
     assert_eq!(said(first).0, 0);
@@ -225,7 +235,8 @@ fn of_two_that_edit_one_project_the_second_sees_what_the_first_did() {
         [sites.api.dependencies]
         hello = "1.0.0"
         just = "1.0.0"
-    "#]].assert_eq(&scratch.read("envy.toml"));
+    "#]]
+    .assert_eq(&scratch.read("envy.toml"));
     scratch.shell().sh("ls .envy/sites/api/current/bin").ok(expect![[r#"
         --- stdout ---
         hello

@@ -47,79 +47,129 @@ fn check(pattern: &str, fault: Fault, code: i32, expected: expect_test::Expect) 
 
 #[test]
 fn wrong_bytes_do_not_enter_the_store() {
-    check(ARCHIVE, Fault::WrongBytes, 4, expect![[r#"
+    check(
+        ARCHIVE,
+        Fault::WrongBytes,
+        4,
+        expect![[r#"
         error: `hello 1.0.0` is not what was pinned
           from     http://127.0.0.1:[PORT]/crates/hello/1.0.0/download
           expected sha256:[..]
           received sha256:[..]
         hint: nothing of it was kept; restore the lockfile if it was edited, else tell the owner of the registry
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn an_archive_that_is_gone_is_named() {
-    check(ARCHIVE, Fault::NotFound, 1, expect![[r#"
+    check(
+        ARCHIVE,
+        Fault::NotFound,
+        1,
+        expect![[r#"
         error: could not fetch `hello 1.0.0`
           `http://127.0.0.1:[PORT]/crates/hello/1.0.0/download` answered 404 Not Found
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_server_that_fails_is_named_with_what_it_said() {
-    check(ARCHIVE, Fault::Status(500), 1, expect![[r#"
+    check(
+        ARCHIVE,
+        Fault::Status(500),
+        1,
+        expect![[r#"
         error: could not fetch `hello 1.0.0`
           `http://127.0.0.1:[PORT]/crates/hello/1.0.0/download` answered 500 Internal Server Error
         hint: try again; what has arrived is kept
-    "#]]);
-    check(INDEX, Fault::Status(503), 1, expect![[r#"
+    "#]],
+    );
+    check(
+        INDEX,
+        Fault::Status(503),
+        1,
+        expect![[r#"
         error: could not ask the registry about `hello`
           `http://127.0.0.1:[PORT]/index/he/ll/hello` answered 503 Service Unavailable
         hint: try again; what has arrived is kept
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_server_that_hangs_is_given_up_on() {
     let begun = Instant::now();
-    check(ARCHIVE, Fault::Hang, 1, expect![[r#"
+    check(
+        ARCHIVE,
+        Fault::Hang,
+        1,
+        expect![[r#"
         error: could not fetch `hello 1.0.0`
           `http://127.0.0.1:[PORT]/crates/hello/1.0.0/download` sent nothing for 1 s
         hint: try again; what has arrived is kept
-    "#]]);
-    check(INDEX, Fault::Hang, 1, expect![[r#"
+    "#]],
+    );
+    check(
+        INDEX,
+        Fault::Hang,
+        1,
+        expect![[r#"
         error: could not ask the registry about `hello`
           `http://127.0.0.1:[PORT]/index/he/ll/hello` sent nothing for 1 s
         hint: try again; what has arrived is kept
-    "#]]);
+    "#]],
+    );
     assert!(begun.elapsed() < Duration::from_secs(30));
 }
 
 #[test]
 fn an_archive_that_is_cut_short_is_not_taken_for_one() {
-    check(ARCHIVE, Fault::Truncate(100), 1, expect![[r#"
+    check(
+        ARCHIVE,
+        Fault::Truncate(100),
+        1,
+        expect![[r#"
         error: could not fetch `hello 1.0.0`
           could not fetch `http://127.0.0.1:[PORT]/crates/hello/1.0.0/download`: error decoding response body: error reading a body from connection: end of file before message length reached
         hint: try again; what has arrived is kept
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn redirects_that_lead_in_a_circle_are_not_followed_for_ever() {
-    check(ARCHIVE, Fault::RedirectLoop, 1, expect![[r#"
+    check(
+        ARCHIVE,
+        Fault::RedirectLoop,
+        1,
+        expect![[r#"
         error: could not fetch `hello 1.0.0`
           `http://127.0.0.1:[PORT]/crates/hello/1.0.0/download` was not followed: its redirects lead in a circle
-    "#]]);
-    check("/index/config.json", Fault::RedirectLoop, 1, expect![[r#"
+    "#]],
+    );
+    check(
+        "/index/config.json",
+        Fault::RedirectLoop,
+        1,
+        expect![[r#"
         error: could not ask the registry about `config.json`
           `http://127.0.0.1:[PORT]/index/config.json` was not followed: its redirects lead in a circle
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn an_index_without_its_configuration_is_named() {
-    check("/index/config.json", Fault::NotFound, 1, expect![[r#"
+    check(
+        "/index/config.json",
+        Fault::NotFound,
+        1,
+        expect![[r#"
         error: the registry's index `http://127.0.0.1:[PORT]/index/` has no `config.json` that can be used
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -127,20 +177,26 @@ fn a_page_to_log_in_at_is_not_taken_for_an_index() {
     let page = "<!DOCTYPE html>\n<title>Welcome! Please sign in</title>\n";
     let (registry, scratch) = wanting();
     registry.misbehave("/index/", Fault::Page(page));
-    scratch.envy("lock").fails(1, expect![[r#"
+    scratch.envy("lock").fails(
+        1,
+        expect![[r#"
         error: could not ask the registry about `hello`
           `http://127.0.0.1:[PORT]/index/he/ll/hello` sent something that is no index of crates
         hint: try again; what has arrived is kept
-    "#]]);
+    "#]],
+    );
     registry.heal();
     scratch.envy("lock").succeeds();
     registry.misbehave("/index/config.json", Fault::Page(page));
     registry.publish(Crate::new("hello", "1.1.0").bin("hello").dep("greet", "1"));
-    scratch.envy("update").fails(1, expect![[r#"
+    scratch.envy("update").fails(
+        1,
+        expect![[r#"
         error: could not ask the registry about `config.json`
           `http://127.0.0.1:[PORT]/index/config.json` sent something that is no index of crates
         hint: try again; what has arrived is kept
-    "#]]);
+    "#]],
+    );
     registry.heal();
     scratch.envy("update").succeeds();
 }
@@ -176,20 +232,26 @@ fn a_registry_that_is_not_there_is_named() {
 #[test]
 fn offline_everything_that_is_missing_is_listed_at_once() {
     let (registry, scratch) = wanting();
-    scratch.envy("lock --offline").fails(5, expect![[r#"
+    scratch.envy("lock --offline").fails(
+        5,
+        expect![[r#"
         error: the network may not be used, and 1 thing is not here
           hello
         hint: run the same command once without `--offline`
-    "#]]);
+    "#]],
+    );
     scratch.envy("lock").succeeds();
     scratch.shell().sh("chmod -R u+w ../data && rm -rf ../data").succeeds();
     registry.forget_requests();
 
-    scratch.envy("build --locked --offline").fails(5, expect![[r#"
+    scratch.envy("build --locked --offline").fails(
+        5,
+        expect![[r#"
         error: the network may not be used, and 1 thing is not here
           hello 1.0.0
         hint: run the same command once without `--offline`
-    "#]]);
+    "#]],
+    );
     scratch.envy("build --frozen").ends(5);
     scratch.env("CARGO_NET_OFFLINE", "true").envy("build --locked").ends(5);
     assert!(registry.requests().is_empty(), "no socket was opened");
@@ -211,11 +273,14 @@ fn offline_the_index_of_before_is_good_enough() {
         locked 1 package for site `web`
           + hello 1.0.0
     "#]]);
-    scratch.envy("add bare --site web --offline").fails(5, expect![[r#"
+    scratch.envy("add bare --site web --offline").fails(
+        5,
+        expect![[r#"
         error: the network may not be used, and 1 thing is not here
           bare
         hint: run the same command once without `--offline`
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -227,12 +292,15 @@ fn all_crates_that_fail_are_told_together() {
     registry.publish(Crate::new("hello", "1.1.0").bin("hello").dep("a1", "1").dep("b2", "1").dep("c3", "1"));
     scratch.envy("lock").succeeds();
     registry.misbehave("/crates/a1/", Fault::NotFound).misbehave("/crates/c3/", Fault::Status(403));
-    scratch.envy("build --locked").fails(1, expect![[r#"
+    scratch.envy("build --locked").fails(
+        1,
+        expect![[r#"
         fetched 1 file (310 B)
         error: could not fetch `a1 1.0.0`, `c3 1.0.0`
           `a1 1.0.0`: `http://127.0.0.1:[PORT]/crates/a1/1.0.0/download` answered 404 Not Found
           `c3 1.0.0`: `http://127.0.0.1:[PORT]/crates/c3/1.0.0/download` answered 403 Forbidden
-    "#]]);
+    "#]],
+    );
     registry.heal().forget_requests();
     scratch.envy("build --locked").succeeds();
     let asked = registry.requests();
@@ -250,7 +318,12 @@ fn hostile_archives_are_refused_and_write_nothing_outside() {
         let scratch = Scratch::with(&registry);
         scratch.write("envy.toml", "[sites.api.dependencies]\nevil = \"1\"\n");
         let outcome = scratch.envy("build");
-        let text: String = outcome.text().lines().filter(|line| !line.starts_with("fetched")).map(|line| format!("  {line}\n")).collect();
+        let text: String = outcome
+            .text()
+            .lines()
+            .filter(|line| !line.starts_with("fetched"))
+            .map(|line| format!("  {line}\n"))
+            .collect();
         told += &format!("{what}: {}\n{text}", outcome.code());
         let everywhere = scratch.shell().sh("find .. -name 'escaped*' -o -name other-1.0.0").succeeds().text();
         assert_eq!(everywhere, "", "{what}");
@@ -298,7 +371,8 @@ fn hostile_archives_are_refused_and_write_nothing_outside() {
           error: could not unpack the crate `evil-1.0.0`
             caused by: the archive cannot be read
             caused by: invalid gzip header
-    "#]].assert_eq(&told);
+    "#]]
+    .assert_eq(&told);
 }
 
 #[test]

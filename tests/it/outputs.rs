@@ -66,7 +66,17 @@ fn recorded_outputs_are_used_where_there_is_no_compiler_and_no_network() {
     scratch.without_rust().envy("run api --frozen -- hello").succeeds().says("hello 1.0.0");
     assert_eq!(scratch.read("lockfiles/api.lock"), lockfile);
     // Every way to look at a site does without a compiler, and so does an empty one.
-    for command in ["list", "tree", "lock --check", "lock", "build --dry-run", "generations api", "env api", "create other", "init --project other"] {
+    for command in [
+        "list",
+        "tree",
+        "lock --check",
+        "lock",
+        "build --dry-run",
+        "generations api",
+        "env api",
+        "create other",
+        "init --project other",
+    ] {
         if command.starts_with("init") {
             scratch.in_dir("other");
         }
@@ -87,21 +97,25 @@ fn whoever_has_to_build_and_cannot_is_told_what_to_install() {
         error: there is no rust [RUST] on this host
           found: none at all
         hint: run `rustup toolchain install [VERSION] --profile minimal`
-    "#]].assert_eq(&said(outcome.ends(7).text()));
+    "#]]
+    .assert_eq(&said(outcome.ends(7).text()));
     let outcome = scratch.without_rust().envy("update");
     expect![[r#"
         error: there is no rust [RUST] on this host
           found: none at all
         hint: run `rustup toolchain install [VERSION] --profile minimal`
-    "#]].assert_eq(&said(outcome.ends(7).text()));
+    "#]]
+    .assert_eq(&said(outcome.ends(7).text()));
 
     scratch.write("envy.toml", format!("[toolchain]\nrust = \"1.200\"\n{API}"));
     let outcome = scratch.envy("lock").ends(7).text();
-    let start: String = outcome.lines().filter(|line| !line.contains("found:")).map(|line| format!("{line}\n")).collect();
+    let start: String =
+        outcome.lines().filter(|line| !line.contains("found:")).map(|line| format!("{line}\n")).collect();
     expect![[r#"
         error: there is no rust =1.200 on this host
         hint: run `rustup toolchain install 1.200 --profile minimal`
-    "#]].assert_eq(&start);
+    "#]]
+    .assert_eq(&start);
 }
 
 #[test]
@@ -189,12 +203,15 @@ fn a_prefix_that_is_not_the_recorded_one_is_refused() {
     let (start, end) = text.split_once("[[prefix]]").expect("it has one");
     let wrong = format!("{start}[[prefix]]{}", end.replace(&tree, &format!("sha256:{}", "0".repeat(64))));
     scratch.write("lockfiles/api.lock", wrong);
-    scratch.envy("build --locked").fails(4, expect![[r#"
+    scratch.envy("build --locked").fails(
+        4,
+        expect![[r#"
         error: the prefix of site `api` is not the one that the lockfile records
           recorded sha256:[..]
           made     sha256:[..]
         hint: restore `lockfiles/api.lock`; the outputs it lists do not make the prefix it names
-    "#]]);
+    "#]],
+    );
     scratch.envy("build").ends(4);
     scratch.envy("status").ok(expect![[r#"
         --- stdout ---
@@ -245,7 +262,9 @@ fn collisions_name_both_packages_and_without_mends_them() {
     let scratch = Scratch::with(&registry);
     scratch.write("envy.toml", "[sites.media.dependencies]\none = \"1\"\ntwo = \"2\"\n");
 
-    scratch.envy("build -j1").fails(1, expect![[r#"
+    scratch.envy("build -j1").fails(
+        1,
+        expect![[r#"
         fetched 2 files (1.5 kB)
         locked 2 packages for site `media`
           + one 1.0.0
@@ -257,9 +276,13 @@ fn collisions_name_both_packages_and_without_mends_them() {
         error: two packages of site `media` both provide `bin/convert`
           one 1.0.0 and two 2.0.0
         hint: leave it out of one: `two = { version = "…", without = ["bin/convert"] }` in `envy.toml`
-    "#]]);
+    "#]],
+    );
     assert!(!scratch.path("lockfiles/media.lock").exists(), "what was not built is not recorded");
-    scratch.write("envy.toml", "[sites.media.dependencies]\none = \"1\"\ntwo = { version = \"2\", without = [\"bin/convert\"] }\n");
+    scratch.write(
+        "envy.toml",
+        "[sites.media.dependencies]\none = \"1\"\ntwo = { version = \"2\", without = [\"bin/convert\"] }\n",
+    );
     scratch.envy("build").ok(expect![[r#"
         locked 2 packages for site `media`
           + one 1.0.0
@@ -274,12 +297,15 @@ fn collisions_name_both_packages_and_without_mends_them() {
         convert 1.0.0
     "#]]);
     scratch.write("envy.toml", "[sites.media.dependencies]\none = \"1\"\ntwo = { version = \"2\", without = [\"bin/convert\", \"bin/nothing\"] }\n");
-    scratch.envy("build").fails(1, expect![[r#"
+    scratch.envy("build").fails(
+        1,
+        expect![[r#"
         locked 2 packages for site `media`
         error: `bin/nothing` is to be left out of `two 2.0.0`, which does not have it
           it has `bin/two`
         hint: correct `without` in `envy.toml`
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -299,7 +325,10 @@ fn a_target_that_is_not_installed_ends_with_what_to_type() {
     registry.publish(Crate::new("hello", "1.0.0").bin("hello"));
     let scratch = Scratch::with(&registry);
     let rust = scratch.shell().sh("rustc -V").stdout().split(' ').nth(1).expect("a version").to_owned();
-    scratch.write("envy.toml", "[sites.api.dependencies]\nhello = { version = \"1\", target = \"x86_64-unknown-linux-nowhere\" }\n");
+    scratch.write(
+        "envy.toml",
+        "[sites.api.dependencies]\nhello = { version = \"1\", target = \"x86_64-unknown-linux-nowhere\" }\n",
+    );
     let text = scratch.envy("build").ends(7).text().replace(&rust, "[RUST]");
     expect![[r#"
         fetched 1 file (702 B)
@@ -307,7 +336,8 @@ fn a_target_that_is_not_installed_ends_with_what_to_type() {
           + hello 1.0.0
         error: rust [RUST] has no standard library for x86_64-unknown-linux-nowhere on this host
         hint: run `rustup target add x86_64-unknown-linux-nowhere`
-    "#]].assert_eq(&text);
+    "#]]
+    .assert_eq(&text);
 }
 
 #[test]
@@ -338,37 +368,52 @@ fn pins_that_were_changed_by_hand_are_refused() {
         scratch.write("lockfiles/api.lock", text.replace(line, &format!("{key} = \"sha256:{}\"", "0".repeat(64))));
         scratch.envy("build --locked")
     };
-    with("archive").fails(4, expect![[r#"
+    with("archive").fails(
+        4,
+        expect![[r#"
         error: `hello 1.0.0` is not what was pinned
           from     http://127.0.0.1:[PORT]/crates/hello/1.0.0/download
           expected sha256:[..]
           received sha256:[..]
         hint: nothing of it was kept; restore the lockfile if it was edited, else tell the owner of the registry
-    "#]]);
-    with("tree").fails(4, expect![[r#"
+    "#]],
+    );
+    with("tree").fails(
+        4,
+        expect![[r#"
         error: `hello 1.0.0` is not what the lockfile pinned
           its source tree has another digest
           expected sha256:[..]
           received sha256:[..]
         hint: restore what the lockfile says of `hello`: versions of crates.io never change
-    "#]]);
-    with("crates").fails(4, expect![[r#"
+    "#]],
+    );
+    with("crates").fails(
+        4,
+        expect![[r#"
         error: `hello 1.0.0` is not what the lockfile pinned
           its Cargo.lock has another digest
           expected sha256:[..]
           received sha256:[..]
         hint: restore what the lockfile says of `hello`: versions of crates.io never change
-    "#]]);
-    with("recipe").fails(3, expect![[r#"
+    "#]],
+    );
+    with("recipe").fails(
+        3,
+        expect![[r#"
         error: lockfile `lockfiles/api.lock` no longer matches `envy.toml`
           `hello` is locked with other params, or with another text of recipe `cargo`
         hint: run `envy lock api` and review the difference
-    "#]]);
-    with("requirements").fails(3, expect![[r#"
+    "#]],
+    );
+    with("requirements").fails(
+        3,
+        expect![[r#"
         error: lockfile `lockfiles/api.lock` no longer matches `envy.toml`
           the toolchain, the platforms, or what is left out of a package changed in `envy.toml`
         hint: run `envy lock api` and review the difference
-    "#]]);
+    "#]],
+    );
     // Another compiler of the same version is another builder, and its output is new here.
     with("x86_64-linux-gnu").succeeds();
     assert!(!scratch.envy("status").text().contains("drift"), "a site is what the lockfile says");
