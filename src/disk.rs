@@ -136,6 +136,15 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
 
 /// Replace a file so that, whatever happens, it holds the old bytes or the new, and never a part.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace(path, |file| file.write_all_and_sync(bytes))
+}
+
+/// Replace a file that can be made again, so that no other process ever sees a part of it. A power cut may leave it empty.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace(path, |mut file| file.write_all(bytes))
+}
+
+fn replace(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> Result<()> {
     let parent = parent(path);
     create_directories(parent)?;
     let temporary = tempfile::Builder::new()
@@ -144,8 +153,7 @@ pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<()> {
         .tempfile_in(parent)
         .map_err(plain)
         .at("write into", parent)?;
-    let written = temporary.as_file().write_all_and_sync(bytes);
-    written.at("write", path)?;
+    write(temporary.as_file()).at("write", path)?;
     temporary.persist(path).map_err(|error| error.error).at("replace", path)?;
     Ok(())
 }
@@ -200,7 +208,9 @@ pub fn create(path: &Path) -> Result<File> {
 /// Make a named pipe, and open both of its ends.
 pub fn named_pipe(path: &Path) -> Result<File> {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
-    mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).map_err(io::Error::from).at("make a pipe at", path)?;
+    mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
+        .map_err(io::Error::from)
+        .at("make a pipe at", path)?;
     fs::OpenOptions::new().read(true).write(true).open(path).at("open", path)
 }
 
@@ -255,10 +265,10 @@ pub fn symlink(target: &Path, path: &Path) -> Result<()> {
 /// Make a symlink in the place of what is there, in one step.
 pub fn symlink_atomic(target: &Path, path: &Path) -> Result<()> {
     let directory = parent(path);
-    let temporary = tempfile::Builder::new().prefix(SIBLING).tempdir_in(directory).map_err(plain).at("write into", directory)?;
-    let sibling = temporary.path().join("link");
-    symlink(target, &sibling)?;
-    rename(&sibling, path)?;
+    let link = |sibling: &Path| std::os::unix::fs::symlink(target, sibling);
+    let temporary =
+        tempfile::Builder::new().prefix(SIBLING).make_in(directory, link).map_err(plain).at("write into", directory)?;
+    temporary.persist(path).map_err(|error| error.error).at("replace", path)?;
     sync_directory(directory)
 }
 
@@ -445,6 +455,20 @@ mod tests {
         write_atomic(&path.join("deep/file"), b"").unwrap();
         remove_tree(&path).unwrap();
         assert!(!exists(&path));
+    }
+
+    #[test]
+    fn a_link_is_replaced_and_leaves_no_sibling() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("current");
+        symlink_atomic(Path::new("one"), &path).unwrap();
+        symlink_atomic(Path::new("two"), &path).unwrap();
+        assert_eq!(read_link(&path).unwrap(), Path::new("two"));
+        assert_eq!(list(directory.path()).unwrap().len(), 1);
+        symlink_atomic(Path::new("three"), &directory.path().join("none/current")).unwrap_err();
+        create_directory(&directory.path().join("taken"), 0o755).unwrap();
+        symlink_atomic(Path::new("three"), &directory.path().join("taken")).unwrap_err();
+        assert_eq!(list(directory.path()).unwrap().len(), 2);
     }
 
     #[test]

@@ -163,7 +163,9 @@ impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Self {
         match error {
             store::Error::Disk(error) => error.into(),
-            store::Error::Locked { .. } => Self::of(Exit::Locked, &error).hint("try again, or wait longer with `--lock-timeout`"),
+            store::Error::Locked { .. } => {
+                Self::of(Exit::Locked, &error).hint("try again, or wait longer with `--lock-timeout`")
+            }
             store::Error::Damaged { ref path, .. } => {
                 let hint = format!("remove `{}`; it is made again when it is needed", path.display());
                 Self::of(Exit::Verification, &error).hint(hint)
@@ -231,8 +233,12 @@ impl From<lock::PinError> for Failure {
         }
         let failure = Self::of(Exit::Failed, &error);
         match error {
-            lock::PinError::NoProgram(_) => failure.hint("libraries belong into a `Cargo.toml`; `envy.toml` is for programs"),
-            lock::PinError::NoSuchFeature { nearest: Some(name), .. } => failure.hint(format!("did you mean `{name}`?")),
+            lock::PinError::NoProgram(_) => {
+                failure.hint("libraries belong into a `Cargo.toml`; `envy.toml` is for programs")
+            }
+            lock::PinError::NoSuchFeature { nearest: Some(name), .. } => {
+                failure.hint(format!("did you mean `{name}`?"))
+            }
             lock::PinError::ForeignCrate { name, from, .. } => failure.fact(format!("`{name}` from {from}")),
             _ => failure,
         }
@@ -251,7 +257,9 @@ impl From<source::Error> for Failure {
 impl From<CratesError> for Failure {
     fn from(error: CratesError) -> Self {
         match error {
-            CratesError::Offline { missing } | CratesError::Download(download::Error::Offline { missing }) => offline(&missing),
+            CratesError::Offline { missing } | CratesError::Download(download::Error::Offline { missing }) => {
+                offline(&missing)
+            }
             CratesError::Disk(error) => error.into(),
             CratesError::Store(error) => error.into(),
             CratesError::Archives { ref failures } | CratesError::Index { ref failures } => {
@@ -262,12 +270,18 @@ impl From<CratesError> for Failure {
                 if let Some(failure) = told {
                     return failure;
                 }
-                let exit = if failures.iter().any(|failure| is_wrong(&failure.error)) { Exit::Verification } else { Exit::Failed };
+                let exit = if failures.iter().any(|failure| is_wrong(&failure.error)) {
+                    Exit::Verification
+                } else {
+                    Exit::Failed
+                };
                 let failure = Self::new(exit, error.to_string()).facts(error.facts());
                 match exit {
                     Exit::Verification => failure.hint(OTHER_BYTES),
                     _ if failures.iter().any(|failure| is_full(&failure.error)) => failure.hint(FULL),
-                    _ if failures.iter().any(|failure| may_pass(&failure.error)) => failure.hint("try again; what has arrived is kept"),
+                    _ if failures.iter().any(|failure| may_pass(&failure.error)) => {
+                        failure.hint("try again; what has arrived is kept")
+                    }
                     _ => failure,
                 }
             }
@@ -294,13 +308,16 @@ fn is_wrong(error: &FailureKind) -> bool {
     matches!(error, FailureKind::Digest { .. } | FailureKind::Download(download::Error::Digest { .. }))
 }
 
-const OTHER_BYTES: &str = "nothing of it was kept; restore the lockfile if it was edited, else tell the owner of the registry";
+const OTHER_BYTES: &str =
+    "nothing of it was kept; restore the lockfile if it was edited, else tell the owner of the registry";
 
 /// One archive that is not what was pinned.
 fn wrong(failure: &source::CrateFailure) -> Option<Failure> {
     let (from, expected, received) = match &failure.error {
         FailureKind::Digest { path, expected, received } => (path.display().to_string(), expected, received),
-        FailureKind::Download(download::Error::Digest { url, expected, received, .. }) => (url.clone(), expected, received),
+        FailureKind::Download(download::Error::Digest { url, expected, received, .. }) => {
+            (url.clone(), expected, received)
+        }
         _ => return None,
     };
     let outcome = format!("{} is not what was pinned", failure.name);
@@ -315,8 +332,12 @@ fn wrong(failure: &source::CrateFailure) -> Option<Failure> {
 fn may_pass(error: &FailureKind) -> bool {
     use download::Error;
     match error {
-        FailureKind::Download(Error::Status { status, .. }) => status.is_server_error() || matches!(status.as_u16(), 408 | 429),
-        FailureKind::Download(error) => matches!(error, Error::Transport { .. } | Error::Stalled { .. } | Error::Malformed { .. }),
+        FailureKind::Download(Error::Status { status, .. }) => {
+            status.is_server_error() || matches!(status.as_u16(), 408 | 429)
+        }
+        FailureKind::Download(error) => {
+            matches!(error, Error::Transport { .. } | Error::Stalled { .. } | Error::Malformed { .. })
+        }
         _ => false,
     }
 }
@@ -410,7 +431,14 @@ mod tests {
     #[test]
     fn exit_codes_are_promises() {
         let codes = [
-            Exit::Failed, Exit::Usage, Exit::Lockfile, Exit::Verification, Exit::Offline, Exit::NoSolution, Exit::Host, Exit::Locked,
+            Exit::Failed,
+            Exit::Usage,
+            Exit::Lockfile,
+            Exit::Verification,
+            Exit::Offline,
+            Exit::NoSolution,
+            Exit::Host,
+            Exit::Locked,
         ];
         assert_eq!(codes.map(|code| code as u8), [1, 2, 3, 4, 5, 6, 7, 8]);
     }

@@ -36,8 +36,15 @@
 //! | `.envy/sites/SITE/**` | [`site`] |
 //! | `.envy/lock`, `.envy/.gitignore` | [`cmd`] |
 
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, clippy::print_stderr, reason = "tests look at the world for themselves")
+)]
+
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
-compile_error!("envy runs on Linux, on x86_64 and aarch64: it builds in Linux namespaces and makes prefixes of Linux programs");
+compile_error!(
+    "envy runs on Linux, on x86_64 and aarch64: it builds in Linux namespaces and makes prefixes of Linux programs"
+);
 
 pub mod digest;
 pub mod package;

@@ -254,7 +254,8 @@ fn just_after(version: Version) -> Version {
         return first_prerelease(Version::new(version.major, version.minor, version.patch + 1));
     }
     // Of two pre-releases that agree in all identifiers of the shorter, the longer is greater.
-    let pre = semver::Prerelease::new(&format!("{}.0", version.pre)).expect("one more identifier is still a pre-release");
+    let pre =
+        semver::Prerelease::new(&format!("{}.0", version.pre)).expect("one more identifier is still a pre-release");
     Version { pre, build: semver::BuildMetadata::EMPTY, ..version }
 }
 
@@ -294,8 +295,9 @@ mod tests {
     fn req() -> impl Strategy<Value = VersionReq> {
         let op = prop::sample::select(vec!["", "^", "~", "=", ">", ">=", "<", "<="]);
         let whole = (op.clone(), version()).prop_map(|(op, version)| format!("{op}{version}"));
-        let part = (op, 0..3u64, prop::option::of(0..3u64))
-            .prop_map(|(op, major, minor)| minor.map_or(format!("{op}{major}"), |minor| format!("{op}{major}.{minor}")));
+        let part = (op, 0..3u64, prop::option::of(0..3u64)).prop_map(|(op, major, minor)| {
+            minor.map_or(format!("{op}{major}"), |minor| format!("{op}{major}.{minor}"))
+        });
         let one = prop_oneof![3 => whole, 2 => part, 1 => Just("*".to_owned()), 1 => Just("1.*".to_owned())];
         prop::collection::vec(one, 1..3)
             .prop_map(|parts| parts.join(", "))

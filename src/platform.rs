@@ -69,7 +69,9 @@ pub struct Needs {
 
 /// A text names no platform that envy knows.
 #[derive(Debug, thiserror::Error)]
-#[error("unknown platform `{0}`; known are x86_64-linux-gnu, x86_64-linux-musl, aarch64-linux-gnu and aarch64-linux-musl")]
+#[error(
+    "unknown platform `{0}`; known are x86_64-linux-gnu, x86_64-linux-musl, aarch64-linux-gnu and aarch64-linux-musl"
+)]
 pub struct ParsePlatformError(String);
 
 impl FromStr for Platform {

@@ -97,9 +97,7 @@ impl Tree {
                 Ok(())
             }
             // An archive may name a directory after the files in it.
-            std::collections::btree_map::Entry::Occupied(occupied)
-                if matches!((occupied.get(), &node), (Node::Directory(_), Node::Directory(new)) if new.is_empty()) =>
-            {
+            std::collections::btree_map::Entry::Occupied(occupied) if matches!((occupied.get(), &node), (Node::Directory(_), Node::Directory(new)) if new.is_empty()) => {
                 Ok(())
             }
             std::collections::btree_map::Entry::Occupied(_) => Err(Error::Twice(path.to_owned())),
@@ -206,7 +204,10 @@ impl Tree {
     }
 
     /// Read the encoding of one directory; `child` gives the trees below it.
-    pub fn decode<E: From<Error>>(bytes: &[u8], mut child: impl FnMut(TreeDigest) -> Result<Self, E>) -> Result<Self, E> {
+    pub fn decode<E: From<Error>>(
+        bytes: &[u8],
+        mut child: impl FnMut(TreeDigest) -> Result<Self, E>,
+    ) -> Result<Self, E> {
         let message = message::Directory::decode(bytes).map_err(|_| Error::Encoding)?;
         if message.encode_to_vec() != bytes {
             return Err(Error::Encoding.into());
@@ -246,7 +247,14 @@ impl Tree {
         if collisions.is_empty() { Ok(merged) } else { Err(collisions) }
     }
 
-    fn lay(&mut self, over: &Self, owner: &str, prefix: &str, owners: &mut BTreeMap<String, String>, collisions: &mut Vec<Collision>) {
+    fn lay(
+        &mut self,
+        over: &Self,
+        owner: &str,
+        prefix: &str,
+        owners: &mut BTreeMap<String, String>,
+        collisions: &mut Vec<Collision>,
+    ) {
         for (name, node) in &over.entries {
             let path = format!("{prefix}{}", name.as_str());
             match (self.entries.get_mut(name), node) {

@@ -46,7 +46,8 @@ impl Ui {
     /// A printer. Progress is live only on a terminal that can move its cursor, and outside CI.
     pub fn new(volume: Volume) -> Self {
         let dumb = process::variable("TERM").is_some_and(|term| term == "dumb");
-        let live = volume >= Volume::Normal && std::io::stderr().is_terminal() && !dumb && process::variable("CI").is_none();
+        let live =
+            volume >= Volume::Normal && std::io::stderr().is_terminal() && !dumb && process::variable("CI").is_none();
         let target = if live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         Self { volume, bars: MultiProgress::with_draw_target(target), live, running: Mutex::default() }
     }
@@ -155,14 +156,21 @@ fn style(template: &str) -> ProgressStyle {
 
 /// Say that envy itself is at fault.
 pub fn bug(what: &str) {
-    let text = format!("{RED}error:{RED:#} this is a bug in envy, and nothing that you did\n  {what}\n{CYAN}hint:{CYAN:#} report it with the command that you typed\n");
+    let text = format!(
+        "{RED}error:{RED:#} this is a bug in envy, and nothing that you did\n  {what}\n{CYAN}hint:{CYAN:#} report it with the command that you typed\n"
+    );
     let _ = write!(anstream::stderr(), "{text}");
 }
 
 /// A number of bytes, for people.
 pub fn bytes(count: u64) -> String {
     let (count, units) = (count as f64, ["B", "kB", "MB", "GB", "TB"]);
-    let power = units.iter().enumerate().rev().find(|(power, _)| count >= 1000_f64.powi(*power as i32)).map_or(0, |(power, _)| power);
+    let power = units
+        .iter()
+        .enumerate()
+        .rev()
+        .find(|(power, _)| count >= 1000_f64.powi(*power as i32))
+        .map_or(0, |(power, _)| power);
     let value = count / 1000_f64.powi(power as i32);
     if power == 0 { format!("{value:.0} B") } else { format!("{value:.1} {}", units[power]) }
 }

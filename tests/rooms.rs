@@ -37,9 +37,18 @@ fn uses(text: &str) -> Vec<String> {
         if let Some(inner) = piece.strip_prefix('{') {
             // A braced list names a room at each part that is not nested further.
             let mut depth = 0;
-            let list: String = inner.chars().take_while(|&c| { depth += i32::from(c == '{') - i32::from(c == '}'); depth >= 0 }).collect();
+            let list: String = inner
+                .chars()
+                .take_while(|&c| {
+                    depth += i32::from(c == '{') - i32::from(c == '}');
+                    depth >= 0
+                })
+                .collect();
             let mut depth = 0;
-            for part in list.split(|c: char| { depth += i32::from(c == '{') - i32::from(c == '}'); c == ',' && depth == 0 }) {
+            for part in list.split(|c: char| {
+                depth += i32::from(c == '{') - i32::from(c == '}');
+                c == ',' && depth == 0
+            }) {
                 rooms.push(part.trim().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
             }
         } else {

@@ -71,7 +71,8 @@ fn uv_project() -> Result<(PathBuf, TempDir), String> {
     let project = tempfile::tempdir().map_err(|error| error.to_string())?;
     fs::write(project.path().join("pyproject.toml"), PYPROJECT).map_err(|error| error.to_string())?;
     for verb in ["lock", "sync"] {
-        let output = Command::new(&uv).arg(verb).current_dir(project.path()).output().map_err(|error| error.to_string())?;
+        let output =
+            Command::new(&uv).arg(verb).current_dir(project.path()).output().map_err(|error| error.to_string())?;
         if !output.status.success() {
             return Err(format!("`uv {verb}` failed: {}", String::from_utf8_lossy(&output.stderr).trim()));
         }
@@ -81,16 +82,21 @@ fn uv_project() -> Result<(PathBuf, TempDir), String> {
 
 /// Another site with the packages of the first.
 pub fn second_site(report: &mut Report, scene: &Scene) {
+    let gone = || {
+        scene.bury("second");
+        scene.run("delete second");
+    };
     let fresh = || {
-        scene.run("delete second --purge");
+        gone();
         scene.run("create second --from first");
     };
     scene.run("create second --from first");
-    let build = |(name, program)| Side::process(name, move || scene.command(program, "build second --locked")).after(fresh);
+    let build =
+        |(name, program)| Side::process(name, move || scene.command(program, "build second --locked")).after(fresh);
     let sides = scene.programs.named().into_iter().map(build).collect();
     report.group("a second site: envy build second --locked", sides, &[ms(10)]);
-    let gone = || scene.run("delete second --purge");
-    let create = |(name, program)| Side::process(name, move || scene.command(program, "create second --from first")).after(gone);
+    let create =
+        |(name, program)| Side::process(name, move || scene.command(program, "create second --from first")).after(gone);
     let sides = scene.programs.named().into_iter().map(create).collect();
     report.group("a second site: envy create second --from first", sides, &[]);
     gone();
@@ -181,7 +187,8 @@ pub fn fetch(report: &mut Report) {
         command.args(["fetch", "--locked"]).current_dir(here).env("CARGO_HOME", home.path());
         command
     };
-    let sides = vec![Side::process("envy", envy).after(empty), Side::process("cargo fetch --locked", cargo).after(empty)];
+    let sides =
+        vec![Side::process("envy", envy).after(empty), Side::process("cargo fetch --locked", cargo).after(empty)];
     let text = fs::read_to_string(here.join("Cargo.lock")).expect("cargo made it");
     let title = format!("fetching the {} crates of this project", text.matches("\nchecksum = ").count());
     let limits = [Limit::Part { of: "cargo fetch --locked", at_most: 1.0 }];

@@ -7,10 +7,11 @@
 //! $ cargo bench -- nothing second --against ../before/envy
 //! ```
 //!
-//! A row has the shortest, the middle and the longest time; ratios and limits go by the middle. A limit is one for an
-//! idle machine. [`cases`] says what is run, [`measure`] how; `docs/inside/performance.md` has what came out.
+//! A row has the shortest, the middle and the longest time, and a ratio is told for the shortest and for the middle: on a
+//! busy machine the shortest say more. Limits go by the middle, and are meant for a machine that does nothing else. [`cases`] says what is run, [`measure`] how; `docs/inside/performance.md` has what came out.
 
 #![allow(clippy::disallowed_methods, reason = "measuring stands outside of the program's doors")]
+#![allow(clippy::print_stderr, reason = "what is left out is said")]
 #![allow(clippy::print_stdout, reason = "this is the program's one output")]
 #![allow(dead_code, reason = "the harness of the tests offers more than is used here")]
 
@@ -70,7 +71,9 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut report = measure::Report::new(cli.rounds);
-    let programs = scene::Programs { envy: cli.envy, against: cli.against };
+    // They are started from other directories.
+    let absolute = |path: PathBuf| std::path::absolute(path).expect("a path that was typed is not empty");
+    let programs = scene::Programs { envy: absolute(cli.envy), against: cli.against.map(absolute) };
     let wanted = |case: &str| match cli.cases.is_empty() {
         true => case != "fetch" || cli.real,
         false => cli.cases.iter().any(|it| it == case),

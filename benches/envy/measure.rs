@@ -65,18 +65,17 @@ impl Summary {
         Self { times }
     }
 
+    fn shortest(&self) -> f64 {
+        self.times[0].as_secs_f64()
+    }
+
     fn middle(&self) -> f64 {
-        seconds(self.times[self.times.len() / 2])
+        self.times[self.times.len() / 2].as_secs_f64()
     }
 
-    fn row(&self) -> String {
-        let (first, last) = (seconds(self.times[0]), seconds(self.times[self.times.len() - 1]));
-        [first, self.middle(), last].map(|time| format!("{:>9.2}", time * 1e3)).join(" ")
+    fn longest(&self) -> f64 {
+        self.times[self.times.len() - 1].as_secs_f64()
     }
-}
-
-fn seconds(time: Duration) -> f64 {
-    time.as_secs_f64()
 }
 
 /// Everything that is measured in one run of this program.
@@ -107,15 +106,19 @@ impl Report {
 
     /// The same, with another number of rounds.
     pub fn group_of(&mut self, rounds: usize, title: &str, mut sides: Vec<Side<'_>>, limits: &[Limit]) {
-        println!("\n{title} ({rounds} times; ms: shortest, middle, longest)");
+        println!("\n{title}");
+        println!("  {:<36} {:>9} {:>9} {:>9}", format!("ms, of {rounds} times"), "shortest", "middle", "longest");
         let summaries = in_turns(rounds, &mut sides);
         let named: Vec<_> = sides.iter().map(|side| side.name.as_str()).zip(&summaries).collect();
         let [(_, first), others @ ..] = named.as_slice() else { return };
         for (name, summary) in &named {
-            println!("  {name:<32} {}", summary.row());
+            let [shortest, middle, longest] =
+                [summary.shortest(), summary.middle(), summary.longest()].map(|time| time * 1e3);
+            println!("  {name:<36} {shortest:>9.2} {middle:>9.2} {longest:>9.2}");
         }
         for (name, other) in others {
-            println!("  ratio to {name:<23} {:>9.2}", first.middle() / other.middle());
+            let [shortest, middle] = [first.shortest() / other.shortest(), first.middle() / other.middle()];
+            println!("  ratio to {name:<27} {shortest:>9.2} {middle:>9.2}");
         }
         for limit in limits {
             self.limit(limit, first, others);
@@ -124,15 +127,15 @@ impl Report {
 
     fn limit(&mut self, limit: &Limit, first: &Summary, others: &[(&str, &Summary)]) {
         let (what, most) = match limit {
-            Limit::Time(time) => (format!("{} ms", time.as_millis()), seconds(*time)),
+            Limit::Time(time) => (format!("{} ms", time.as_millis()), time.as_secs_f64()),
             Limit::Part { of, at_most } => {
                 let Some((_, other)) = others.iter().find(|(name, _)| name == of) else { return };
-                (format!("{at_most:.2} × {of}"), at_most * other.middle())
+                (format!("{at_most:.2} of {of}"), at_most * other.middle())
             }
         };
         let ratio = first.middle() / most;
-        let verdict = if ratio <= 1.0 { "" } else { "  PASSED" };
-        println!("  of the limit, {what:<18} {ratio:>9.2}{verdict}");
+        let verdict = if ratio <= 1.0 { "" } else { "  TOO SLOW" };
+        println!("  ratio to the limit, {what:<26} {ratio:>9.2}{verdict}");
         self.passed |= ratio > 1.0;
     }
 }
@@ -148,7 +151,6 @@ fn in_turns(rounds: usize, sides: &mut [Side<'_>]) -> Vec<Summary> {
         for number in order {
             (sides[number].before)();
             let time = (sides[number].run)();
-            // Few rounds are of what begins cold anyhow.
             if round > 0 {
                 times[number].push(time);
             }

@@ -65,6 +65,14 @@ impl Scene {
         done(self.command(&self.programs.envy, arguments));
     }
 
+    /// Put a site's directory aside. Whoever makes files just after many were deleted waits for the file system.
+    pub fn bury(&self, site: &str) {
+        let grave =
+            tempfile::Builder::new().tempdir_in(self.scratch.root()).expect("there is room for a directory").keep();
+        let sites = self.scratch.path(".envy/sites");
+        std::fs::rename(sites.join(site), grave.join(site)).expect("the site was there");
+    }
+
     fn done(&self, program: &str, arguments: &[&str]) {
         let mut command = self.command(Path::new(program), "");
         command.args(arguments);

@@ -69,17 +69,18 @@ impl Memo {
     fn known(&self, key: &str, stamp: Stamp) -> Option<BlobDigest> {
         let entries = self.entries.lock().expect("no holder panics");
         let entry = entries.get(key)?;
-        let same = entry.inode == stamp.inode && entry.size == stamp.size && entry.modified == stamp.modified.to_string();
+        let same =
+            entry.inode == stamp.inode && entry.size == stamp.size && entry.modified == stamp.modified.to_string();
         same.then(|| entry.digest.parse().ok()).flatten()
     }
 
     /// Keep it for the next process. Where that fails, the next process hashes again.
     fn save(&self) {
         let entries = self.entries.lock().expect("no holder panics");
-        if let Ok(text) = serde_json::to_vec(&*entries) {
-            if disk::read_if_exists(&self.path).ok().flatten().as_deref() != Some(text.as_slice()) {
-                let _ = disk::write_atomic(&self.path, &text);
-            }
+        if let Ok(text) = serde_json::to_vec(&*entries)
+            && disk::read_if_exists(&self.path).ok().flatten().as_deref() != Some(text.as_slice())
+        {
+            let _ = disk::write_atomic(&self.path, &text);
         }
     }
 }

@@ -59,7 +59,13 @@ incremental = false
 
 impl<'a> Inputs<'a> {
     /// Read a package's archive, which is in the store, and prove that it is what was pinned.
-    pub fn open(package: &Package, generated: Generated, recipe: &'a Recipe, wish: &'a Wish, store: &Store) -> Result<Self, Error> {
+    pub fn open(
+        package: &Package,
+        generated: Generated,
+        recipe: &'a Recipe,
+        wish: &'a Wish,
+        store: &Store,
+    ) -> Result<Self, Error> {
         let id = package.id.clone();
         let contents = source::read_crate(&store.blob_path(package.archive), &id).map_err(source::Error::from)?;
         prove(&id, "source tree", package.tree, contents.tree.digest())?;
@@ -72,8 +78,10 @@ impl<'a> Inputs<'a> {
             None => return Err(Error::NoCargoLock { id, path: "Cargo.lock".into() }),
         };
         prove(&id, "Cargo.lock", package.crates, cargo_lock_digest(&cargo_lock))?;
-        let crates = source::locked_crates(&cargo_lock).map_err(source::Error::from)?.into_iter().filter_map(archive).collect();
-        let source = with_cargo_lock(contents.tree, &cargo_lock).map_err(|source| Error::Layout { id: id.clone(), source })?;
+        let crates =
+            source::locked_crates(&cargo_lock).map_err(source::Error::from)?.into_iter().filter_map(archive).collect();
+        let source =
+            with_cargo_lock(contents.tree, &cargo_lock).map_err(|source| Error::Layout { id: id.clone(), source })?;
         Ok(Self { id, recipe, wish, archive: package.archive, cargo_lock, crates, source, epoch: contents.newest })
     }
 
@@ -111,16 +119,26 @@ impl<'a> Inputs<'a> {
     }
 
     /// The action that builds it. All crates are in the store by now.
-    pub fn action(&self, store: &Store, platform: Platform, toolchain: TextDigest, tools: TextDigest, sandbox: String) -> Result<Action, Error> {
+    pub fn action(
+        &self,
+        store: &Store,
+        platform: Platform,
+        toolchain: TextDigest,
+        tools: TextDigest,
+        sandbox: String,
+    ) -> Result<Action, Error> {
         let failed = |source| Error::Layout { id: self.id.clone(), source };
         let mut inputs = Tree::default();
         inputs.insert("envy/src", Node::Directory(self.source.clone())).map_err(failed)?;
         inputs.insert("envy/script", text_file(&self.script("", platform)?)).map_err(failed)?;
         inputs.insert("envy/cargo/config.toml", text_file(CARGO_CONFIG)).map_err(failed)?;
         for one in &self.crates {
-            let size = disk::file_size(&store.blob_path(one.checksum)).ok_or(store::Error::MissingBlob(one.checksum))?;
+            let size =
+                disk::file_size(&store.blob_path(one.checksum)).ok_or(store::Error::MissingBlob(one.checksum))?;
             let file = File { blob: one.checksum, size, executable: false };
-            inputs.insert(&format!("envy/crates/{}-{}.crate", one.name, one.version), Node::File(file)).map_err(failed)?;
+            inputs
+                .insert(&format!("envy/crates/{}-{}.crate", one.name, one.version), Node::File(file))
+                .map_err(failed)?;
         }
         Ok(Action { inputs, environment: action::environment(self.epoch), platform, toolchain, tools, sandbox })
     }

@@ -4,6 +4,7 @@ use crate::digest::TreeDigest;
 use crate::lock::{Lockfile, Output};
 use crate::package::PackageId;
 use crate::platform::Platform;
+use crate::tree::Tree;
 
 /// What a build will do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,17 +25,18 @@ pub struct Planned {
 /// Where the output of a package comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The lockfile records it, and it is here.
-    Use(Output),
+    /// The lockfile records it, and here it is.
+    Use(Output, Tree),
     /// It has to be found by its action, or built.
     Make,
 }
 
-/// Decide for every locked package. `here` tells whether all of a tree is at hand.
-pub fn plan(lockfile: &Lockfile, platform: Platform, here: impl Fn(TreeDigest) -> bool) -> Plan {
+/// Decide for every locked package. `find` gives a tree if all of it is at hand.
+pub fn plan(lockfile: &Lockfile, platform: Platform, find: impl Fn(TreeDigest) -> Option<Tree>) -> Plan {
     let packages = lockfile.packages.values().map(|package| {
-        let recorded = lockfile.outputs(&package.id.name, platform).find(|output| here(output.tree));
-        let step = recorded.map_or(Step::Make, |output| Step::Use(output.clone()));
+        let mut recorded = lockfile.outputs(&package.id.name, platform);
+        let found = recorded.find_map(|output| Some((output, find(output.tree)?)));
+        let step = found.map_or(Step::Make, |(output, tree)| Step::Use(output.clone(), tree));
         Planned { id: package.id.clone(), step }
     });
     Plan { packages: packages.collect() }

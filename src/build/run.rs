@@ -22,8 +22,17 @@ const JOBSERVER: &str = "/envy/jobserver";
 
 /// Directories of the host that its programs need.
 const SYSTEM: &[&str] = &[
-    "/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32", "/etc/alternatives", "/etc/ld.so.cache",
-    "/etc/ld.so.conf", "/etc/ld.so.conf.d",
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib64",
+    "/lib32",
+    "/libx32",
+    "/etc/alternatives",
+    "/etc/ld.so.cache",
+    "/etc/ld.so.conf",
+    "/etc/ld.so.conf.d",
 ];
 
 /// What running an action needs beside its inputs.
@@ -70,7 +79,8 @@ impl Runner<'_> {
 
     fn failed(&self, inputs: &Inputs<'_>, status: &str, log: &str) -> Error {
         let step = recipe::last_step(log).unwrap_or(1);
-        let mut last: Vec<_> = recipe::without_marks(log).filter(|line| !line.trim().is_empty()).rev().take(LAST).collect();
+        let mut last: Vec<_> =
+            recipe::without_marks(log).filter(|line| !line.trim().is_empty()).rev().take(LAST).collect();
         last.reverse();
         Error::Failed {
             id: inputs.id.clone(),

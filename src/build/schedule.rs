@@ -106,9 +106,9 @@ impl Builder<'_> {
     pub fn outputs(&self, plan: &Plan) -> Result<BTreeMap<PackageName, Built>, Error> {
         let mut outputs = BTreeMap::new();
         for planned in &plan.packages {
-            if let Step::Use(output) = &planned.step {
-                let built = self.recorded(&planned.id, output)?;
-                outputs.insert(planned.id.name.clone(), built);
+            if let Step::Use(output, tree) = &planned.step {
+                let (id, tree, output) = (planned.id.clone(), tree.clone(), Some(output.clone()));
+                outputs.insert(id.name.clone(), Built { id, tree, origin: Origin::Recorded, output });
             }
         }
         let to_make: Vec<_> = plan.to_make().collect();
@@ -118,11 +118,6 @@ impl Builder<'_> {
             }
         }
         Ok(outputs)
-    }
-
-    fn recorded(&self, id: &PackageId, output: &Output) -> Result<Built, Error> {
-        let tree = self.store.tree(output.tree)?.ok_or(crate::store::Error::MissingTree(output.tree))?;
-        Ok(Built { id: id.clone(), tree, origin: Origin::Recorded, output: Some(output.clone()) })
     }
 
     fn make(&self, ids: &[&PackageId]) -> Result<Vec<Built>, Error> {
@@ -262,7 +257,7 @@ impl Site<'_> {
         // What was built without a fence may hold anything of the host: it is used, but never recorded.
         let fenced = self.fence.mode() == Mode::Namespaces;
         let needs = outcome.provenance.needs.clone();
-        let output = fenced.then(|| Output { platform, action, tree: outcome.tree, needs });
+        let output = fenced.then_some(Output { platform, action, tree: outcome.tree, needs });
         Ok(Built { id: inputs.id.clone(), tree, origin, output })
     }
 
@@ -280,7 +275,9 @@ impl Site<'_> {
 
 /// Paths at which two trees differ.
 fn differing(one: &Tree, other: &Tree) -> Vec<String> {
-    let leaves = |tree: &Tree| tree.leaves().into_iter().map(|(path, node)| (path, node.clone())).collect::<BTreeMap<String, Node>>();
+    let leaves = |tree: &Tree| {
+        tree.leaves().into_iter().map(|(path, node)| (path, node.clone())).collect::<BTreeMap<String, Node>>()
+    };
     let (one, other) = (leaves(one), leaves(other));
     let paths: std::collections::BTreeSet<_> = one.keys().chain(other.keys()).collect();
     paths.into_iter().filter(|path| one.get(*path) != other.get(*path)).cloned().collect()

@@ -38,7 +38,8 @@ impl Toolchain {
         }
         let mut found: Vec<_> = installed().iter().filter_map(|sysroot| Self::at(sysroot)).chain(on_path).collect();
         found.sort_by(|a, b| b.version.cmp(&a.version));
-        let chosen = found.iter().find(|one| wanted.exactly(one)).or_else(|| found.iter().find(|one| wanted.nearly(one)));
+        let chosen =
+            found.iter().find(|one| wanted.exactly(one)).or_else(|| found.iter().find(|one| wanted.nearly(one)));
         chosen.cloned().ok_or_else(|| wanted.missing(&found))
     }
 

@@ -54,7 +54,9 @@ impl FromStr for Wanting {
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, versions) = text.split_once('@').map_or((text, None), |(name, versions)| (name, Some(versions)));
         if let Some(versions) = versions {
-            versions.parse::<VersionReq>().map_err(|error| format!("`{versions}` is not a version or a range: {error}"))?;
+            versions
+                .parse::<VersionReq>()
+                .map_err(|error| format!("`{versions}` is not a version or a range: {error}"))?;
         }
         let name = name.parse().map_err(|error: crate::package::ParseNameError| error.to_string())?;
         Ok(Self { name, versions: versions.map(str::to_owned) })
@@ -97,21 +99,33 @@ impl Args {
 }
 
 /// The versions to write: as asked for, or the highest that could be chosen now.
-fn versions(context: &Context<'_>, project: &Project, wanted: &[Wanting]) -> Result<Vec<(PackageName, String)>, Failure> {
+fn versions(
+    context: &Context<'_>,
+    project: &Project,
+    wanted: &[Wanting],
+) -> Result<Vec<(PackageName, String)>, Failure> {
     let open: Vec<_> = wanted.iter().filter(|one| one.versions.is_none()).map(|one| one.name.clone()).collect();
     let chosen = if open.is_empty() { BTreeMap::new() } else { highest(context, project, &open)? };
     let version = |one: &Wanting| one.versions.clone().unwrap_or_else(|| chosen[&one.name].to_string());
     Ok(wanted.iter().map(|one| (one.name.clone(), version(one))).collect())
 }
 
-fn highest(context: &Context<'_>, project: &Project, names: &[PackageName]) -> Result<BTreeMap<PackageName, crate::package::Version>, Failure> {
+fn highest(
+    context: &Context<'_>,
+    project: &Project,
+    names: &[PackageName],
+) -> Result<BTreeMap<PackageName, crate::package::Version>, Failure> {
     let toolchain = Toolchain::find(Wanted::Any(project.manifest.toolchain()))?;
     let nothing = BTreeMap::new();
     context.with_crates(project, LockMode::default(), |crates| {
         let _busy = context.ui.busy("asking crates.io");
         let index = CrateIndex::new(crates, &nothing, Some(toolchain.version));
         index.prefetch(names)?;
-        let any = |name: &PackageName| Requirement { name: name.clone(), versions: VersionReq::STAR, by: "`envy add`".to_owned() };
+        let any = |name: &PackageName| Requirement {
+            name: name.clone(),
+            versions: VersionReq::STAR,
+            by: "`envy add`".to_owned(),
+        };
         let requirements: Vec<_> = names.iter().map(any).collect();
         let solved = resolve::solve(&requirements, &nothing, &index)?;
         solved.map(|chosen| chosen.packages).map_err(|conflict| not_had(&conflict))
@@ -125,7 +139,9 @@ fn not_had(conflict: &Conflict) -> Failure {
         failure.facts.push(fact.to_string());
         match fact {
             Fact::Unknown { similar, .. } => {
-                failure.hints.extend(similar.first().map(|similar| format!("run `envy add {similar}` if that is what you mean")));
+                failure.hints.extend(
+                    similar.first().map(|similar| format!("run `envy add {similar}` if that is what you mean")),
+                );
             }
             Fact::PrereleasesOnly { name, highest } => failure.hints.push(format!("run `envy add {name}@{highest}`")),
             _ => {}

@@ -33,21 +33,31 @@ pub struct Assembled {
     pub lockfile: Lockfile,
 }
 
+/// What is to be built, and how.
+pub struct Order<'a> {
+    /// The pins.
+    pub lockfile: &'a Lockfile,
+    /// Cargo.locks that go with them and are not written yet.
+    pub generated: &'a BTreeMap<PackageName, String>,
+    /// Whether what comes out is recorded.
+    pub recording: Recording,
+    /// How much at a time.
+    pub jobs: Jobs,
+}
+
 /// Build what a lockfile pins and merge it into a prefix.
 pub fn assemble(
     context: &Context<'_>,
     project: &Project,
     site: &Site,
-    lockfile: &Lockfile,
-    generated: &BTreeMap<PackageName, String>,
-    recording: Recording,
-    jobs: Jobs,
+    order: &Order<'_>,
     crates: &Crates<'_>,
 ) -> Result<Assembled, Failure> {
+    let &Order { lockfile, generated, recording, jobs } = order;
     let (store, platform) = (context.store()?, Platform::host());
     require_platform(project, platform)?;
     let wishes = project.wishes(context, site)?;
-    let plan = plan(lockfile, platform, |tree| matches!(store.whole_tree(tree), Ok(Some(_))));
+    let plan = plan(lockfile, platform, |tree| store.whole_tree(tree).ok().flatten());
     let builder = Builder {
         store,
         crates,
@@ -125,10 +135,10 @@ fn proven(
         (name, built.tree.digest(), without)
     });
     let prefix = Prefix { outputs: outputs_digest(merged), tree: tree.digest() };
-    if let Some(recorded) = lockfile.prefixes.get(&platform).filter(|recorded| recorded.outputs == prefix.outputs) {
-        if recorded.tree != prefix.tree {
-            return Err(not_the_prefix(site, recorded.tree, prefix.tree));
-        }
+    if let Some(recorded) = lockfile.prefixes.get(&platform).filter(|recorded| recorded.outputs == prefix.outputs)
+        && recorded.tree != prefix.tree
+    {
+        return Err(not_the_prefix(site, recorded.tree, prefix.tree));
     }
     let mut lockfile = lockfile.clone();
     if recording == Recording::On {
@@ -158,10 +168,13 @@ fn record(lockfile: &mut Lockfile, outputs: &BTreeMap<PackageName, Built>) -> bo
 }
 
 fn not_the_prefix(site: &Site, recorded: TreeDigest, made: TreeDigest) -> Failure {
-    Failure::new(Exit::Verification, format!("the prefix of site `{}` is not the one that the lockfile records", site.name))
-        .fact(format!("recorded {recorded}"))
-        .fact(format!("made     {made}"))
-        .hint(format!("restore `lockfiles/{}.lock`; the outputs it lists do not make the prefix it names", site.name))
+    Failure::new(
+        Exit::Verification,
+        format!("the prefix of site `{}` is not the one that the lockfile records", site.name),
+    )
+    .fact(format!("recorded {recorded}"))
+    .fact(format!("made     {made}"))
+    .hint(format!("restore `lockfiles/{}.lock`; the outputs it lists do not make the prefix it names", site.name))
 }
 
 fn member(built: &Built) -> Member {
@@ -199,9 +212,10 @@ pub fn show(
     let _held = place.hold(context.globals.patience(), context.ui)?;
     let digest = TextDigest::of(lockfile.as_bytes());
     let (env, vars) = config(site);
-    let generation = Generation::new(site.name.as_str(), &Platform::host().to_string(), assembled.tree.digest(), digest)
-        .with_config(env, vars)
-        .with_packages(assembled.members.clone());
+    let generation =
+        Generation::new(site.name.as_str(), &Platform::host().to_string(), assembled.tree.digest(), digest)
+            .with_config(env, vars)
+            .with_packages(assembled.members.clone());
     if place.numbers()?.is_empty() && !assembled.tree.is_empty() {
         begin_empty(context, project, site, &place, "")?;
     }
@@ -210,7 +224,9 @@ pub fn show(
         tell_held(context, &place);
         return Ok(());
     }
-    if let Some(current) = place.current()?.filter(|current| current.is_same_as(&generation) && place.links_into(current, &prefix)) {
+    if let Some(current) =
+        place.current()?.filter(|current| current.is_same_as(&generation) && place.links_into(current, &prefix))
+    {
         context.ui.done("unchanged", format!("site `{}` stays at generation {}", site.name, current.number));
         return Ok(());
     }
@@ -229,14 +245,21 @@ pub fn show(
 
 /// Begin a site whose directory is new or was removed: its first generation is an empty prefix, so that there is
 /// something to go back to from the first that is built. `built_from` is the text of the lockfile that asks for no more.
-pub fn begin_empty(context: &Context<'_>, project: &Project, site: &Site, place: &Place, built_from: &str) -> Result<(), Failure> {
+pub fn begin_empty(
+    context: &Context<'_>,
+    project: &Project,
+    site: &Site,
+    place: &Place,
+    built_from: &str,
+) -> Result<(), Failure> {
     let (store, empty) = (context.store()?, Tree::default());
     store.put_tree(&empty)?;
     let prefix = store.materialise(&empty)?;
     store.add_root(place.path())?;
     let lockfile = TextDigest::of(built_from.as_bytes());
     let (env, vars) = config(site);
-    let generation = Generation::new(site.name.as_str(), &Platform::host().to_string(), empty.digest(), lockfile).with_config(env, vars);
+    let generation = Generation::new(site.name.as_str(), &Platform::host().to_string(), empty.digest(), lockfile)
+        .with_config(env, vars);
     let generation = place.add_generation(generation, &prefix, built_from)?;
     switch(place, Move::Create, &generation, Some(lockfile), project.note(None))
 }
@@ -250,12 +273,19 @@ pub fn tell_held(context: &Context<'_>, place: &Place) {
 }
 
 /// Make a generation current, with the scripts that go with it.
-pub fn switch(place: &Place, action: Move, to: &Generation, lockfile: Option<TextDigest>, note: Note) -> Result<(), Failure> {
+pub fn switch(
+    place: &Place,
+    action: Move,
+    to: &Generation,
+    lockfile: Option<TextDigest>,
+    note: Note,
+) -> Result<(), Failure> {
     place.switch(action, to, lockfile, note)?;
     for (name, text) in scripts(place, to) {
         let path = place.path().join(name);
         if crate::disk::read_if_exists(&path)?.as_deref() != Some(text.as_bytes()) {
-            crate::disk::write_atomic(&path, text.as_bytes())?;
+            // They can be made again from the generation, which is where a site's truth is.
+            crate::disk::write_whole(&path, text.as_bytes())?;
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::assembling::{Recording, Showing, assemble, show, tell_held};
+use super::assembling::{Order, Recording, Showing, assemble, show, tell_held};
 use super::committing::Writes;
 use super::context::Context;
 use super::locking::{self, Moves, propose};
@@ -70,11 +70,18 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
 
 /// Bring a site to what its lockfile says. Where it is there already, nothing but the comparison is done, and the
 /// number of its generation is given.
-pub(super) fn bring(context: &Context<'_>, project: &Project, site: &Site, wish: &Wish<'_>) -> Result<Option<u64>, Failure> {
+pub(super) fn bring(
+    context: &Context<'_>,
+    project: &Project,
+    site: &Site,
+    wish: &Wish<'_>,
+) -> Result<Option<u64>, Failure> {
     let wishes = project.wishes(context, site)?;
     let current = match wish.locked {
         true => Some(project.current_lock(&site.name, &wishes)?),
-        false => project.locked(&site.name)?.filter(|locked| project.drift(&site.name, &wishes, &locked.lockfile).is_empty()),
+        false => {
+            project.locked(&site.name)?.filter(|locked| project.drift(&site.name, &wishes, &locked.lockfile).is_empty())
+        }
     };
     if let Some(locked) = &current {
         if let Some(generation) = project.converged(context, site, locked)? {
@@ -94,10 +101,18 @@ pub(super) fn bring(context: &Context<'_>, project: &Project, site: &Site, wish:
 }
 
 /// Build exactly what a lockfile says, and leave it as it is.
-fn locked_build(context: &Context<'_>, project: &Project, site: &Site, locked: &Locked, wish: &Wish<'_>) -> Result<(), Failure> {
+fn locked_build(
+    context: &Context<'_>,
+    project: &Project,
+    site: &Site,
+    locked: &Locked,
+    wish: &Wish<'_>,
+) -> Result<(), Failure> {
     let generated = BTreeMap::new();
     let assembled = context.with_crates(project, wish.mode, |crates| {
-        assemble(context, project, site, &locked.lockfile, &generated, Recording::Off, wish.jobs, crates)
+        let order =
+            Order { lockfile: &locked.lockfile, generated: &generated, recording: Recording::Off, jobs: wish.jobs };
+        assemble(context, project, site, &order, crates)
     })?;
     show(context, project, site, &assembled, &locked.text, wish.showing, wish.message.map(str::to_owned))
 }
@@ -111,11 +126,20 @@ fn recording_build(context: &Context<'_>, name: &SiteName, wish: &Wish<'_>) -> R
         let proposal = propose(context, &project, site, &Moves::Needed, crates)?;
         locking::tell(context, site, &proposal);
         let (lockfile, generated) = (&proposal.lockfile, &proposal.generated);
-        let assembled = assemble(context, &project, site, lockfile, generated, Recording::On, wish.jobs, crates)?;
+        let order = Order { lockfile, generated, recording: Recording::On, jobs: wish.jobs };
+        let assembled = assemble(context, &project, site, &order, crates)?;
         let mut writes = Writes::default();
         writes.lockfile(&project, name, &assembled.lockfile, &proposal);
         let written = writes.apply()?;
-        show(context, &project, site, &assembled, &assembled.lockfile.text(), wish.showing, wish.message.map(str::to_owned))?;
+        show(
+            context,
+            &project,
+            site,
+            &assembled,
+            &assembled.lockfile.text(),
+            wish.showing,
+            wish.message.map(str::to_owned),
+        )?;
         written.keep();
         Ok(())
     })
@@ -140,9 +164,9 @@ fn dry_run(context: &Context<'_>, project: &Project, args: &Args, locked: bool) 
 
 fn planned(context: &Context<'_>, site: &Site, lockfile: &Lockfile) -> Result<String, Failure> {
     let store = context.store()?;
-    let plan = plan(lockfile, Platform::host(), |tree| matches!(store.whole_tree(tree), Ok(Some(_))));
+    let plan = plan(lockfile, Platform::host(), |tree| store.whole_tree(tree).ok().flatten());
     let line = |planned: &crate::build::Planned| match &planned.step {
-        Step::Use(output) => format!("  use   {} {}\n", planned.id, output.tree),
+        Step::Use(output, _) => format!("  use   {} {}\n", planned.id, output.tree),
         Step::Make => format!("  build {}\n", planned.id),
     };
     Ok(format!("site {}\n{}", site.name, plan.packages.iter().map(line).collect::<String>()))

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Jobs;
 use super::LockMode;
-use super::assembling::{Assembled, Recording, Showing, assemble, show};
+use super::assembling::{Assembled, Order, Recording, Showing, assemble, show};
 use super::context::Context;
 use super::locking::{self, Moves, Proposal, propose};
 use super::project::{MANIFEST, Project};
@@ -93,7 +93,15 @@ pub enum Then {
 }
 
 /// Lock and build the sites of an edited manifest, and only then write it.
-pub fn commit(context: &Context<'_>, project: &Project, edited: &Project, sites: &[&Site], moves: &Moves, then: Then, jobs: Jobs) -> Result<(), Failure> {
+pub fn commit(
+    context: &Context<'_>,
+    project: &Project,
+    edited: &Project,
+    sites: &[&Site],
+    moves: &Moves,
+    then: Then,
+    jobs: Jobs,
+) -> Result<(), Failure> {
     context.with_crates(project, LockMode::default(), |crates| {
         let mut proposals = Vec::new();
         for site in sites {
@@ -107,7 +115,8 @@ pub fn commit(context: &Context<'_>, project: &Project, edited: &Project, sites:
                 Then::Lock => None,
                 Then::Build => {
                     let (lockfile, generated) = (&proposal.lockfile, &proposal.generated);
-                    let assembled = assemble(context, edited, site, lockfile, generated, Recording::On, jobs, crates)?;
+                    let order = Order { lockfile, generated, recording: Recording::On, jobs };
+                    let assembled = assemble(context, edited, site, &order, crates)?;
                     context.store()?.materialise(&assembled.tree)?;
                     Some(assembled)
                 }

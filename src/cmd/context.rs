@@ -47,7 +47,12 @@ impl<'a> Context<'a> {
     }
 
     /// Call something with the registry of crates. No connection is opened before it is needed.
-    pub fn with_crates<T>(&self, project: &Project, mode: LockMode, work: impl FnOnce(&Crates<'_>) -> Result<T, Failure>) -> Result<T, Failure> {
+    pub fn with_crates<T>(
+        &self,
+        project: &Project,
+        mode: LockMode,
+        work: impl FnOnce(&Crates<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let config = CargoConfig::load(&project.root).map_err(crate::source::Error::from)?;
         let mut settings = config.settings();
         settings.offline |= self.globals.offline || mode.frozen;
@@ -78,8 +83,10 @@ fn directory(own: &str, xdg: &str, home: &str, name: &str) -> Result<PathBuf, Fa
     if let Some(path) = process::path_variable(xdg).filter(|path| path.is_absolute()) {
         return Ok(path.join(name));
     }
-    let home_directory = process::path_variable("HOME").filter(|path| path.is_absolute()).or_else(|| etcetera::home_dir().ok());
-    let no_home = || Failure::new(Exit::Failed, "this user has no home directory").hint(format!("set `{own}` to a directory"));
+    let home_directory =
+        process::path_variable("HOME").filter(|path| path.is_absolute()).or_else(|| etcetera::home_dir().ok());
+    let no_home =
+        || Failure::new(Exit::Failed, "this user has no home directory").hint(format!("set `{own}` to a directory"));
     Ok(home_directory.ok_or_else(no_home)?.join(home).join(name))
 }
 
@@ -89,7 +96,8 @@ pub fn absolute(path: PathBuf) -> Result<PathBuf, Failure> {
         return Ok(path);
     }
     let current = process::current_directory().map_err(|error| {
-        Failure::new(Exit::Failed, format!("the current directory cannot be used: {error}")).hint("change to one that exists")
+        Failure::new(Exit::Failed, format!("the current directory cannot be used: {error}"))
+            .hint("change to one that exists")
     })?;
     Ok(current.join(path))
 }

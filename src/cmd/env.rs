@@ -27,10 +27,11 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let activation = Activation::of(&place, &generation);
     let mut variables = activation.variables.clone();
     let inherited = process::environment();
-    let path = activation.path(inherited.get(OsStr::new("PATH")).map(|path| path.as_os_str()));
+    let path = activation.path(inherited.get(OsStr::new("PATH")).map(std::ffi::OsString::as_os_str));
     variables.insert("PATH".to_owned(), path.to_string_lossy().into_owned());
     if args.json {
-        let document = serde_json::json!({ "schema": "envy.env/1", "site": args.site.as_str(), "variables": variables });
+        let document =
+            serde_json::json!({ "schema": "envy.env/1", "site": args.site.as_str(), "variables": variables });
         context.ui.json(&document);
     } else {
         let lines: String = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();

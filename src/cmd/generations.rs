@@ -26,7 +26,9 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let history = place.history()?;
     if args.json {
         let list: Vec<_> = generations.iter().map(|generation| document(generation, current, &history)).collect();
-        context.ui.json(&serde_json::json!({ "schema": "envy.generations/1", "site": args.site.as_str(), "generations": list }));
+        context.ui.json(
+            &serde_json::json!({ "schema": "envy.generations/1", "site": args.site.as_str(), "generations": list }),
+        );
         return Ok(());
     }
     if generations.is_empty() {
@@ -43,7 +45,8 @@ fn origin<'a>(generation: &Generation, history: &'a [Entry]) -> Option<&'a Entry
 
 fn line(generation: &Generation, current: Option<u64>, history: &[Entry]) -> String {
     let mark = if current == Some(generation.number) { "*" } else { " " };
-    let names: Vec<_> = generation.packages.iter().map(|member| format!("{} {}", member.name, member.version)).collect();
+    let names: Vec<_> =
+        generation.packages.iter().map(|member| format!("{} {}", member.name, member.version)).collect();
     let packages = if names.is_empty() { "empty".to_owned() } else { names.join(", ") };
     let note = origin(generation, history).map(|entry| &entry.note);
     let by = note.and_then(|note| note.by.as_deref()).map(|by| format!(" by {by}")).unwrap_or_default();

@@ -41,13 +41,19 @@ impl Proposal {
 }
 
 /// Lock a site: keep its lockfile where it is what is asked for, else resolve and pin what moved.
-pub fn propose(context: &Context<'_>, project: &Project, site: &Site, moves: &Moves, crates: &Crates<'_>) -> Result<Proposal, Failure> {
+pub fn propose(
+    context: &Context<'_>,
+    project: &Project,
+    site: &Site,
+    moves: &Moves,
+    crates: &Crates<'_>,
+) -> Result<Proposal, Failure> {
     let wishes = project.wishes(context, site)?;
     let old = project.locked(&site.name)?.map(|locked| locked.lockfile);
-    if let (Some(old), Moves::Needed) = (&old, moves) {
-        if project.drift(&site.name, &wishes, old).is_empty() {
-            return Ok(Proposal { lockfile: old.clone(), generated: BTreeMap::new(), old: Some(old.clone()) });
-        }
+    if let (Some(old), Moves::Needed) = (&old, moves)
+        && project.drift(&site.name, &wishes, old).is_empty()
+    {
+        return Ok(Proposal { lockfile: old.clone(), generated: BTreeMap::new(), old: Some(old.clone()) });
     }
     if wishes.packages().is_empty() {
         return Ok(Proposal { lockfile: Lockfile::empty(wishes.digest()), generated: BTreeMap::new(), old });
@@ -77,8 +83,11 @@ fn choose(
     toolchain: &Toolchain,
     crates: &Crates<'_>,
 ) -> Result<Resolution, Failure> {
-    let locked: BTreeMap<_, _> =
-        old.into_iter().flat_map(|old| &old.packages).map(|(name, package)| (name.clone(), package.id.version.clone())).collect();
+    let locked: BTreeMap<_, _> = old
+        .into_iter()
+        .flat_map(|old| &old.packages)
+        .map(|(name, package)| (name.clone(), package.id.version.clone()))
+        .collect();
     let preferred: BTreeMap<_, _> = match moves {
         Moves::Needed => locked.clone(),
         Moves::All => BTreeMap::new(),
@@ -91,7 +100,8 @@ fn choose(
     let names: Vec<_> = wishes.packages().keys().cloned().collect();
     index.prefetch(&names)?;
     let requirements = narrowed(wishes, moves);
-    let chosen = resolve::solve(&requirements, &preferred, &index)?.map_err(|conflict| not_solved(site, moves, &conflict))?;
+    let chosen =
+        resolve::solve(&requirements, &preferred, &index)?.map_err(|conflict| not_solved(site, moves, &conflict))?;
     for (id, why) in &chosen.hidden {
         context.ui.note(format!("{id} is passed over: it {why}"));
     }
@@ -115,7 +125,8 @@ fn not_solved(site: &Site, moves: &Moves, conflict: &resolve::Conflict) -> Failu
     if let Moves::These(moving) = moves
         && let Some(name) = moving.iter().find_map(|(name, version)| version.as_ref().and(Some(name)))
     {
-        failure.hints = vec![format!("run `envy update {name}`, which takes the highest version that `envy.toml` allows")];
+        failure.hints =
+            vec![format!("run `envy update {name}`, which takes the highest version that `envy.toml` allows")];
     }
     failure
 }
@@ -126,7 +137,11 @@ fn narrowed(wishes: &Wishes, moves: &Moves) -> Vec<crate::package::Requirement> 
     if let Moves::These(moving) = moves {
         for (name, version) in moving.iter().filter_map(|(name, version)| Some((name, version.as_ref()?))) {
             let versions: VersionReq = format!("={version}").parse().expect("a version is a requirement of itself");
-            requirements.push(crate::package::Requirement { name: name.clone(), versions, by: "this update".to_owned() });
+            requirements.push(crate::package::Requirement {
+                name: name.clone(),
+                versions,
+                by: "this update".to_owned(),
+            });
         }
     }
     requirements

@@ -47,7 +47,8 @@ impl Project {
             None => nearest()?,
         };
         let path = root.join(MANIFEST);
-        let missing = || Failure::new(Exit::Failed, format!("there is no `{}`", path.display())).hint("run `envy init` there");
+        let missing =
+            || Failure::new(Exit::Failed, format!("there is no `{}`", path.display())).hint("run `envy init` there");
         let text = disk::read_text_if_exists(&path)?.ok_or_else(missing)?;
         let sites = match sites {
             Some(directory) => absolute(directory.to_owned())?,
@@ -115,7 +116,8 @@ impl Project {
     pub fn locked(&self, site: &SiteName) -> Result<Option<Locked>, Failure> {
         let path = Lockfile::relative_path(site);
         let Some(bytes) = disk::read_if_exists(&self.root.join(&path))? else { return Ok(None) };
-        let text = String::from_utf8(bytes).map_err(|error| lock::Error::Malformed { path: path.clone(), source: error.into() })?;
+        let text = String::from_utf8(bytes)
+            .map_err(|error| lock::Error::Malformed { path: path.clone(), source: error.into() })?;
         Ok(Some(Locked { lockfile: Lockfile::parse(&path, &text)?, text }))
     }
 
@@ -152,7 +154,12 @@ impl Project {
     }
 
     /// The generation that a site shows, if that is what its lockfile and configuration ask for, and all of it is there.
-    pub fn converged(&self, context: &Context<'_>, site: &Site, locked: &Locked) -> Result<Option<Generation>, Failure> {
+    pub fn converged(
+        &self,
+        context: &Context<'_>,
+        site: &Site,
+        locked: &Locked,
+    ) -> Result<Option<Generation>, Failure> {
         let place = self.place(&site.name);
         let Ok(Some(current)) = place.current() else { return Ok(None) };
         let (env, vars) = config(site);

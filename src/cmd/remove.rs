@@ -36,7 +36,8 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     };
     let mut text = project.text.clone();
     for name in &args.names {
-        text = edit::remove_dependency(&text, table, name)?.ok_or_else(|| not_there(&project, name, args.site.as_ref()))?;
+        text = edit::remove_dependency(&text, table, name)?
+            .ok_or_else(|| not_there(&project, name, args.site.as_ref()))?;
     }
     let edited = project.edited(text)?;
     let then = if args.no_build { Then::Lock } else { Then::Build };
@@ -50,7 +51,9 @@ fn not_there(project: &Project, name: &PackageName, site: Option<&SiteName>) -> 
     let asks = |site: &Site| site.dependencies.iter().find(|one| one.name == *name).map(|one| one.by.clone());
     match project.manifest.sites().find_map(asks) {
         Some(Asker::EverySite) => failure.hint(format!("every site requires it: run `envy remove {name}`")),
-        Some(Asker::Site(other)) => failure.hint(format!("site `{other}` requires it: run `envy remove {name} --site {other}`")),
+        Some(Asker::Site(other)) => {
+            failure.hint(format!("site `{other}` requires it: run `envy remove {name} --site {other}`"))
+        }
         None => failure,
     }
 }

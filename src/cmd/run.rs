@@ -47,7 +47,8 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<u8, Failure> {
     environment.extend(activation.variables.iter().map(|(name, value)| (name.into(), value.into())));
     let (program, arguments) = args.command.split_first().expect("clap asks for a command");
     let own = activation.bin.join(program);
-    let found = if !program.as_encoded_bytes().contains(&b'/') && disk::is_file(&own) { own.as_os_str() } else { program };
+    let found =
+        if !program.as_encoded_bytes().contains(&b'/') && disk::is_file(&own) { own.as_os_str() } else { program };
     let error = process::become_program(found, arguments, &environment);
     Err(not_started(&args.site, program, &activation, &error))
 }
@@ -57,6 +58,11 @@ fn not_started(site: &SiteName, program: &OsStr, activation: &Activation, error:
     let has: Vec<_> = disk::list_if_exists(&activation.bin).unwrap_or_default();
     let has: Vec<_> = has.iter().map(|(name, _)| format!("`{}`", name.to_string_lossy())).collect();
     let exit = if error.is_not_found() { Exit::NotFound } else { Exit::NotExecutable };
-    let failure = Failure::new(exit, format!("`{}` could not be started in site `{site}`: {cause}", program.to_string_lossy()));
-    if has.is_empty() { failure.fact("the site has no programs") } else { failure.fact(format!("the site has {}", has.join(", "))) }
+    let failure =
+        Failure::new(exit, format!("`{}` could not be started in site `{site}`: {cause}", program.to_string_lossy()));
+    if has.is_empty() {
+        failure.fact("the site has no programs")
+    } else {
+        failure.fact(format!("the site has {}", has.join(", ")))
+    }
 }

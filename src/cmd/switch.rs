@@ -32,11 +32,19 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
 }
 
 /// Switch to a generation whose files are all there.
-pub(super) fn to(context: &Context<'_>, project: &Project, place: &Place, number: u64, action: Move, message: Option<String>) -> Result<(), Failure> {
+pub(super) fn to(
+    context: &Context<'_>,
+    project: &Project,
+    place: &Place,
+    number: u64,
+    action: Move,
+    message: Option<String>,
+) -> Result<(), Failure> {
     let generation = place.generation(number)?;
     let prefix = context.store()?.prefix_path(generation.prefix);
     if !disk::is_directory(&prefix) || !place.links_into(&generation, &prefix) {
-        let outcome = format!("generation {number} of site `{}` cannot be shown: its prefix is not in the store", place.site());
+        let outcome =
+            format!("generation {number} of site `{}` cannot be shown: its prefix is not in the store", place.site());
         return Err(Failure::new(Exit::Failed, outcome)
             .fact(format!("prefix {}", generation.prefix))
             .hint(format!("run `envy build {}` with the lockfile of that generation", place.site())));

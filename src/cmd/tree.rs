@@ -51,7 +51,8 @@ fn drawn(context: &Context<'_>, project: &Project, site: &Site, lockfile: &Lockf
     let last = lockfile.packages.len();
     for (index, (name, package)) in lockfile.packages.iter().enumerate() {
         let branch = if index + 1 == last { "└──" } else { "├──" };
-        let chosen: String = params(context, wishes.get(name)).iter().map(|(name, value)| format!(" {name}={value}")).collect();
+        let chosen: String =
+            params(context, wishes.get(name)).iter().map(|(name, value)| format!(" {name}={value}")).collect();
         let built = if lockfile.outputs(name, Platform::host()).next().is_some() { "" } else { " (not built)" };
         text.push_str(&format!("{branch} {} {}{chosen}{built}\n", package.id, package.source));
     }
@@ -60,8 +61,12 @@ fn drawn(context: &Context<'_>, project: &Project, site: &Site, lockfile: &Lockf
 
 fn document(context: &Context<'_>, site: &Site, lockfile: &Lockfile, wishes: &Wishes) -> serde_json::Value {
     let package = |(name, package): (&crate::package::PackageName, &crate::lock::Package)| {
-        let required_by: Vec<_> =
-            wishes.get(name).into_iter().flat_map(|wish| &wish.requirements).map(|one| format!("{} {}", one.by, one.versions)).collect();
+        let required_by: Vec<_> = wishes
+            .get(name)
+            .into_iter()
+            .flat_map(|wish| &wish.requirements)
+            .map(|one| format!("{} {}", one.by, one.versions))
+            .collect();
         let outputs: Vec<_> = package.outputs.iter().map(|output| {
             serde_json::json!({ "platform": output.platform.to_string(), "action": output.action.to_string(), "tree": output.tree.to_string() })
         }).collect();

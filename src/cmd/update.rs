@@ -47,7 +47,9 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
         return lock::write(context, &project, &sites, &Moves::All);
     }
     let moving = || args.packages.iter().map(|moving| (moving.name.clone(), moving.version.clone()));
-    let asks = |(at, _): &(usize, &&crate::manifest::Site)| moving().any(|(name, _)| wishes[*at].packages().contains_key(&name));
+    let asks = |(at, _): &(usize, &&crate::manifest::Site)| {
+        moving().any(|(name, _)| wishes[*at].packages().contains_key(&name))
+    };
     let concerned: Vec<_> = sites.iter().enumerate().filter(asks).map(|(_, site)| *site).collect();
     lock::write(context, &project, &concerned, &Moves::These(moving().collect()))
 }

@@ -52,7 +52,9 @@ impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unlocked(name) => write!(f, "`{name}` is required, but not locked"),
-            Self::Version { name, wanted, locked } => write!(f, "`{name}` is required at {wanted}, but locked at {locked}"),
+            Self::Version { name, wanted, locked } => {
+                write!(f, "`{name}` is required at {wanted}, but locked at {locked}")
+            }
             Self::Unwanted(name) => write!(f, "`{name}` is locked, but nothing requires it"),
             Self::Recipe { name, recipe } => {
                 write!(f, "`{name}` is locked with other params, or with another text of recipe `{recipe}`")
@@ -61,7 +63,9 @@ impl fmt::Display for Drift {
             Self::Generated { name, path } => {
                 write!(f, "`{}` is not the Cargo.lock that `{name}` was locked with", path.display())
             }
-            Self::Other => f.write_str("the toolchain, the platforms, or what is left out of a package changed in `envy.toml`"),
+            Self::Other => {
+                f.write_str("the toolchain, the platforms, or what is left out of a package changed in `envy.toml`")
+            }
         }
     }
 }

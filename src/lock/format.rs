@@ -138,7 +138,10 @@ fn write_package(package: &Package, text: &mut String) {
     for output in outputs {
         text.push_str(&format!(
             "\n[[package.output]]\nplatform = \"{}\"\naction = \"{}\"\ntree = \"{}\"\n{}",
-            output.platform, output.action, output.tree, needs(&output.needs)
+            output.platform,
+            output.action,
+            output.tree,
+            needs(&output.needs)
         ));
     }
 }
@@ -206,7 +209,11 @@ impl TryFrom<FilePackage> for Package {
         });
         let outputs = outputs.collect::<Result<_, Source>>()?;
         if package.source != super::CRATES_IO {
-            return Err(format!("package `{name}` has source `{}`, which this version of envy cannot use", package.source).into());
+            return Err(format!(
+                "package `{name}` has source `{}`, which this version of envy cannot use",
+                package.source
+            )
+            .into());
         }
         Ok(Self {
             id: PackageId { name, version: read(&package.version)? },
@@ -239,7 +246,8 @@ mod tests {
             generated: name == "just",
             outputs,
         };
-        let output = |needs| Output { platform, action: ActionDigest::of(b"action"), tree: TreeDigest::of(b"out"), needs };
+        let output =
+            |needs| Output { platform, action: ActionDigest::of(b"action"), tree: TreeDigest::of(b"out"), needs };
         let needs = Needs { glibc: Some("2.34".into()), libraries: vec!["libgcc_s.so.1".into()] };
         let mut lockfile = Lockfile::empty(TextDigest::of(b"requirements"));
         let content = [(platform, TextDigest::of(b"content"))].into();
@@ -247,7 +255,9 @@ mod tests {
         for package in [package("hexyl", vec![output(needs)]), package("just", vec![])] {
             lockfile.packages.insert(package.id.name.clone(), package);
         }
-        lockfile.prefixes.insert(platform, Prefix { outputs: TextDigest::of(b"outputs"), tree: TreeDigest::of(b"prefix") });
+        lockfile
+            .prefixes
+            .insert(platform, Prefix { outputs: TextDigest::of(b"outputs"), tree: TreeDigest::of(b"prefix") });
         lockfile
     }
 

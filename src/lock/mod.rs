@@ -152,7 +152,9 @@ impl Lockfile {
 }
 
 /// Digest of the outputs that a prefix merges, with what is left out of each.
-pub fn outputs_digest<'a>(outputs: impl IntoIterator<Item = (&'a PackageName, TreeDigest, &'a [String])>) -> TextDigest {
+pub fn outputs_digest<'a>(
+    outputs: impl IntoIterator<Item = (&'a PackageName, TreeDigest, &'a [String])>,
+) -> TextDigest {
     let line = |(name, tree, without): (&PackageName, TreeDigest, &[String])| {
         let left_out: String = without.iter().map(|path| format!(" without {path:?}")).collect();
         format!("{name} {tree}{left_out}\n")

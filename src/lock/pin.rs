@@ -16,6 +16,9 @@ use crate::resolve::Resolution;
 use crate::source::{self, Archive, CrateContents, Crates, LockedSource};
 use crate::store::{self, Store};
 
+/// Makes a Cargo.lock for the package in a directory, and gives its text.
+pub type MakeCargoLock<'a> = dyn Fn(&Path) -> Result<String, Box<dyn std::error::Error + Send + Sync>> + 'a;
+
 /// What pinning needs.
 pub struct Pinner<'a> {
     /// Where archives go.
@@ -25,7 +28,7 @@ pub struct Pinner<'a> {
     /// Packages whose made Cargo.lock is gone or was changed, so that it has to be made again.
     pub lost: &'a BTreeSet<PackageName>,
     /// Makes a Cargo.lock for the package in a directory, and gives its text.
-    pub make_cargo_lock: &'a dyn Fn(&Path) -> Result<String, Box<dyn std::error::Error + Send + Sync>>,
+    pub make_cargo_lock: &'a MakeCargoLock<'a>,
     /// Who is told.
     pub progress: &'a dyn Progress,
 }
@@ -72,7 +75,9 @@ pub enum Error {
         nearest: Option<String>,
     },
     /// Its Cargo.lock names a source that this version cannot use.
-    #[error("the Cargo.lock of `{id}` names a crate that does not come from crates.io, which this version of envy cannot use")]
+    #[error(
+        "the Cargo.lock of `{id}` names a crate that does not come from crates.io, which this version of envy cannot use"
+    )]
     ForeignCrate {
         /// The package.
         id: PackageId,
@@ -120,10 +125,17 @@ impl Kept<'_> {
 
 impl Pinner<'_> {
     /// Pin every chosen package.
-    pub fn pin(&self, wishes: &Wishes, chosen: &Resolution, toolchain: Option<Toolchain>, old: Option<&Lockfile>) -> Result<Pinned, Error> {
+    pub fn pin(
+        &self,
+        wishes: &Wishes,
+        chosen: &Resolution,
+        toolchain: Option<Toolchain>,
+        old: Option<&Lockfile>,
+    ) -> Result<Pinned, Error> {
         let same_toolchain = old.is_some_and(|old| rust(old.toolchain.as_ref()) == rust(toolchain.as_ref()));
         let kept = Kept { old, same_toolchain };
-        let ids = chosen.packages.iter().map(|(name, version)| PackageId { name: name.clone(), version: version.clone() });
+        let ids =
+            chosen.packages.iter().map(|(name, version)| PackageId { name: name.clone(), version: version.clone() });
         let ids: Vec<_> = ids.collect();
         let new: Vec<_> = ids.iter().filter(|id| kept.pin(id).is_none() || self.must_look(&kept, id, wishes)).collect();
         let archives = self.archives(&new, &kept)?;

@@ -275,7 +275,7 @@ impl From<&Param> for Value {
             Param::Bool(on) => (*on).into(),
             Param::Int(number) => (*number).into(),
             Param::String(text) => text.as_str().into(),
-            Param::List(texts) => Value::Array(texts.iter().collect::<Array>()),
+            Param::List(texts) => Self::Array(texts.iter().collect::<Array>()),
         }
     }
 }

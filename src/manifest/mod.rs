@@ -47,7 +47,7 @@ impl Manifest {
     /// Read a manifest; `file` is how messages call it.
     ///
     /// The `envy` that it asks for is checked before anything else: if this envy doesn't do, that is the only problem.
-    pub fn parse(file: &str, text: &str) -> Result<Manifest, Invalid> {
+    pub fn parse(file: &str, text: &str) -> Result<Self, Invalid> {
         parse::manifest(file, text)
     }
 
@@ -141,8 +141,8 @@ pub enum Asker {
 impl fmt::Display for Asker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Asker::EverySite => f.write_str("every site"),
-            Asker::Site(name) => write!(f, "site `{name}`"),
+            Self::EverySite => f.write_str("every site"),
+            Self::Site(name) => write!(f, "site `{name}`"),
         }
     }
 }
@@ -176,10 +176,10 @@ pub enum Value {
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Value::String(text) => f.write_str(text),
-            Value::Int(number) => number.fmt(f),
-            Value::Float(number) => number.fmt(f),
-            Value::Bool(on) => on.fmt(f),
+            Self::String(text) => f.write_str(text),
+            Self::Int(number) => number.fmt(f),
+            Self::Float(number) => number.fmt(f),
+            Self::Bool(on) => on.fmt(f),
         }
     }
 }

@@ -13,7 +13,7 @@ pub(super) enum Shape {
     /// A table with these keys.
     Table(&'static [Key]),
     /// A table whose keys are names, all with values of one shape.
-    Each(&'static Shape),
+    Each(&'static Self),
     /// A requirement: a string, or a table with these keys.
     StringOr(&'static [Key]),
 }
@@ -22,14 +22,14 @@ impl Shape {
     /// The shape in a sentence.
     pub fn describe(&self) -> &'static str {
         match self {
-            Shape::String => "a string",
-            Shape::StringOrFalse => "a string or `false`",
-            Shape::Boolean => "`true` or `false`",
-            Shape::Strings => "a list of strings",
-            Shape::Scalar => "a string, a number, `true` or `false`",
-            Shape::Param => "a string, an integer, a list of strings, `true` or `false`",
-            Shape::Table(_) | Shape::Each(_) => "a table",
-            Shape::StringOr(_) => "a version requirement or a table",
+            Self::String => "a string",
+            Self::StringOrFalse => "a string or `false`",
+            Self::Boolean => "`true` or `false`",
+            Self::Strings => "a list of strings",
+            Self::Scalar => "a string, a number, `true` or `false`",
+            Self::Param => "a string, an integer, a list of strings, `true` or `false`",
+            Self::Table(_) | Self::Each(_) => "a table",
+            Self::StringOr(_) => "a version requirement or a table",
         }
     }
 }

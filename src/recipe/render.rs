@@ -39,11 +39,8 @@ impl Recipe {
         let context = context(params, values);
         let mut script = "set -eu\n".to_owned();
         for (index, step) in self.steps.iter().enumerate() {
-            let failed = |source| Error::Render {
-                recipe: self.name.clone(),
-                step: step.name.clone(),
-                source: Box::new(source),
-            };
+            let failed =
+                |source| Error::Render { recipe: self.name.clone(), step: step.name.clone(), source: Box::new(source) };
             let run = environment.render_str(&step.run, &context).map_err(failed)?;
             let number = index + 1;
             // Each step starts in the source, whatever the one before did.
@@ -94,11 +91,16 @@ fn template_value(value: &Value) -> minijinja::Value {
     }
 }
 
-fn write_quoted(output: &mut Output<'_>, _state: &mut State<'_, '_>, value: &minijinja::Value) -> Result<(), minijinja::Error> {
+fn write_quoted(
+    output: &mut Output<'_>,
+    _state: &mut State<'_, '_>,
+    value: &minijinja::Value,
+) -> Result<(), minijinja::Error> {
     let text = match value.kind() {
         ValueKind::Undefined => return Err(minijinja::ErrorKind::UndefinedError.into()),
         ValueKind::Seq | ValueKind::Iterable => {
-            let words: Vec<_> = value.try_iter()?.map(|item| item.to_string()).filter(|item| !item.is_empty()).collect();
+            let words: Vec<_> =
+                value.try_iter()?.map(|item| item.to_string()).filter(|item| !item.is_empty()).collect();
             words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ")
         }
         _ => quote(&value.to_string()),
@@ -139,7 +141,9 @@ mod tests {
 
     #[test]
     fn the_cargo_recipe_builds_and_installs() {
-        check([], expect![[r#"
+        check(
+            [],
+            expect![[r#"
             set -eu
             echo 'envy: step 1'
             cd /s
@@ -150,7 +154,8 @@ mod tests {
             mkdir -p /d/p/bin
             cd /b/target/release
             find . -maxdepth 1 -type f -perm -u+x ! -name '*.so' -exec cp {} /d/p/bin/ \;
-        "#]]);
+        "#]],
+        );
     }
 
     #[test]

@@ -76,7 +76,9 @@ impl std::fmt::Display for Fact {
             Self::None { name, offered: Some((low, high)) } if low == high => {
                 write!(f, "the only version of {name} is {low}")
             }
-            Self::None { name, offered: Some((low, high)) } => write!(f, "the versions of {name} go from {low} to {high}"),
+            Self::None { name, offered: Some((low, high)) } => {
+                write!(f, "the versions of {name} go from {low} to {high}")
+            }
             Self::None { name, offered: None } => write!(f, "no version of {name} can be chosen"),
             Self::Hidden { name, version, why } => write!(f, "{name} {version} would fit, but {why}"),
             Self::PrereleasesOnly { name, highest } => {
@@ -141,7 +143,9 @@ fn requires(tree: &Derivation, requirements: &[Requirement]) -> Vec<Fact> {
 
 fn collect_edges(tree: &Derivation, edges: &mut Vec<(String, VersionSet, PackageName)>) {
     match tree {
-        DerivationTree::External(External::FromDependencyOf(from, _, Node::Package(to), set)) if *from != Node::Site => {
+        DerivationTree::External(External::FromDependencyOf(from, _, Node::Package(to), set))
+            if *from != Node::Site =>
+        {
             edges.push((from.to_string(), set.clone(), to.clone()));
         }
         DerivationTree::External(_) => {}
@@ -158,8 +162,11 @@ fn unmet(name: &PackageName, candidates: &[Candidate], wanted: &[&Requirement]) 
     let mut fitting: Vec<_> = candidates.iter().filter(|one| set.contains(&one.version)).collect();
     fitting.sort_by(|a, b| b.version.cmp(&a.version));
     let mut facts: Vec<_> = fitting.iter().filter_map(|one| hidden_fact(name, one)).take(NAMED).collect();
-    let alone = |asked: &&&Requirement| candidates.iter().any(|one| one.hidden.is_none() && asked.set().contains(&one.version));
-    if wanted.len() > 1 && let Some(unmet_alone) = wanted.iter().find(|asked| !alone(asked)) {
+    let alone =
+        |asked: &&&Requirement| candidates.iter().any(|one| one.hidden.is_none() && asked.set().contains(&one.version));
+    if wanted.len() > 1
+        && let Some(unmet_alone) = wanted.iter().find(|asked| !alone(asked))
+    {
         // Whatever the others ask for, this one cannot be met.
         return unmet(name, candidates, &[*unmet_alone]);
     }

@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use pubgrub::{Dependencies, DependencyConstraints, DependencyProvider, PackageResolutionStatistics, PubGrubError};
 use pubgrub::VersionSet as _;
+use pubgrub::{Dependencies, DependencyConstraints, DependencyProvider, PackageResolutionStatistics, PubGrubError};
 
 use super::{Candidate, Conflict, Index, Resolution, explain};
 use crate::package::{PackageId, PackageName, Requirement, Version, VersionSet};
@@ -50,7 +50,9 @@ pub fn solve<I: Index>(
             });
             Ok(Ok(search.resolution(packages.collect())))
         }
-        Err(PubGrubError::NoSolution(tree)) => Ok(Err(explain::conflict(&tree, requirements, &search.memo.into_inner(), index))),
+        Err(PubGrubError::NoSolution(tree)) => {
+            Ok(Err(explain::conflict(&tree, requirements, &search.memo.into_inner(), index)))
+        }
         Err(
             PubGrubError::ErrorRetrievingDependencies { source, .. }
             | PubGrubError::ErrorChoosingVersion { source, .. }
@@ -92,8 +94,10 @@ impl<I: Index> Search<'_, I> {
         let mut hidden = Vec::new();
         let memo = self.memo.borrow();
         for (name, chosen) in &packages {
-            let asked: Vec<_> = self.requirements.iter().filter(|asked| asked.name == *name).map(Requirement::set).collect();
-            let above = memo.get(name).and_then(Option::as_ref).into_iter().flatten().filter(|one| one.version > *chosen);
+            let asked: Vec<_> =
+                self.requirements.iter().filter(|asked| asked.name == *name).map(Requirement::set).collect();
+            let above =
+                memo.get(name).and_then(Option::as_ref).into_iter().flatten().filter(|one| one.version > *chosen);
             for candidate in above.filter(|one| asked.iter().all(|set| set.contains(&one.version))) {
                 if let Some(why) = &candidate.hidden {
                     let id = PackageId { name: name.clone(), version: candidate.version.clone() };
@@ -131,7 +135,11 @@ impl<I: Index> DependencyProvider for Search<'_, I> {
         }
     }
 
-    fn get_dependencies(&self, node: &Node, version: &Version) -> Result<Dependencies<Node, VersionSet, String>, I::Error> {
+    fn get_dependencies(
+        &self,
+        node: &Node,
+        version: &Version,
+    ) -> Result<Dependencies<Node, VersionSet, String>, I::Error> {
         let requires = |required: &Requirement| (Node::Package(required.name.clone()), required.set());
         let constraints: DependencyConstraints<_, _> = match node {
             Node::Site => {

@@ -44,7 +44,8 @@ impl Universe {
     fn with(mut self, what: &str, versions: &[&str]) -> Self {
         let candidates = versions.iter().map(|text| {
             let (version, mark) = text.split_once(' ').unwrap_or((text, ""));
-            let needs = |needed: &str| Hidden::NeedsRust { needed: needed.parse().unwrap(), have: Version::new(1, 95, 0) };
+            let needs =
+                |needed: &str| Hidden::NeedsRust { needed: needed.parse().unwrap(), have: Version::new(1, 95, 0) };
             let hidden = match mark {
                 "" => None,
                 "yanked" => Some(Hidden::Yanked),
@@ -116,65 +117,97 @@ fn requirements_in_turn_are_followed_and_searched() {
 
 #[test]
 fn a_version_that_does_not_exist_is_explained() {
-    check_conflict(&hexyl(), &[asks("site `a`", "hexyl", "^0.99")], expect![[r#"
+    check_conflict(
+        &hexyl(),
+        &[asks("site `a`", "hexyl", "^0.99")],
+        expect![[r#"
         site `a` requires hexyl ^0.99
         the versions of hexyl go from 0.15.0 to 0.17.0
         hint: ask for hexyl ^0.17 in `envy.toml`
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn two_askers_that_disagree_are_both_named() {
-    check_conflict(&hexyl(), &[asks("site `a`", "hexyl", "0.16"), asks("every site", "hexyl", "0.17")], expect![[r#"
+    check_conflict(
+        &hexyl(),
+        &[asks("site `a`", "hexyl", "0.16"), asks("every site", "hexyl", "0.17")],
+        expect![[r#"
         site `a` requires hexyl ^0.16
         every site requires hexyl ^0.17
         hint: change one of the requirements of `hexyl` in `envy.toml`
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn an_unknown_name_gets_the_nearest() {
-    check_conflict(&hexyl(), &[asks("site `a`", "hexly", "1")], expect![[r#"
+    check_conflict(
+        &hexyl(),
+        &[asks("site `a`", "hexly", "1")],
+        expect![[r#"
         site `a` requires hexly ^1
         crates.io has no crate `hexly`; there is `hexyl`
         hint: write `hexyl` instead of `hexly` in `envy.toml`
-    "#]]);
-    check_conflict(&hexyl(), &[asks("site `a`", "nothing-like-it", "1")], expect![[r#"
+    "#]],
+    );
+    check_conflict(
+        &hexyl(),
+        &[asks("site `a`", "nothing-like-it", "1")],
+        expect![[r#"
         site `a` requires nothing-like-it ^1
         crates.io has no crate `nothing-like-it`
         hint: none
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn versions_that_would_fit_but_are_hidden_say_why() {
-    check_conflict(&hexyl(), &[asks("site `a`", "hexyl", "=0.16.2")], expect![[r#"
+    check_conflict(
+        &hexyl(),
+        &[asks("site `a`", "hexyl", "=0.16.2")],
+        expect![[r#"
         site `a` requires hexyl =0.16.2
         hexyl 0.16.2 would fit, but is yanked
         the versions of hexyl go from 0.15.0 to 0.17.0
         hint: ask for hexyl ^0.17 in `envy.toml`
-    "#]]);
-    check_conflict(&hexyl(), &[asks("site `a`", "hexyl", "^0.18")], expect![[r#"
+    "#]],
+    );
+    check_conflict(
+        &hexyl(),
+        &[asks("site `a`", "hexyl", "^0.18")],
+        expect![[r#"
         site `a` requires hexyl ^0.18
         hexyl 0.18.0 would fit, but needs rust 1.99.0, and the toolchain is 1.95.0
         the versions of hexyl go from 0.15.0 to 0.17.0
         hint: ask for hexyl ^0.17 in `envy.toml`
-    "#]]);
-    check_conflict(&Universe::default().with("gone", &["1.0.0 yanked"]), &[asks("site `a`", "gone", "1")], expect![[r#"
+    "#]],
+    );
+    check_conflict(
+        &Universe::default().with("gone", &["1.0.0 yanked"]),
+        &[asks("site `a`", "gone", "1")],
+        expect![[r#"
         site `a` requires gone ^1
         gone 1.0.0 would fit, but is yanked
         hint: none
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn prereleases_are_taken_only_if_asked_for() {
     let universe = Universe::default().with("new", &["1.0.0-alpha.1", "1.0.0-alpha.2"]);
-    check_conflict(&universe, &[asks("site `a`", "new", "*")], expect![[r#"
+    check_conflict(
+        &universe,
+        &[asks("site `a`", "new", "*")],
+        expect![[r#"
         site `a` requires new *
         new has only pre-releases, up to 1.0.0-alpha.2, and they are taken only if asked for
         hint: ask for new =1.0.0-alpha.2 in `envy.toml`
-    "#]]);
+    "#]],
+    );
     check_chosen(&universe, &[asks("site `a`", "new", "1.0.0-alpha.1")], &[], "new 1.0.0-alpha.2");
 }
 
@@ -206,7 +239,11 @@ fn universe() -> impl Strategy<Value = (Universe, Vec<Requirement>)> {
     let packages = prop::collection::vec(prop::collection::vec(version, 0..4), 5);
     (packages, prop::collection::vec(requirement(), 1..4)).prop_map(|(packages, root)| {
         let called = |number: usize| name(&format!("p{number}"));
-        let ask = |by: String, (number, versions): (usize, &str)| Requirement { name: called(number), versions: versions.parse().unwrap(), by };
+        let ask = |by: String, (number, versions): (usize, &str)| Requirement {
+            name: called(number),
+            versions: versions.parse().unwrap(),
+            by,
+        };
         let mut universe = Universe::default();
         for (number, versions) in packages.into_iter().enumerate() {
             let mut candidates: Vec<Candidate> = Vec::new();

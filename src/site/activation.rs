@@ -75,7 +75,10 @@ fn posix(bin: &str, variables: &BTreeMap<String, String>) -> String {
     let mut set = String::new();
     let mut restore = String::new();
     for (name, value) in variables {
-        set.push_str(&format!("_ENVY_OLD_{name}=\"${{{name}-}}\"; _ENVY_HAD_{name}=\"${{{name}+x}}\"\nexport {name}={}\n", posix_quote(value)));
+        set.push_str(&format!(
+            "_ENVY_OLD_{name}=\"${{{name}-}}\"; _ENVY_HAD_{name}=\"${{{name}+x}}\"\nexport {name}={}\n",
+            posix_quote(value)
+        ));
         restore.push_str(&format!(
             "    if [ -n \"$_ENVY_HAD_{name}\" ]; then export {name}=\"$_ENVY_OLD_{name}\"; else unset {name}; fi\n    unset _ENVY_OLD_{name} _ENVY_HAD_{name}\n"
         ));

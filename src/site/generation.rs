@@ -110,12 +110,18 @@ impl Place {
 
     /// Add a generation: links to a ready prefix, its description, and the lockfile it was made from. One that shows the
     /// same as the latest is the latest.
-    pub fn add_generation(&self, mut generation: Generation, prefix: &Path, lockfile: &str) -> Result<Generation, Error> {
+    pub fn add_generation(
+        &self,
+        mut generation: Generation,
+        prefix: &Path,
+        lockfile: &str,
+    ) -> Result<Generation, Error> {
         let latest = self.numbers()?.last().copied().unwrap_or(0);
-        if let Ok(existing) = self.generation(latest) {
-            if existing.is_same_as(&generation) && existing.lockfile == generation.lockfile {
-                return Ok(existing);
-            }
+        if let Ok(existing) = self.generation(latest)
+            && existing.is_same_as(&generation)
+            && existing.lockfile == generation.lockfile
+        {
+            return Ok(existing);
         }
         generation.number = latest + 1;
         let temporary = self.generations().join(format!(".{}", generation.number));

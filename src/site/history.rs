@@ -57,7 +57,13 @@ pub struct Note {
 }
 
 impl Entry {
-    pub(super) fn new(action: Move, from: Option<u64>, to: &Generation, lockfile: Option<TextDigest>, note: Note) -> Self {
+    pub(super) fn new(
+        action: Move,
+        from: Option<u64>,
+        to: &Generation,
+        lockfile: Option<TextDigest>,
+        note: Note,
+    ) -> Self {
         Self {
             schema: "envy.switch/1".to_owned(),
             time: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),

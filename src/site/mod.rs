@@ -160,7 +160,9 @@ impl Place {
         match owner {
             Some(owner) if owner == self.project => Ok(()),
             // A project that is no longer there, such as one that was moved, has no sites.
-            Some(owner) if disk::exists(&owner.join("envy.toml")) => Err(Error::NotOurs { path: self.path.clone(), owner }),
+            Some(owner) if disk::exists(&owner.join("envy.toml")) => {
+                Err(Error::NotOurs { path: self.path.clone(), owner })
+            }
             _ => Ok(disk::write_atomic(&mark, format!("{}\n", self.project.display()).as_bytes())?),
         }
     }
@@ -183,7 +185,9 @@ impl Place {
     /// Whether a generation's links lead into this prefix, as they do until the store moves.
     pub fn links_into(&self, generation: &Generation, prefix: &Path) -> bool {
         let directory = self.generation_path(generation.number);
-        let leads = |name: &std::ffi::OsStr| disk::read_link(&directory.join(name)).is_none_or(|target| target.parent() == Some(prefix));
+        let leads = |name: &std::ffi::OsStr| {
+            disk::read_link(&directory.join(name)).is_none_or(|target| target.parent() == Some(prefix))
+        };
         disk::list_if_exists(&directory).is_ok_and(|entries| entries.iter().all(|(name, _)| leads(name)))
     }
 
@@ -196,7 +200,13 @@ impl Place {
     }
 
     /// Point `current` at a generation, and write down who did it and why.
-    pub fn switch(&self, action: Move, to: &Generation, lockfile: Option<TextDigest>, note: history::Note) -> Result<(), Error> {
+    pub fn switch(
+        &self,
+        action: Move,
+        to: &Generation,
+        lockfile: Option<TextDigest>,
+        note: history::Note,
+    ) -> Result<(), Error> {
         let from = self.current_number();
         let target = Path::new("generations").join(to.number.to_string());
         disk::symlink_atomic(&target, &self.current_link())?;
@@ -209,7 +219,9 @@ impl Place {
             return Ok(());
         }
         disk::remove_file(&self.current_link())?;
-        let keep = |name: &str| name == "var" && data == Data::Keep && disk::list(&self.var()).is_ok_and(|list| !list.is_empty());
+        let keep = |name: &str| {
+            name == "var" && data == Data::Keep && disk::list(&self.var()).is_ok_and(|list| !list.is_empty())
+        };
         for (name, _) in disk::list_if_exists(&self.path)? {
             if !keep(&name.to_string_lossy()) {
                 disk::remove_tree(&self.path.join(name))?;

@@ -60,7 +60,7 @@ fn found(package: &str, tree: &Tree) -> Vec<(String, String)> {
         for (name, node) in bin.entries() {
             match (node, name.strip_suffix(".rs")) {
                 (Node::File(_) | Node::Symlink(_), Some(stem)) => {
-                    found.push((stem.to_owned(), format!("src/bin/{name}")))
+                    found.push((stem.to_owned(), format!("src/bin/{name}")));
                 }
                 (Node::Directory(below), _) if is_file(below, "main.rs") => {
                     found.push((name.to_owned(), format!("src/bin/{name}/main.rs")));

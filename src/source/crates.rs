@@ -228,7 +228,10 @@ impl<'a> Crates<'a> {
                 }
                 Ok(TextReply::Body { bytes, .. }) if !index::is_text_of_one(name, &bytes) => {
                     let (url, what) = (url.clone(), "something that is no index of crates");
-                    failures.push(Failure { name: format!("`{name}`"), error: download::Error::Malformed { url, what }.into() });
+                    failures.push(Failure {
+                        name: format!("`{name}`"),
+                        error: download::Error::Malformed { url, what }.into(),
+                    });
                 }
                 Ok(TextReply::Body { bytes, revision }) => {
                     let new = Kept { revision, bytes };

@@ -93,7 +93,11 @@ impl CargoConfig {
         Ok(Self {
             registry: registry(&config)?,
             offline: config.net.offline.unwrap_or(false),
-            timeout: config.http.timeout.filter(|seconds| *seconds > 0).map(|seconds| Duration::from_secs(seconds.into())),
+            timeout: config
+                .http
+                .timeout
+                .filter(|seconds| *seconds > 0)
+                .map(|seconds| Duration::from_secs(seconds.into())),
             retries: config.net.retry.map(|times| times as usize),
             ca_file: config.http.cainfo.as_deref().map(|path| base_of_cainfo(&files, path, directory).join(path)),
             proxy: config.http.proxy.filter(|proxy| !proxy.is_empty()),
@@ -231,8 +235,14 @@ mod tests {
     fn without_a_word_crates_come_from_crates_io() {
         let index = tame_index::CRATES_IO_HTTP_INDEX.strip_prefix("sparse+").unwrap();
         let config = load("", &NO_VARIABLES).unwrap();
-        let nothing =
-            CargoConfig { registry: sparse(index), offline: false, proxy: None, ca_file: None, timeout: None, retries: None };
+        let nothing = CargoConfig {
+            registry: sparse(index),
+            offline: false,
+            proxy: None,
+            ca_file: None,
+            timeout: None,
+            retries: None,
+        };
         assert_eq!(config, nothing);
     }
 
@@ -288,7 +298,8 @@ mod tests {
 
     #[test]
     fn what_says_how_to_use_the_network_is_taken_over() {
-        let text = "[http]\nproxy = 'proxy.example:3128'\ncainfo = 'ca.pem'\ntimeout = 7\n[net]\noffline = true\nretry = 0";
+        let text =
+            "[http]\nproxy = 'proxy.example:3128'\ncainfo = 'ca.pem'\ntimeout = 7\n[net]\noffline = true\nretry = 0";
         let config = load(text, &NO_VARIABLES).unwrap();
         let settings = config.settings();
         assert_eq!((settings.stall_timeout, settings.retries), (Duration::from_secs(7), 0));

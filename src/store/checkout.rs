@@ -55,7 +55,11 @@ impl Store {
     }
 
     /// Make a checkout, by a function that fills an empty directory, unless it is here already.
-    pub fn checkout<E: From<Error>>(&self, from: BlobDigest, fill: impl FnOnce(&Path) -> Result<(), E>) -> Result<PathBuf, E> {
+    pub fn checkout<E: From<Error>>(
+        &self,
+        from: BlobDigest,
+        fill: impl FnOnce(&Path) -> Result<(), E>,
+    ) -> Result<PathBuf, E> {
         let place = self.checkout_path(from);
         if disk::is_directory(&place) {
             return Ok(place);
@@ -70,7 +74,12 @@ impl Store {
 }
 
 /// Make a tree's directories and symlinks, and collect its files.
-fn lay_out(tree: &Tree, at: &Path, directories: &mut Vec<PathBuf>, files: &mut Vec<(File, PathBuf)>) -> Result<(), Error> {
+fn lay_out(
+    tree: &Tree,
+    at: &Path,
+    directories: &mut Vec<PathBuf>,
+    files: &mut Vec<(File, PathBuf)>,
+) -> Result<(), Error> {
     disk::create_directory(at, 0o755)?;
     directories.push(at.to_owned());
     for (name, node) in tree.entries() {

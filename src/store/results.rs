@@ -53,7 +53,13 @@ impl Store {
     }
 
     /// Remember what an action gave.
-    pub fn put_outcome(&self, action: ActionDigest, outcome: &Outcome, encoded: &Encoded, log_size: u64) -> Result<(), Error> {
+    pub fn put_outcome(
+        &self,
+        action: ActionDigest,
+        outcome: &Outcome,
+        encoded: &Encoded,
+        log_size: u64,
+    ) -> Result<(), Error> {
         let path = self.path_of("results", &action);
         let file = disk::temporary_in(&self.temporary_directory()?)?;
         disk::write(file.path(), &write(outcome, encoded, log_size))?;

@@ -118,7 +118,7 @@ fn two_sites_have_two_versions_of_one_program_at_one_time() {
         [sites.siteB.dependencies]
         hexyl = "0.17"
     "#]]
-    .assert_eq(&scratch.read("envy.toml").split_once("[dependencies]").expect("it has shared ones").1);
+    .assert_eq(scratch.read("envy.toml").split_once("[dependencies]").expect("it has shared ones").1);
 }
 
 #[test]

@@ -19,6 +19,7 @@ use rustix::process::{Pid, Signal, WaitOptions};
 use super::talk::{self, Doing as _, Fault, Item, Spec, Stage};
 use super::{Error, View};
 use crate::disk;
+use crate::process;
 
 /// What stands for `/` of a view.
 pub(super) fn root(scratch: &Path) -> PathBuf {
@@ -85,7 +86,7 @@ fn end_with_input() {
     // An error is an end as well.
     let _ = io::stdin().lock().read(&mut [0]);
     kill_descendants();
-    std::process::exit(1);
+    process::exit(1);
 }
 
 /// Kill children until there are none. The orphans of the killed become children in their turn.
