@@ -194,11 +194,12 @@ impl WriteAndSync for &File {
     }
 }
 
-/// Add a line to a file, made where it is missing, in one write.
+/// Add a line to a file, made where it is missing, in one write. A last line that was cut short stays a line of its own.
 pub fn append_line(path: &Path, line: &str) -> Result<()> {
+    let cut_short = read_if_exists(path)?.is_some_and(|bytes| bytes.last().is_some_and(|last| *last != b'\n'));
+    let text = format!("{}{line}\n", if cut_short { "\n" } else { "" });
     let file = fs::OpenOptions::new().append(true).create(true).open(path);
-    file.and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()).and_then(|()| file.sync_all()))
-        .at("write", path)
+    file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all())).at("write", path)
 }
 
 /// Open a file for reading.
@@ -218,6 +219,21 @@ pub fn named_pipe(path: &Path) -> Result<File> {
         .map_err(io::Error::from)
         .at("make a pipe at", path)?;
     fs::OpenOptions::new().read(true).write(true).open(path).at("open", path)
+}
+
+/// Make what was written to a file survive a power cut.
+pub fn sync_file(path: &Path) -> Result<()> {
+    File::open(path).and_then(|file| file.sync_data()).at("sync", path)
+}
+
+/// Make everything that was written to the file system of a path survive a power cut.
+pub fn sync_file_system(path: &Path) -> Result<()> {
+    File::open(path).and_then(|file| rustix::fs::syncfs(&file).map_err(io::Error::from)).at("sync", path)
+}
+
+/// Copy a file's bytes and mode.
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::copy(from, to).map(|_| ()).at("copy to", to)
 }
 
 /// Give a path to something else's place, replacing what is there.

@@ -187,19 +187,19 @@ fn lowest(one: &Comparator) -> Version {
 /// The first release above all that a comparator's numbers cover.
 fn after(one: &Comparator) -> Version {
     match (one.minor, one.patch) {
-        (None, _) => Version::new(one.major + 1, 0, 0),
-        (Some(minor), None) => Version::new(one.major, minor + 1, 0),
-        (Some(minor), Some(patch)) => Version::new(one.major, minor, patch + 1),
+        (None, _) => Version::new(one.major.saturating_add(1), 0, 0),
+        (Some(minor), None) => Version::new(one.major, minor.saturating_add(1), 0),
+        (Some(minor), Some(patch)) => Version::new(one.major, minor, patch.saturating_add(1)),
     }
 }
 
 /// The first release above the versions that a caret or tilde counts as compatible.
 fn incompatible(one: &Comparator) -> Version {
     match (&one.op, one.major, one.minor, one.patch) {
-        (Op::Tilde, major, Some(minor), _) => Version::new(major, minor + 1, 0),
-        (Op::Caret, 0, Some(0), Some(patch)) => Version::new(0, 0, patch + 1),
-        (Op::Caret, 0, Some(minor), _) => Version::new(0, minor + 1, 0),
-        (_, major, ..) => Version::new(major + 1, 0, 0),
+        (Op::Tilde, major, Some(minor), _) => Version::new(major, minor.saturating_add(1), 0),
+        (Op::Caret, 0, Some(0), Some(patch)) => Version::new(0, 0, patch.saturating_add(1)),
+        (Op::Caret, 0, Some(minor), _) => Version::new(0, minor.saturating_add(1), 0),
+        (_, major, ..) => Version::new(major.saturating_add(1), 0, 0),
     }
 }
 
@@ -251,7 +251,7 @@ fn first_prerelease(release: Version) -> Version {
 /// The least version above a version, whatever that one's build metadata.
 fn just_after(version: Version) -> Version {
     if version.pre.is_empty() {
-        return first_prerelease(Version::new(version.major, version.minor, version.patch + 1));
+        return first_prerelease(Version::new(version.major, version.minor, version.patch.saturating_add(1)));
     }
     // Of two pre-releases that agree in all identifiers of the shorter, the longer is greater.
     let pre =

@@ -94,6 +94,11 @@ pub fn host_name() -> Option<String> {
     name.nodename().to_str().ok().map(str::to_owned)
 }
 
+/// Where temporary files belong that need not lie in the store.
+pub fn temporary_directory() -> PathBuf {
+    std::env::temp_dir()
+}
+
 /// The number of this process.
 pub fn id() -> u32 {
     std::process::id()

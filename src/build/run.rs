@@ -7,11 +7,12 @@ use rayon::prelude::*;
 
 use super::action::{self, PLACEHOLDER};
 use super::inputs::Inputs;
-use super::sandbox::{Entry, Fence, View};
+use super::sandbox::{Entry, Fence, Mode, View};
 use super::tools::Tools;
 use super::{Error, Toolchain};
 use crate::disk;
 use crate::platform::Platform;
+use crate::process;
 use crate::recipe;
 use crate::source;
 use crate::store::{self, Store};
@@ -60,7 +61,7 @@ impl Runner<'_> {
     /// Run the steps of a package.
     pub fn run(&self, inputs: &Inputs<'_>) -> Result<Done, Error> {
         let begun = Instant::now();
-        let scratch = disk::temporary_directory_in(&self.store.temporary_directory()?)?;
+        let scratch = disk::temporary_directory_in(&self.scratch_place()?)?;
         let view = self.lay_out(inputs, scratch.path())?;
         disk::create_directories(self.log.parent().expect("a log lies in a directory"))?;
         let log = disk::create(&self.log)?;
@@ -69,12 +70,23 @@ impl Runner<'_> {
         if !status.success() {
             return Err(self.failed(inputs, &status.to_string(), &String::from_utf8_lossy(&log)));
         }
-        let installed = scratch.path().join("out").join(PLACEHOLDER.trim_start_matches('/'));
-        let tree = if disk::is_directory(&installed) { self.store.ingest(&installed)? } else { Tree::default() };
+        let tree = match installed(&scratch.path().join("out"))? {
+            Some(directory) => self.store.ingest(&directory)?,
+            None => Tree::default(),
+        };
         if tree.leaves().is_empty() {
             return Err(Error::NothingInstalled { id: inputs.id.clone(), log: self.log.clone() });
         }
         Ok(Done { tree, seconds: begun.elapsed().as_secs_f64(), log })
+    }
+
+    /// Where a build's files lie while it runs: in the store, whence they are renamed into place. Without a fence it must
+    /// not lie below the home directory, since cargo would read the user's configuration there.
+    fn scratch_place(&self) -> Result<PathBuf, Error> {
+        match self.fence.mode() {
+            Mode::Namespaces => Ok(self.store.temporary_directory()?),
+            Mode::Bare => Ok(process::temporary_directory()),
+        }
     }
 
     fn failed(&self, inputs: &Inputs<'_>, status: &str, log: &str) -> Error {
@@ -105,7 +117,7 @@ impl Runner<'_> {
         let (source, entry) = writable("src", action::SOURCE)?;
         let top = format!("{}-{}", inputs.id.name, inputs.id.version);
         source::unpack_crate(&self.store.blob_path(inputs.archive), &top, &source).map_err(source::Error::from)?;
-        disk::write(&source.join("Cargo.lock"), inputs.cargo_lock.as_bytes())?;
+        write_over(&source.join("Cargo.lock"), inputs.cargo_lock.as_bytes())?;
         entries.push(entry);
         let (cargo_home, entry) = writable("cargo", action::CARGO_HOME)?;
         disk::write(&cargo_home.join("config.toml"), Inputs::cargo_config(&root).as_bytes())?;
@@ -113,7 +125,7 @@ impl Runner<'_> {
         for (name, to) in [("build", action::BUILD), ("out", action::DESTDIR), ("home", action::HOME)] {
             entries.push(writable(name, to)?.1);
         }
-        entries.extend(self.crate_entries(inputs)?);
+        entries.extend(self.crate_entries(inputs, scratch)?);
         entries.extend(self.tool_entries(scratch, &root)?);
         entries.extend(users(scratch)?);
         let script = scratch.join("script");
@@ -129,17 +141,20 @@ impl Runner<'_> {
         Ok(View { entries, environment, directory: format!("{root}{}", action::SOURCE), command })
     }
 
-    /// Crates are unpacked once, for all builds.
-    fn crate_entries(&self, inputs: &Inputs<'_>) -> Result<Vec<Entry>, Error> {
+    /// Crates are unpacked once, for all builds. A build without a fence could write into them, so it has its own.
+    fn crate_entries(&self, inputs: &Inputs<'_>, scratch: &Path) -> Result<Vec<Entry>, Error> {
         let entry = |one: &source::Archive| {
-            let archive = self.store.blob_path(one.checksum);
-            let from = self.store.checkout(one.checksum, |directory| {
-                let top = format!("{}-{}", one.name, one.version);
-                source::unpack_crate(&archive, &top, directory).map_err(source::Error::from)?;
-                let checksum = format!("{{\"files\":{{}},\"package\":\"{}\"}}", one.checksum.hex());
-                Ok::<_, Error>(disk::write(&directory.join(".cargo-checksum.json"), checksum.as_bytes())?)
-            })?;
-            Ok(Entry::ReadOnly { from, to: format!("{}/{}-{}", action::CRATES, one.name, one.version) })
+            let name = format!("{}-{}", one.name, one.version);
+            let from = match self.fence.mode() {
+                Mode::Namespaces => self.store.checkout(one.checksum, |directory| self.unpack(one, directory))?,
+                Mode::Bare => {
+                    let directory = scratch.join("crates").join(&name);
+                    disk::create_directories(&directory)?;
+                    self.unpack(one, &directory)?;
+                    directory
+                }
+            };
+            Ok(Entry::ReadOnly { from, to: format!("{}/{name}", action::CRATES) })
         };
         let mut entries = inputs.crates.par_iter().map(entry).collect::<Result<Vec<_>, Error>>()?;
         if entries.is_empty() {
@@ -149,6 +164,14 @@ impl Runner<'_> {
             entries.push(Entry::ReadOnly { from: empty, to: action::CRATES.to_owned() });
         }
         Ok(entries)
+    }
+
+    /// Lay a crate out as cargo wants it in a directory source.
+    fn unpack(&self, one: &source::Archive, directory: &Path) -> Result<(), Error> {
+        let top = format!("{}-{}", one.name, one.version);
+        source::unpack_crate(&self.store.blob_path(one.checksum), &top, directory).map_err(source::Error::from)?;
+        let checksum = format!("{{\"files\":{{}},\"package\":\"{}\"}}", one.checksum.hex());
+        Ok(write_over(&directory.join(".cargo-checksum.json"), checksum.as_bytes())?)
     }
 
     /// A directory of links to the tools, which is the end of the PATH.
@@ -170,8 +193,32 @@ impl Runner<'_> {
     }
 }
 
+/// The directory with what a build installed, if it installed anything.
+///
+/// A build may write all that is below `out`, so that a symlink on the way would lead to files of the host. Only real
+/// directories are gone into.
+fn installed(out: &Path) -> Result<Option<PathBuf>, Error> {
+    let mut directory = out.to_owned();
+    for part in PLACEHOLDER.split('/').filter(|part| !part.is_empty()) {
+        directory.push(part);
+        if !disk::exists(&directory) {
+            return Ok(None);
+        }
+        if disk::kind(&directory)? != disk::Kind::Directory {
+            return Err(store::Error::Special(directory.display().to_string()).into());
+        }
+    }
+    Ok(Some(directory))
+}
+
 /// How many of the last lines of a log are shown when a build fails.
 const LAST: usize = 20;
+
+/// Write a file in the place of whatever an archive has there; a symlink there is not followed.
+fn write_over(path: &Path, bytes: &[u8]) -> disk::Result<()> {
+    disk::remove_tree(path)?;
+    disk::write_new(path, bytes, 0o644)
+}
 
 /// The host's own directories, as it has them: those that are links stay links.
 fn system_entries() -> Vec<Entry> {

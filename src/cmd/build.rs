@@ -130,7 +130,7 @@ fn recording_build(context: &Context<'_>, name: &SiteName, wish: &Wish<'_>) -> R
         let assembled = assemble(context, &project, site, &order, crates)?;
         let mut writes = Writes::default();
         writes.lockfile(&project, name, &assembled.lockfile, &proposal);
-        let written = writes.apply()?;
+        let written = writes.apply(&project.root)?;
         show(
             context,
             &project,
@@ -140,8 +140,7 @@ fn recording_build(context: &Context<'_>, name: &SiteName, wish: &Wish<'_>) -> R
             wish.showing,
             wish.message.map(str::to_owned),
         )?;
-        written.keep();
-        Ok(())
+        written.keep()
     })
 }
 

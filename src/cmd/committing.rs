@@ -8,6 +8,7 @@ use super::assembling::{Assembled, Order, Recording, Showing, assemble, show};
 use super::context::Context;
 use super::locking::{self, Moves, Proposal, propose};
 use super::project::{MANIFEST, Project};
+use super::undo;
 use crate::disk;
 use crate::failure::Failure;
 use crate::lock::Lockfile;
@@ -43,43 +44,52 @@ impl Writes {
         self.write(project.root.join(Lockfile::relative_path(site)), &lockfile.text());
     }
 
-    /// Write them all, each atomically; what is the same already is left alone.
-    pub fn apply(self) -> Result<Written, Failure> {
-        let mut written = Written(Vec::new());
+    /// Write them all, each atomically; what is the same already is left alone. What they held is in a journal until they
+    /// are kept, so that even a process that is killed leaves all of them or none.
+    pub fn apply(self, root: &Path) -> Result<Written, Failure> {
+        let mut changed = Vec::new();
         for (path, new) in self.0 {
             let old = disk::read_if_exists(&path)?;
             if old != new {
-                put(&path, new.as_deref())?;
-                written.0.push((path, old));
+                changed.push((path, old, new));
             }
+        }
+        let olds: Vec<_> = changed.iter().map(|(path, old, _)| (path.clone(), old.clone())).collect();
+        if olds.len() > 1 {
+            undo::note(root, &olds)?;
+        }
+        let written = Written { root: root.to_owned(), olds };
+        for (path, _, new) in changed {
+            undo::put(&path, new.as_deref())?;
         }
         Ok(written)
     }
 }
 
 /// Files that were written, with what they held before.
-pub struct Written(Vec<(PathBuf, Option<Vec<u8>>)>);
+pub struct Written {
+    root: PathBuf,
+    olds: Vec<(PathBuf, Option<Vec<u8>>)>,
+}
 
 impl Written {
     /// Leave them as they are now.
-    pub fn keep(mut self) {
-        self.0.clear();
+    pub fn keep(mut self) -> Result<(), Failure> {
+        self.olds.clear();
+        Ok(undo::clear(&self.root)?)
     }
 }
 
 impl Drop for Written {
     fn drop(&mut self) {
-        for (path, old) in self.0.iter().rev() {
-            // There is nothing better to do where even this fails; the error that led here is told.
-            let _ = put(path, old.as_deref());
+        if self.olds.is_empty() {
+            return;
         }
-    }
-}
-
-fn put(path: &Path, bytes: Option<&[u8]>) -> disk::Result<()> {
-    match bytes {
-        Some(bytes) => disk::write_atomic(path, bytes),
-        None => disk::remove_file(path),
+        let put_back = self.olds.iter().rev().all(|(path, old)| undo::put(path, old.as_deref()).is_ok());
+        if put_back {
+            // Where this fails, the next process does the same again.
+            let _ = undo::clear(&self.root);
+        }
     }
 }
 
@@ -126,13 +136,12 @@ pub fn commit(
             finished.push(assembled);
         }
         writes.write(project.root.join(MANIFEST), &edited.text);
-        let written = writes.apply()?;
+        let written = writes.apply(&project.root)?;
         for (site, assembled) in sites.iter().zip(&finished) {
             if let Some(assembled) = assembled {
                 show(context, edited, site, assembled, &assembled.lockfile.text(), Showing::UnlessHeld, None)?;
             }
         }
-        written.keep();
-        Ok(())
+        written.keep()
     })
 }

@@ -41,7 +41,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let mut writes = Writes::default();
     locked.files.into_iter().for_each(|(path, text)| writes.write(project.root.join(path), &text));
     writes.write(project.root.join(MANIFEST), &edited.text);
-    let written = writes.apply()?;
+    let written = writes.apply(&project.root)?;
     if let Err(failure) = begin_empty(context, &edited, site, &place, &locked.built_from) {
         // What was there before, such as data of an earlier site of this name, stays.
         if !was_there {
@@ -49,7 +49,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
         }
         return Err(failure);
     }
-    written.keep();
+    written.keep()?;
     context.ui.done("created", format!("site `{}`", args.site));
     if locked.built_from.is_empty() {
         context.ui.detail(format!("run `envy build {}` to fill it", args.site));

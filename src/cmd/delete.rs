@@ -29,12 +29,12 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let mut writes = Writes::default();
     writes.write(project.root.join(MANIFEST), &edit::delete_site(&project.text, &args.site)?);
     writes.remove(project.root.join(Lockfile::relative_path(&args.site)));
-    let written = writes.apply()?;
+    let written = writes.apply(&project.root)?;
     if disk::exists(place.path()) {
         let _site = place.hold(context.globals.patience(), context.ui)?;
         place.remove(if args.purge { Data::Remove } else { Data::Keep })?;
     }
-    written.keep();
+    written.keep()?;
     disk::remove_tree(&project.root.join("lockfiles").join(args.site.as_str()))?;
     context.store()?.remove_root(place.path())?;
     context.ui.done("deleted", format!("site `{}`", args.site));

@@ -48,7 +48,7 @@ pub(super) fn write(context: &Context<'_>, project: &Project, sites: &[&Site], m
             writes.lockfile(project, &site.name, &proposal.lockfile, &proposal);
             proposals.push((site, proposal));
         }
-        writes.apply()?.keep();
+        writes.apply(&project.root)?.keep()?;
         for (site, proposal) in proposals {
             locking::tell(context, site, &proposal);
             if !proposal.is_new() {

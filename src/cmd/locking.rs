@@ -96,7 +96,7 @@ fn choose(
     if let Some(same) = unmoved(wishes, &preferred) {
         return Ok(same);
     }
-    let index = CrateIndex::new(crates, &locked, Some(toolchain.version.clone()));
+    let index = CrateIndex::new(crates, &preferred, Some(toolchain.version.clone()));
     let names: Vec<_> = wishes.packages().keys().cloned().collect();
     index.prefetch(&names)?;
     let requirements = narrowed(wishes, moves);

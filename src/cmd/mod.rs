@@ -1,7 +1,8 @@
 //! Commands: one file each, with its arguments and a `run` that reads as its own summary.
 //!
 //! What several commands do is a verb below: `project` finds and reads what they work on, `locking` brings a
-//! lockfile up to date in memory, `assembling` makes a generation of it, and `committing` writes an edited project.
+//! lockfile up to date in memory, `assembling` makes a generation of it, `committing` writes an edited project, and
+//! `undo` puts back what a process that was killed left half written.
 
 pub mod add;
 mod assembling;
@@ -26,6 +27,7 @@ pub mod status;
 pub mod store;
 pub mod switch;
 pub mod tree;
+mod undo;
 pub mod update;
 
 use clap::Args;

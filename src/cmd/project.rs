@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::commit;
 use super::context::{Context, absolute};
+use super::undo;
 use crate::digest::{BlobDigest, TextDigest};
 use crate::disk;
 use crate::failure::{Exit, Failure};
@@ -46,6 +47,7 @@ impl Project {
             Some(directory) => absolute(directory.to_owned())?,
             None => nearest()?,
         };
+        undo::recover_if_abandoned(&root)?;
         let path = root.join(MANIFEST);
         let missing =
             || Failure::new(Exit::Failed, format!("there is no `{}`", path.display())).hint("run `envy init` there");
@@ -73,12 +75,13 @@ impl Project {
             disk::write_atomic(&ignore, b"*\n")?;
         }
         let what = format!("the project `{}`", self.root.display());
-        let held = Held::take(&state.join("lock"), &what, context.globals.patience(), context.ui)?;
+        let held = Held::take(&undo::lock(&self.root), &what, context.globals.patience(), context.ui)?;
         let lockfiles = self.root.join("lockfiles");
         let generated = disk::list_if_exists(&lockfiles)?.into_iter().map(|(name, _)| lockfiles.join(name));
         for directory in [self.root.clone(), lockfiles.clone(), state].into_iter().chain(generated) {
             disk::sweep(&directory)?;
         }
+        undo::recover(&self.root)?;
         *self = Self::find(Some(&self.root), Some(&self.sites))?;
         Ok(held)
     }

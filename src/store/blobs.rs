@@ -53,6 +53,20 @@ impl Store {
         Ok(place(file, 0o444, &self.blob_path(digest))?)
     }
 
+    /// Give a file its name in the store. One from another file system is copied beside it first.
+    fn take_in(&self, path: &Path, place: &Path) -> Result<(), Error> {
+        match disk::rename(path, place) {
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                let beside = disk::temporary_directory_in(&self.temporary_directory()?)?;
+                let copy = beside.path().join("file");
+                disk::copy(path, &copy)?;
+                disk::sync_file(&copy)?;
+                Ok(disk::rename(&copy, place)?)
+            }
+            done => Ok(done?),
+        }
+    }
+
     /// Move a file from a build into the store: read once, to be hashed, and renamed.
     pub(super) fn ingest_file(&self, path: &Path, executable: bool) -> Result<File, Error> {
         let (blob, size) = hash(path)?;
@@ -61,7 +75,8 @@ impl Store {
             let place = self.file_path(file);
             disk::create_directories(place.parent().expect("a blob has a directory"))?;
             disk::set_mode(path, if executable { 0o555 } else { 0o444 })?;
-            disk::rename(path, &place)?;
+            disk::sync_file(path)?;
+            self.take_in(path, &place)?;
         }
         Ok(file)
     }
