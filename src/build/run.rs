@@ -1,6 +1,7 @@
 //! Running one action: lay out what it may see, run its steps behind the fence, take what it installed.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use rayon::prelude::*;
@@ -143,10 +144,14 @@ impl Runner<'_> {
 
     /// Crates are unpacked once, for all builds. A build without a fence could write into them, so it has its own.
     fn crate_entries(&self, inputs: &Inputs<'_>, scratch: &Path) -> Result<Vec<Entry>, Error> {
+        let unpacked = AtomicBool::new(false);
         let entry = |one: &source::Archive| {
             let name = format!("{}-{}", one.name, one.version);
             let from = match self.fence.mode() {
-                Mode::Namespaces => self.store.checkout(one.checksum, |directory| self.unpack(one, directory))?,
+                Mode::Namespaces => self.store.checkout(one.checksum, |directory| {
+                    unpacked.store(true, Ordering::Relaxed);
+                    self.unpack(one, directory)
+                })?,
                 Mode::Bare => {
                     let directory = scratch.join("crates").join(&name);
                     disk::create_directories(&directory)?;
@@ -157,6 +162,10 @@ impl Runner<'_> {
             Ok(Entry::ReadOnly { from, to: format!("{}/{name}", action::CRATES) })
         };
         let mut entries = inputs.crates.par_iter().map(entry).collect::<Result<Vec<_>, Error>>()?;
+        if unpacked.into_inner() {
+            // Builds to come trust what lies there, so it has to survive a power cut whole.
+            disk::sync_file_system(self.store.root())?;
+        }
         if entries.is_empty() {
             // A directory source must be there even where nothing is asked of it.
             let empty = self.store.temporary_directory()?.join("no-crates");

@@ -140,7 +140,19 @@ impl Builder<'_> {
             let note = format!("building with rust {}, while the lockfile pins {}", toolchain.rust, locked.rust);
             self.progress.tell(Event::Warning(&note));
         }
+        self.tell_other_content(&toolchain)?;
         Ok(toolchain)
+    }
+
+    /// A compiler that says the same of itself as the pinned one may still be another.
+    fn tell_other_content(&self, toolchain: &Toolchain) -> Result<(), Error> {
+        let pinned = self.lockfile.toolchain.as_ref().filter(|pinned| pinned.rust == toolchain.rust);
+        let Some(content) = pinned.and_then(|pinned| pinned.content.get(&self.platform)) else { return Ok(()) };
+        if *content != toolchain.content(self.platform.rust_target(), self.memo)? {
+            let text = "this host's rust has the version that the lockfile pins, but other files: outputs may differ";
+            self.progress.tell(Event::Warning(text));
+        }
+        Ok(())
     }
 
     /// Bring all archives, then all crates that they name, and prove them.

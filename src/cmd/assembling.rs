@@ -1,6 +1,7 @@
 //! From a lockfile to a generation that a site shows.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::Jobs;
 use super::context::Context;
@@ -14,6 +15,7 @@ use crate::package::PackageName;
 use crate::platform::Platform;
 use crate::site::{Generation, Member, Move, Note, Place, scripts};
 use crate::source::Crates;
+use crate::store::Held;
 use crate::tree::Tree;
 
 /// Whether what comes out of a build is written into its lockfile.
@@ -56,6 +58,7 @@ pub fn assemble(
     let &Order { lockfile, generated, recording, jobs } = order;
     let (store, platform) = (context.store()?, Platform::host());
     require_platform(project, platform)?;
+    project.place(&site.name).claim()?;
     let wishes = project.wishes(context, site)?;
     let plan = plan(lockfile, platform, |tree| store.whole_tree(tree).ok().flatten());
     let builder = Builder {
@@ -197,53 +200,86 @@ pub enum Showing {
     Never,
 }
 
-/// Make a generation of a finished prefix, and show it. `lockfile` is the text that it was made from.
-pub fn show(
+/// A finished prefix, and its site, which nobody else changes meanwhile.
+pub struct Ready<'a> {
+    site: &'a Site,
+    place: Place,
+    prefix: PathBuf,
+    generation: Generation,
+    /// The text that it was made from.
+    lockfile: &'a str,
+    _held: Held,
+}
+
+/// Make the prefix and take hold of the site: all that may fail or wait, before anything changes.
+pub fn ready<'a>(
     context: &Context<'_>,
     project: &Project,
-    site: &Site,
+    site: &'a Site,
     assembled: &Assembled,
-    lockfile: &str,
-    showing: Showing,
-    message: Option<String>,
-) -> Result<(), Failure> {
-    let (store, place) = (context.store()?, project.place(&site.name));
-    let prefix = store.materialise(&assembled.tree)?;
-    let _held = place.hold(context.globals.patience(), context.ui)?;
-    let digest = TextDigest::of(lockfile.as_bytes());
+    lockfile: &'a str,
+) -> Result<Ready<'a>, Failure> {
+    let place = project.place(&site.name);
+    let prefix = context.store()?.materialise(&assembled.tree)?;
+    let held = place.hold(context.globals.patience(), context.ui)?;
     let (env, vars) = config(site);
+    let digest = TextDigest::of(lockfile.as_bytes());
     let generation =
         Generation::new(site.name.as_str(), &Platform::host().to_string(), assembled.tree.digest(), digest)
             .with_config(env, vars)
             .with_packages(assembled.members.clone());
-    if place.numbers()?.is_empty() && !assembled.tree.is_empty() {
-        begin_empty(context, project, site, &place, "")?;
+    Ok(Ready { site, place, prefix, generation, lockfile, _held: held })
+}
+
+impl Ready<'_> {
+    /// Make a generation of it, and show that. Gives the number of the generation that was current before, if that changed.
+    pub fn show(
+        &self,
+        context: &Context<'_>,
+        project: &Project,
+        showing: Showing,
+        message: Option<String>,
+    ) -> Result<Option<u64>, Failure> {
+        let (site, place, digest) = (&self.site.name, &self.place, self.generation.lockfile);
+        if place.numbers()?.is_empty() && !self.generation.packages.is_empty() {
+            begin_empty(context, project, self.site, place, "")?;
+        }
+        context.store()?.add_root(place.path())?;
+        if showing != Showing::Always && place.is_held(digest)? {
+            tell_held(context, place);
+            return Ok(None);
+        }
+        // A description that cannot be read is none: a new generation takes its place.
+        let current = place.current().ok().flatten();
+        if let Some(current) = current.filter(|current| self.is_shown_by(current)) {
+            context.ui.done("unchanged", format!("site `{site}` stays at generation {}", current.number));
+            return Ok(None);
+        }
+        let before = place.current_number();
+        let generation = place.add_generation(self.generation.clone(), &self.prefix, self.lockfile)?;
+        if showing == Showing::Never {
+            context.ui.done("built", format!("generation {} of site `{site}`, not current", generation.number));
+            context.ui.detail(format!("run `envy switch {site} {}` to make it so", generation.number));
+            return Ok(None);
+        }
+        switch(place, Move::Build, &generation, Some(digest), project.note(message))?;
+        let count = crate::ui::count(generation.packages.len(), "package");
+        context.ui.done("switched", format!("site `{site}` to generation {} ({count})", generation.number));
+        context.ui.detail(format!("prefix {}", generation.prefix));
+        Ok(before)
     }
-    store.add_root(place.path())?;
-    if showing != Showing::Always && place.is_held(digest)? {
-        tell_held(context, &place);
-        return Ok(());
+
+    fn is_shown_by(&self, current: &Generation) -> bool {
+        current.is_same_as(&self.generation)
+            && current.lockfile == self.generation.lockfile
+            && self.place.links_into(current, &self.prefix)
     }
-    if let Some(current) = place
-        .current()
-        .ok()
-        .flatten()
-        .filter(|current| current.is_same_as(&generation) && place.links_into(current, &prefix))
-    {
-        context.ui.done("unchanged", format!("site `{}` stays at generation {}", site.name, current.number));
-        return Ok(());
+
+    /// Show again what was current before a command that failed.
+    pub fn show_again(&self, project: &Project, before: u64) -> Result<(), Failure> {
+        let note = project.note(Some("undone, since the command failed".to_owned()));
+        switch(&self.place, Move::Rollback, &self.place.generation(before)?, None, note)
     }
-    let generation = place.add_generation(generation, &prefix, lockfile)?;
-    if showing == Showing::Never {
-        context.ui.done("built", format!("generation {} of site `{}`, not current", generation.number, site.name));
-        context.ui.detail(format!("run `envy switch {} {}` to make it so", site.name, generation.number));
-        return Ok(());
-    }
-    switch(&place, Move::Build, &generation, Some(digest), project.note(message))?;
-    let count = crate::ui::count(generation.packages.len(), "package");
-    context.ui.done("switched", format!("site `{}` to generation {} ({count})", site.name, generation.number));
-    context.ui.detail(format!("prefix {}", generation.prefix));
-    Ok(())
 }
 
 /// Begin a site whose directory is new or was removed: its first generation is an empty prefix, so that there is

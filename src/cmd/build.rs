@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::assembling::{Order, Recording, Showing, assemble, show, tell_held};
+use super::assembling::{Order, Recording, Showing, assemble, ready, tell_held};
 use super::committing::Writes;
 use super::context::Context;
 use super::locking::{self, Moves, propose};
@@ -114,7 +114,9 @@ fn locked_build(
             Order { lockfile: &locked.lockfile, generated: &generated, recording: Recording::Off, jobs: wish.jobs };
         assemble(context, project, site, &order, crates)
     })?;
-    show(context, project, site, &assembled, &locked.text, wish.showing, wish.message.map(str::to_owned))
+    let ready = ready(context, project, site, &assembled, &locked.text)?;
+    ready.show(context, project, wish.showing, wish.message.map(str::to_owned))?;
+    Ok(())
 }
 
 /// Lock what has to be locked, build, and write down what came out.
@@ -128,18 +130,12 @@ fn recording_build(context: &Context<'_>, name: &SiteName, wish: &Wish<'_>) -> R
         let (lockfile, generated) = (&proposal.lockfile, &proposal.generated);
         let order = Order { lockfile, generated, recording: Recording::On, jobs: wish.jobs };
         let assembled = assemble(context, &project, site, &order, crates)?;
+        let text = assembled.lockfile.text();
+        let ready = ready(context, &project, site, &assembled, &text)?;
         let mut writes = Writes::default();
         writes.lockfile(&project, name, &assembled.lockfile, &proposal);
         let written = writes.apply(&project.root)?;
-        show(
-            context,
-            &project,
-            site,
-            &assembled,
-            &assembled.lockfile.text(),
-            wish.showing,
-            wish.message.map(str::to_owned),
-        )?;
+        ready.show(context, &project, wish.showing, wish.message.map(str::to_owned))?;
         written.keep()
     })
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Jobs;
 use super::LockMode;
-use super::assembling::{Assembled, Order, Recording, Showing, assemble, show};
+use super::assembling::{Assembled, Order, Ready, Recording, Showing, assemble, ready};
 use super::context::Context;
 use super::locking::{self, Moves, Proposal, propose};
 use super::project::{MANIFEST, Project};
@@ -126,9 +126,7 @@ pub fn commit(
                 Then::Build => {
                     let (lockfile, generated) = (&proposal.lockfile, &proposal.generated);
                     let order = Order { lockfile, generated, recording: Recording::On, jobs };
-                    let assembled = assemble(context, edited, site, &order, crates)?;
-                    context.store()?.materialise(&assembled.tree)?;
-                    Some(assembled)
+                    Some(assemble(context, edited, site, &order, crates)?)
                 }
             };
             let lockfile = assembled.as_ref().map_or(&proposal.lockfile, |assembled| &assembled.lockfile);
@@ -136,12 +134,31 @@ pub fn commit(
             finished.push(assembled);
         }
         writes.write(project.root.join(MANIFEST), &edited.text);
-        let written = writes.apply(&project.root)?;
-        for (site, assembled) in sites.iter().zip(&finished) {
-            if let Some(assembled) = assembled {
-                show(context, edited, site, assembled, &assembled.lockfile.text(), Showing::UnlessHeld, None)?;
-            }
+        let texts: Vec<_> = finished.iter().flatten().map(|assembled| assembled.lockfile.text()).collect();
+        let mut all = Vec::new();
+        for ((site, assembled), text) in sites.iter().zip(finished.iter().flatten()).zip(&texts) {
+            all.push(ready(context, edited, site, assembled, text)?);
         }
+        let written = writes.apply(&project.root)?;
+        show_all(context, edited, &all)?;
         written.keep()
     })
+}
+
+/// Show all of them, or none: where one fails, those before it show again what they showed.
+fn show_all(context: &Context<'_>, project: &Project, all: &[Ready<'_>]) -> Result<(), Failure> {
+    let mut moved = Vec::new();
+    for ready in all {
+        match ready.show(context, project, Showing::UnlessHeld, None) {
+            Ok(before) => moved.extend(before.map(|before| (ready, before))),
+            Err(failure) => {
+                for (ready, before) in moved {
+                    // The failure that led here says more than one of the undoing.
+                    let _ = ready.show_again(project, before);
+                }
+                return Err(failure);
+            }
+        }
+    }
+    Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
+use std::path::Path;
 
 use super::context::Context;
 use super::project::Project;
@@ -59,19 +60,74 @@ pub fn propose(
         return Ok(Proposal { lockfile: Lockfile::empty(wishes.digest()), generated: BTreeMap::new(), old });
     }
     let _busy = context.ui.busy(format!("locking site {}", site.name));
-    let toolchain = toolchain(&wishes, old.as_ref())?;
-    let chosen = choose(context, site, &wishes, old.as_ref(), moves, &toolchain, crates)?;
-    let pinned = pin(context, project, site, &wishes, &chosen, &toolchain, old.as_ref(), crates)?;
+    let compiler = Compiler::find(&wishes, old.as_ref())?;
+    let chosen = choose(context, site, &wishes, old.as_ref(), moves, compiler.version(), crates)?;
+    let pinned = pin(context, project, site, &wishes, &chosen, &compiler, old.as_ref(), crates)?;
     Ok(Proposal { lockfile: pinned.lockfile, generated: pinned.generated, old })
 }
 
-/// The toolchain that is pinned, where it is still one that is asked for; else one of this host's.
-fn toolchain(wishes: &Wishes, old: Option<&Lockfile>) -> Result<Toolchain, Failure> {
-    let fits = |locked: &&lock::Toolchain| {
-        wishes.toolchain().is_none_or(|wanted| locked.version().is_some_and(|version| wanted.matches(&version)))
-    };
-    let pinned = old.and_then(|old| old.toolchain.as_ref()).filter(fits);
-    Ok(Toolchain::find(pinned.map_or(Wanted::Any(wishes.toolchain()), Wanted::Locked))?)
+/// The compiler that a lockfile is made for.
+struct Compiler {
+    /// What the lockfile pins already, where that is still what is asked for.
+    pinned: Option<lock::Toolchain>,
+    /// The one of this host. A host without one can lock what needs no more than the pins.
+    found: Option<Toolchain>,
+}
+
+impl Compiler {
+    fn find(wishes: &Wishes, old: Option<&Lockfile>) -> Result<Self, Failure> {
+        let fits = |locked: &&lock::Toolchain| {
+            wishes.toolchain().is_none_or(|wanted| locked.version().is_some_and(|version| wanted.matches(&version)))
+        };
+        let pinned = old.and_then(|old| old.toolchain.as_ref()).filter(fits).cloned();
+        let wanted = pinned.as_ref().map_or(Wanted::Any(wishes.toolchain()), Wanted::Locked);
+        let found = match Toolchain::find(wanted) {
+            Err(_) if pinned.is_some() => None,
+            found => Some(found?),
+        };
+        Ok(Self { pinned, found })
+    }
+
+    fn version(&self) -> Option<Version> {
+        let pinned = self.pinned.as_ref().and_then(lock::Toolchain::version);
+        pinned.or_else(|| self.found.as_ref().map(|found| found.version.clone()))
+    }
+
+    /// What the lockfile says: the pins it has stay, whatever this host's compiler of that version is.
+    fn pin(&self, memo: &Memo) -> Result<Option<lock::Toolchain>, Failure> {
+        let host = Platform::host();
+        match (&self.pinned, &self.found) {
+            (Some(pinned), Some(found)) if found.rust == pinned.rust && !pinned.content.contains_key(&host) => {
+                let mut both = pinned.clone();
+                both.content.extend(found.pin(host, memo)?.content);
+                Ok(Some(both))
+            }
+            (Some(pinned), _) => Ok(Some(pinned.clone())),
+            (None, Some(found)) => Ok(Some(found.pin(host, memo)?)),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Have cargo make a Cargo.lock for the package in a directory.
+    fn make_cargo_lock(&self, directory: &Path, project: &Path, network: Network) -> Result<String, Cause> {
+        let found = self.found.as_ref().ok_or("this host has no rust to make it with")?;
+        let manifest = directory.join("Cargo.toml");
+        let mut arguments = vec!["generate-lockfile".as_ref(), "--manifest-path".as_ref(), manifest.as_os_str()];
+        arguments.extend((network == Network::Forbidden).then_some(OsStr::new("--offline")));
+        let rustc = found.rustc();
+        process::capture(&found.cargo(), arguments, Some(project), &[("RUSTC", rustc.as_os_str())])?;
+        let text = crate::disk::read_text_if_exists(&directory.join("Cargo.lock"))?;
+        Ok(text.ok_or("cargo wrote no Cargo.lock")?)
+    }
+}
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Whether cargo may open sockets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Network {
+    Allowed,
+    Forbidden,
 }
 
 fn choose(
@@ -80,7 +136,7 @@ fn choose(
     wishes: &Wishes,
     old: Option<&Lockfile>,
     moves: &Moves,
-    toolchain: &Toolchain,
+    rust: Option<Version>,
     crates: &Crates<'_>,
 ) -> Result<Resolution, Failure> {
     let locked: BTreeMap<_, _> = old
@@ -96,7 +152,7 @@ fn choose(
     if let Some(same) = unmoved(wishes, &preferred) {
         return Ok(same);
     }
-    let index = CrateIndex::new(crates, &preferred, Some(toolchain.version.clone()));
+    let index = CrateIndex::new(crates, &preferred, rust);
     let names: Vec<_> = wishes.packages().keys().cloned().collect();
     index.prefetch(&names)?;
     let requirements = narrowed(wishes, moves);
@@ -154,34 +210,17 @@ fn pin(
     site: &Site,
     wishes: &Wishes,
     chosen: &Resolution,
-    toolchain: &Toolchain,
+    compiler: &Compiler,
     old: Option<&Lockfile>,
     crates: &Crates<'_>,
 ) -> Result<Pinned, Failure> {
-    let memo = Memo::open(&context.cache()?);
-    let mut pinned_toolchain = toolchain.pin(Platform::host(), &memo)?;
-    // What other platforms say of the very same compiler stays.
-    if let Some(old) = old.and_then(|old| old.toolchain.as_ref()).filter(|old| old.rust == pinned_toolchain.rust) {
-        let others = old.content.iter().filter(|(platform, _)| **platform != Platform::host());
-        pinned_toolchain.content.extend(others.map(|(platform, digest)| (*platform, *digest)));
-    }
-    let offline = context.globals.offline;
-    let make_cargo_lock = |directory: &std::path::Path| {
-        let mut arguments = vec!["generate-lockfile".as_ref(), "--manifest-path".as_ref()];
-        let manifest = directory.join("Cargo.toml");
-        arguments.push(manifest.as_os_str());
-        arguments.extend(offline.then_some(OsStr::new("--offline")));
-        let rustc = toolchain.rustc();
-        process::capture(&toolchain.cargo(), arguments, Some(&project.root), &[("RUSTC", rustc.as_os_str())])?;
-        let text = crate::disk::read_text_if_exists(&directory.join("Cargo.lock"))?;
-        Ok(text.ok_or("cargo wrote no Cargo.lock")?)
-    };
+    let toolchain = compiler.pin(&Memo::open(&context.cache()?))?;
+    let network = if context.globals.offline { Network::Forbidden } else { Network::Allowed };
+    let make_cargo_lock = |directory: &Path| compiler.make_cargo_lock(directory, &project.root, network);
     let lost = old.map(|old| lost(project, site, wishes, old)).unwrap_or_default();
     let store = context.store()?;
     let pinner = Pinner { store, crates, lost: &lost, make_cargo_lock: &make_cargo_lock, progress: context.ui };
-    let pinned = pinner.pin(wishes, chosen, Some(pinned_toolchain), old)?;
-    debug_assert!(project.site(&site.name).is_ok());
-    Ok(pinned)
+    Ok(pinner.pin(wishes, chosen, toolchain, old)?)
 }
 
 /// The packages whose made Cargo.lock is not the one that was locked.

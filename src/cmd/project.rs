@@ -47,12 +47,15 @@ impl Project {
             Some(directory) => absolute(directory.to_owned())?,
             None => nearest()?,
         };
+        // One project has one name, whichever links led here.
+        let root = if disk::is_directory(&root) { disk::canonical(&root)? } else { root };
         undo::recover_if_abandoned(&root)?;
         let path = root.join(MANIFEST);
         let missing =
             || Failure::new(Exit::Failed, format!("there is no `{}`", path.display())).hint("run `envy init` there");
         let text = disk::read_text_if_exists(&path)?.ok_or_else(missing)?;
         let sites = match sites {
+            Some(directory) if disk::is_directory(directory) => disk::canonical(directory)?,
             Some(directory) => absolute(directory.to_owned())?,
             None => root.join(".envy/sites"),
         };

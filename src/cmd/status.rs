@@ -60,8 +60,11 @@ impl State {
 pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Result<State, Failure> {
     let place = project.place(&site.name);
     let (wishes, locked) = (project.wishes(context, site)?, project.locked(&site.name)?);
-    let generation = place.current()?;
     let mut drifts = Vec::new();
+    let generation = place.current().unwrap_or_else(|error| {
+        drifts.push(error.to_string());
+        None
+    });
     let mut lockfile = "missing";
     let mut held = false;
     if let Some(locked) = &locked {

@@ -264,8 +264,19 @@ impl Pinner<'_> {
         let top = format!("{}-{}", id.name, id.version);
         source::unpack_crate(&self.store.blob_path(archive), &top, directory.path()).map_err(source::Error::from)?;
         disk::remove_file(&directory.path().join("Cargo.lock")).map_err(store::Error::from)?;
+        stand_alone(&directory.path().join("Cargo.toml"))?;
         (self.make_cargo_lock)(directory.path()).map_err(|source| Error::MakeCargoLock { id: id.clone(), source })
     }
+}
+
+/// Make a package the root of a workspace of its own, so that cargo does not look for one above the store.
+fn stand_alone(manifest: &Path) -> Result<(), store::Error> {
+    let text = disk::read_text_if_exists(manifest)?.unwrap_or_default();
+    if text.lines().any(|line| line.trim_start().starts_with("[workspace")) {
+        return Ok(());
+    }
+    disk::remove_file(manifest)?;
+    Ok(disk::write_new(manifest, format!("{text}\n[workspace]\n").as_bytes(), 0o644)?)
 }
 
 fn rust(toolchain: Option<&Toolchain>) -> Option<&str> {

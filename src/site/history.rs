@@ -83,10 +83,16 @@ impl Place {
         Ok(disk::append_line(&self.path().join("history.jsonl"), &line)?)
     }
 
-    /// Every switch, oldest first. A line that was cut short by a power cut counts as not written.
+    /// Every switch, oldest first. A line that was cut short by a power cut counts as not written, and one whose switch
+    /// never happened, since its process died in between, as nothing.
     pub fn history(&self) -> Result<Vec<Entry>, Error> {
         let text = disk::read_text_if_exists(&self.path().join("history.jsonl"))?.unwrap_or_default();
-        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+        let mut entries: Vec<Entry> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let current = self.current_number();
+        if entries.last().is_some_and(|last| Some(last.to) != current && last.from == current) {
+            entries.pop();
+        }
+        Ok(entries)
     }
 
     /// The generation to go back to.

@@ -135,7 +135,7 @@ impl Place {
 
     /// Keep other processes from changing the site; make its directories where they are missing.
     pub fn hold(&self, patience: Option<Duration>, progress: &dyn Progress) -> Result<Held, Error> {
-        self.require_ours()?;
+        self.claim()?;
         for directory in [self.generations(), self.var(), self.logs()] {
             disk::create_directories(&directory)?;
         }
@@ -151,9 +151,9 @@ impl Place {
 
     /// Refuse the place of another project's site, and take one that is nobody's. Sites below the project need no owner:
     /// they move, and are copied, with it.
-    fn require_ours(&self) -> Result<(), Error> {
+    pub fn claim(&self) -> Result<(), Error> {
         if self.path.starts_with(&self.project) {
-            return Ok(());
+            return self.keep_out_of_version_control();
         }
         let mark = self.path.join(".project");
         let owner = disk::read_text_if_exists(&mark)?.map(|text| PathBuf::from(text.trim_end_matches('\n')));
@@ -165,6 +165,16 @@ impl Place {
             }
             _ => Ok(disk::write_atomic(&mark, format!("{}\n", self.project.display()).as_bytes())?),
         }
+    }
+
+    /// Nothing in a project's `.envy` is for version control.
+    fn keep_out_of_version_control(&self) -> Result<(), Error> {
+        let state = self.project.join(".envy");
+        let ignore = state.join(".gitignore");
+        if self.path.starts_with(&state) && !disk::exists(&ignore) {
+            disk::write_atomic(&ignore, b"*\n")?;
+        }
+        Ok(())
     }
 
     /// The number of the generation that it shows.
@@ -209,8 +219,9 @@ impl Place {
     ) -> Result<(), Error> {
         let from = self.current_number();
         let target = Path::new("generations").join(to.number.to_string());
-        disk::symlink_atomic(&target, &self.current_link())?;
-        self.record(&Entry::new(action, from, to, lockfile, note))
+        // The line comes first: a line whose switch never happened is known by its `from`, and counts for nothing.
+        self.record(&Entry::new(action, from, to, lockfile, note))?;
+        Ok(disk::symlink_atomic(&target, &self.current_link())?)
     }
 
     /// Remove the site with everything in it but its data, and with that too if it is asked for.

@@ -22,6 +22,9 @@ pub enum Error {
     /// A crate that nobody could check.
     #[error("`Cargo.lock` has no checksum for `{name} {version}`")]
     NoChecksum { name: String, version: Version },
+    /// A name that cargo would not take.
+    #[error("`Cargo.lock` names a package `{}`", name.escape_debug())]
+    Name { name: String },
     /// A checksum that is none.
     #[error("`Cargo.lock` has a checksum for `{name} {version}` that is no sha256")]
     Checksum { name: String, version: Version },
@@ -83,6 +86,10 @@ struct Package {
 impl Package {
     fn locked(self, metadata: &BTreeMap<String, String>) -> Result<LockedCrate, Error> {
         let Self { name, version, source, checksum } = self;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if name.is_empty() || !name.bytes().all(plain) {
+            return Err(Error::Name { name });
+        }
         let source = match source {
             None => LockedSource::Itself,
             Some(source) if is_crates_io(&source) => {
