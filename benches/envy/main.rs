@@ -11,7 +11,6 @@
 //! busy machine the shortest say more. Limits go by the middle, and are meant for a machine that does nothing else. [`cases`] says what is run, [`measure`] how; `docs/inside/performance.md` has what came out.
 
 #![allow(clippy::disallowed_methods, reason = "measuring stands outside of the program's doors")]
-#![allow(clippy::print_stderr, reason = "what is left out is said")]
 #![allow(clippy::print_stdout, reason = "this is the program's one output")]
 #![allow(clippy::print_stderr, reason = "the harness of the tests says where it keeps a directory")]
 #![allow(dead_code, reason = "the harness of the tests offers more than is used here")]

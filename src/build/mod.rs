@@ -128,6 +128,14 @@ pub enum Error {
         /// Where the log is.
         log: PathBuf,
     },
+    /// Its build left something else where the directory of what it installs belongs.
+    #[error("building `{id}` left no real directory at `{path}`, and what it leads to is not touched")]
+    Misplaced {
+        /// The package.
+        id: PackageId,
+        /// Where, as the build sees it.
+        path: String,
+    },
     /// One action gave two trees.
     #[error("building `{id}` gave other files than the lockfile records for the very same action")]
     NotReproduced {

@@ -12,6 +12,7 @@ use super::sandbox::{Entry, Fence, Mode, View};
 use super::tools::Tools;
 use super::{Error, Toolchain};
 use crate::disk;
+use crate::package::PackageId;
 use crate::platform::Platform;
 use crate::process;
 use crate::recipe;
@@ -71,7 +72,7 @@ impl Runner<'_> {
         if !status.success() {
             return Err(self.failed(inputs, &status.to_string(), &String::from_utf8_lossy(&log)));
         }
-        let tree = match installed(&scratch.path().join("out"))? {
+        let tree = match installed(&inputs.id, &scratch.path().join("out"))? {
             Some(directory) => self.store.ingest(&directory)?,
             None => Tree::default(),
         };
@@ -206,7 +207,7 @@ impl Runner<'_> {
 ///
 /// A build may write all that is below `out`, so that a symlink on the way would lead to files of the host. Only real
 /// directories are gone into.
-fn installed(out: &Path) -> Result<Option<PathBuf>, Error> {
+fn installed(id: &PackageId, out: &Path) -> Result<Option<PathBuf>, Error> {
     let mut directory = out.to_owned();
     for part in PLACEHOLDER.split('/').filter(|part| !part.is_empty()) {
         directory.push(part);
@@ -214,7 +215,8 @@ fn installed(out: &Path) -> Result<Option<PathBuf>, Error> {
             return Ok(None);
         }
         if disk::kind(&directory)? != disk::Kind::Directory {
-            return Err(store::Error::Special(directory.display().to_string()).into());
+            let path = format!("{}/{part}", action::DESTDIR);
+            return Err(Error::Misplaced { id: id.clone(), path });
         }
     }
     Ok(Some(directory))

@@ -124,12 +124,14 @@ fn yanked_versions_are_taken_only_where_they_are_locked() {
     assert_eq!(locked(&scratch), ["hello 1.1.0", "just 1.40.0"]);
 
     scratch.envy("update").ok(expect![[r#"
-        unchanged lockfile of site `api`
+        note: hello 1.1.0 is passed over: it is yanked
+        fetched 1 file (702 B)
+        locked 2 packages for site `api`
+          ~ hello 1.1.0 -> 1.0.0
     "#]]);
     std::fs::remove_file(scratch.path("lockfiles/api.lock")).expect("it was there");
     scratch.envy("lock").ok(expect![[r#"
         note: hello 1.1.0 is passed over: it is yanked
-        fetched 1 file (702 B)
         locked 2 packages for site `api`
           + hello 1.0.0
           + just 1.40.0

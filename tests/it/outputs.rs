@@ -99,13 +99,13 @@ fn whoever_has_to_build_and_cannot_is_told_what_to_install() {
         hint: run `rustup toolchain install [VERSION] --profile minimal`
     "#]]
     .assert_eq(&said(outcome.ends(7).text()));
-    let outcome = scratch.without_rust().envy("update");
-    expect![[r#"
-        error: there is no rust [RUST] on this host
+    scratch.without_rust().envy("update").succeeds();
+    remove(&scratch, "lockfiles");
+    scratch.without_rust().envy("lock").fails(7, expect![[r#"
+        error: there is no rust toolchain on this host
           found: none at all
-        hint: run `rustup toolchain install [VERSION] --profile minimal`
-    "#]]
-    .assert_eq(&said(outcome.ends(7).text()));
+        hint: run `rustup toolchain install stable --profile minimal`
+    "#]]);
 
     scratch.write("envy.toml", format!("[toolchain]\nrust = \"1.200\"\n{API}"));
     let outcome = scratch.envy("lock").ends(7).text();
@@ -417,4 +417,23 @@ fn pins_that_were_changed_by_hand_are_refused() {
     // Another compiler of the same version is another builder, and its output is new here.
     with("x86_64-linux-gnu").succeeds();
     assert!(!scratch.envy("status").text().contains("drift"), "a site is what the lockfile says");
+}
+
+#[test]
+fn a_build_that_leads_its_output_elsewhere_takes_nothing_of_the_host() {
+    let registry = Registry::new();
+    let build = format!(
+        "fn main() {{\n    let place = std::path::Path::new(\"/envy/out{}\");\n    \
+         std::fs::create_dir_all(place.parent().unwrap()).unwrap();\n    \
+         std::os::unix::fs::symlink(\"/proc/self/cwd\", place).unwrap();\n}}\n",
+        envy::build::action::PLACEHOLDER
+    );
+    registry.publish(Crate::new("evil", "1.0.0").bin("evil").file("build.rs", &build));
+    let scratch = Scratch::with(&registry);
+    scratch.write("envy.toml", "[sites.api]\n").write("precious.txt", "mine");
+
+    scratch.envy("add evil@1 --site api").ends(1).says("left no real directory at `/envy/out/");
+
+    assert_eq!(scratch.read("precious.txt"), "mine");
+    assert_eq!(scratch.read("envy.toml"), "[sites.api]\n");
 }
