@@ -101,11 +101,14 @@ fn whoever_has_to_build_and_cannot_is_told_what_to_install() {
     .assert_eq(&said(outcome.ends(7).text()));
     scratch.without_rust().envy("update").succeeds();
     remove(&scratch, "lockfiles");
-    scratch.without_rust().envy("lock").fails(7, expect![[r#"
+    scratch.without_rust().envy("lock").fails(
+        7,
+        expect![[r#"
         error: there is no rust toolchain on this host
           found: none at all
         hint: run `rustup toolchain install stable --profile minimal`
-    "#]]);
+    "#]],
+    );
 
     scratch.write("envy.toml", format!("[toolchain]\nrust = \"1.200\"\n{API}"));
     let outcome = scratch.envy("lock").ends(7).text();

@@ -1,0 +1,73 @@
+//! Locks on paths: held by one process, and gone with it.
+
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+
+use super::{At as _, Error, Result, create_directories};
+
+/// An exclusive lock on a path, released when the value goes or the process dies.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+}
+
+/// What came of asking for a lock at once.
+#[derive(Debug)]
+pub enum TryLock {
+    /// It is ours.
+    Held(Lock),
+    /// A process, named where it wrote its number, holds it.
+    Busy(Option<u32>),
+}
+
+/// Ask for the lock at `path`, without waiting.
+pub fn try_lock(path: &Path) -> Result<TryLock> {
+    let mut file = open_lock(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(TryLock::Held(Lock::held(file))),
+        Err(fs::TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
+            Ok(TryLock::Busy(pid))
+        }
+        Err(fs::TryLockError::Error(error)) => Err(Error::new("lock", path, error)),
+    }
+}
+
+fn open_lock(path: &Path) -> Result<File> {
+    if let Some(parent) = path.parent() {
+        create_directories(parent)?;
+    }
+    fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path).at("open the lock", path)
+}
+
+impl Lock {
+    fn held(file: File) -> Self {
+        // The number helps whoever waits; the lock holds without it.
+        let _ = file.set_len(0).and_then(|()| (&file).write_all(std::process::id().to_string().as_bytes()));
+        Self { file }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // An empty file names nobody. Closing it releases the lock.
+        let _ = self.file.set_len(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_held_lock_names_its_holder() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
+        let held = try_lock(&path).unwrap();
+        assert!(matches!(try_lock(&path).unwrap(), TryLock::Busy(Some(pid)) if pid == std::process::id()));
+        drop(held);
+        assert!(matches!(try_lock(&path).unwrap(), TryLock::Held(_)));
+    }
+}
