@@ -34,7 +34,7 @@
 //! | `$XDG_CACHE_HOME/envy/index/**` | [`source`] |
 //! | `$XDG_CACHE_HOME/envy/identity.json` | [`build`] |
 //! | `.envy/sites/SITE/**` | [`site`] |
-//! | `.envy/lock`, `.envy/.gitignore` | [`cmd`] |
+//! | `.envy/lock`, `.envy/undo.json` | [`cmd`] |
 
 #![cfg_attr(
     test,
