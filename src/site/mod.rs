@@ -226,6 +226,10 @@ impl Place {
 
     /// Remove the site with everything in it but its data, and with that too if it is asked for.
     pub fn remove(&self, data: Data) -> Result<(), Error> {
+        if data == Data::Remove {
+            // What the service wrote is the likeliest to resist, and then the site should still be there.
+            disk::remove_tree(&self.var())?;
+        }
         if !disk::is_directory(&self.path) {
             return Ok(());
         }

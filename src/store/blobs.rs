@@ -20,9 +20,9 @@ impl Store {
         if file.executable { path.with_added_extension("x") } else { path }
     }
 
-    /// Whether the bytes of this digest are here.
+    /// Whether the bytes of this digest are here. A file that a power cut left empty is not.
     pub fn has_blob(&self, digest: BlobDigest) -> bool {
-        disk::is_file(&self.blob_path(digest))
+        disk::file_size(&self.blob_path(digest)).is_some_and(|size| size > 0 || digest == BlobDigest::of(b""))
     }
 
     /// Whether a file of a tree is here, with its mode and size.
@@ -102,6 +102,16 @@ fn hash(path: &Path) -> disk::Result<(BlobDigest, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_empty_file_is_only_the_blob_of_no_bytes() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::at(directory.path().to_owned());
+        let (none, some) = (store.put_blob(b"").unwrap(), store.put_blob(b"some").unwrap());
+        disk::remove_file(&store.blob_path(some)).unwrap();
+        disk::write(&store.blob_path(some), b"").unwrap();
+        assert_eq!((store.has_blob(none), store.has_blob(some)), (true, false));
+    }
 
     #[test]
     fn a_blob_that_was_changed_is_damaged() {
