@@ -160,10 +160,11 @@ impl<'a> Crates<'a> {
         Ok(answer)
     }
 
-    /// Names like this one that exist: with `-` and `_` exchanged, as the index says, and any that we happen to have
-    /// a copy of. It only guesses, so what cannot be asked is left out.
+    /// Names like this one that exist: with `-` and `_` exchanged or two neighbours swapped, as the index says, and any
+    /// that we happen to have a copy of. It only guesses, so what cannot be asked is left out.
     pub fn similar(&self, name: &PackageName) -> Vec<String> {
-        let variants = separator_variants(&name.as_str().to_ascii_lowercase());
+        let lower = name.as_str().to_ascii_lowercase();
+        let variants = &separator_variants(&lower) | &neighbours_swapped(&lower);
         // Offline, or where the index does not answer, the copies have to do.
         let _ = self.learn(&variants);
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
@@ -344,6 +345,17 @@ fn copy(archive: &Archive, directory: &Path, into: &Path, store: &Store) -> Resu
     file.write_all(&bytes).map_err(|error| disk::Error::new("write", into, error))?;
     store.adopt(file, received)?;
     Ok(bytes.len() as u64)
+}
+
+/// The name with each two letters next to each other exchanged, which is how fingers mistype most.
+fn neighbours_swapped(name: &str) -> BTreeSet<String> {
+    let letters: Vec<char> = name.chars().collect();
+    let swapped = |at: usize| {
+        let mut letters = letters.clone();
+        letters.swap(at, at + 1);
+        letters.into_iter().collect()
+    };
+    (0..letters.len().saturating_sub(1)).map(swapped).collect()
 }
 
 /// The name with each of its `-` and `_` being either, itself included. A registry has only one of them.
