@@ -1,12 +1,10 @@
 //! The command line: what can be typed.
 
-use std::path::PathBuf;
-use std::time::Duration;
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-
-use crate::cmd;
-use crate::ui::Volume;
+use crate::cmd::{self, Context, Globals};
+use crate::failure::Failure;
+use crate::ui::Ui;
 
 /// Isolated, repeatable environments for Rust services.
 ///
@@ -29,68 +27,6 @@ Examples:
   envy add hexyl@0.16 just --site siteA
   envy run siteA -- hexyl --version
   envy build --locked";
-
-/// Options of every command.
-#[derive(Clone, Debug, Args)]
-pub struct Globals {
-    /// Work on the project in this directory, instead of the one that the current directory is in
-    #[arg(long, global = true, value_name = "DIR", env = "ENVY_PROJECT")]
-    pub project: Option<PathBuf>,
-    /// Keep sites here, instead of in the project's `.envy/sites`
-    #[arg(long, global = true, value_name = "DIR", env = "ENVY_SITES")]
-    pub sites_dir: Option<PathBuf>,
-    /// Open no socket; what is missing is listed in one error
-    #[arg(long, global = true, env = "ENVY_OFFLINE", value_parser = switch)]
-    pub offline: bool,
-    /// Give up waiting for another envy after so many seconds
-    #[arg(long, global = true, value_name = "SECONDS", env = "ENVY_LOCK_TIMEOUT")]
-    pub lock_timeout: Option<u64>,
-    /// Say nothing but errors
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
-    pub quiet: bool,
-    /// Say more
-    #[arg(short, long, global = true)]
-    pub verbose: bool,
-    /// When to use colour
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto", env = "ENVY_COLOR")]
-    pub color: Color,
-}
-
-/// Read a switch from an environment variable; an empty one counts as not set.
-pub fn switch(text: &str) -> Result<bool, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "1" | "true" | "yes" | "on" => Ok(true),
-        "" | "0" | "false" | "no" | "off" => Ok(false),
-        _ => Err("expected 1 or 0, true or false, yes or no, on or off".to_owned()),
-    }
-}
-
-/// When to use colour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Color {
-    /// On a terminal, unless `NO_COLOR` is set.
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
-impl Globals {
-    /// How much is told.
-    pub fn volume(&self) -> Volume {
-        match (self.quiet, self.verbose) {
-            (true, _) => Volume::Quiet,
-            (_, true) => Volume::Verbose,
-            _ => Volume::Normal,
-        }
-    }
-
-    /// How long to wait for other processes.
-    pub fn patience(&self) -> Option<Duration> {
-        self.lock_timeout.map(Duration::from_secs)
-    }
-}
 
 /// Everything envy does.
 #[derive(Debug, Subcommand)]
@@ -133,4 +69,32 @@ pub enum Command {
     Store(cmd::store::Args),
     /// Print completions for a shell
     Completions(cmd::completions::Args),
+}
+
+impl Cli {
+    /// Do what was typed; the exit code is that of a program that was run, or 0.
+    pub fn run(self, ui: &Ui) -> Result<u8, Failure> {
+        let context = Context::new(self.globals, ui);
+        match self.command {
+            Command::Init(args) => cmd::init::run(&context, &args),
+            Command::Create(args) => cmd::create::run(&context, &args),
+            Command::Delete(args) => cmd::delete::run(&context, &args),
+            Command::List(args) => cmd::list::run(&context, &args),
+            Command::Add(args) => cmd::add::run(&context, &args),
+            Command::Remove(args) => cmd::remove::run(&context, &args),
+            Command::Lock(args) => cmd::lock::run(&context, &args),
+            Command::Update(args) => cmd::update::run(&context, &args),
+            Command::Build(args) => cmd::build::run(&context, &args),
+            Command::Run(args) => return cmd::run::run(&context, &args),
+            Command::Env(args) => cmd::env::run(&context, &args),
+            Command::Status(args) => cmd::status::run(&context, &args),
+            Command::Tree(args) => cmd::tree::run(&context, &args),
+            Command::Generations(args) => cmd::generations::run(&context, &args),
+            Command::Rollback(args) => cmd::rollback::run(&context, &args),
+            Command::Switch(args) => cmd::switch::run(&context, &args),
+            Command::Store(args) => cmd::store::run(&context, &args),
+            Command::Completions(args) => cmd::completions::run(&context, &args, Self::command()),
+        }?;
+        Ok(0)
+    }
 }

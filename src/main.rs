@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use envy::cli::{Cli, Color};
-use envy::{build, cmd, failure, ui};
+use envy::cli::Cli;
+use envy::cmd::Color;
+use envy::{build, failure, ui};
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = envy::process::arguments();
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
         Color::Never => anstream::ColorChoice::Never.write_global(),
     }
     let ui = ui::Ui::new(cli.globals.volume());
-    match cmd::run(cli, &ui) {
+    match cli.run(&ui) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             ui.failure(&failure);

@@ -1,10 +1,8 @@
 //! `envy completions`
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 
 use super::context::Context;
-use crate::cli::Cli;
 use crate::failure::Failure;
 
 /// Arguments of `envy completions`.
@@ -14,10 +12,10 @@ pub struct Args {
     shell: Shell,
 }
 
-/// Print a script that completes envy's commands in a shell.
-pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
+/// Print a script that completes the commands of envy's command line in a shell.
+pub fn run(context: &Context<'_>, args: &Args, mut commands: clap::Command) -> Result<(), Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "envy", &mut script);
+    clap_complete::generate(args.shell, &mut commands, "envy", &mut script);
     context.ui.result(&String::from_utf8_lossy(&script));
     Ok(())
 }

@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use super::LockMode;
 use super::project::Project;
-use crate::cli::Globals;
+use super::{Globals, LockMode};
 use crate::download::Downloader;
 use crate::failure::{Exit, Failure};
 use crate::process;
