@@ -11,8 +11,6 @@ pub enum Event<'a> {
     FetchedAll { files: usize, bytes: u64 },
     /// A build begins.
     Building { package: &'a str },
-    /// A build begins its step `number` of `count`.
-    Step { package: &'a str, step: &'a str, number: usize, count: usize },
     /// A build is complete, after so many seconds.
     Built { package: &'a str, seconds: f64 },
     /// Another envy process holds what is needed.

@@ -201,11 +201,6 @@ impl Progress for Ui {
                 self.running().insert(package.to_owned(), bar);
             }
             Event::Building { package } => self.done("building", package),
-            Event::Step { package, step, number, count } => {
-                if let Some(bar) = self.running().get(package) {
-                    bar.set_message(format!("building {package} ({step}, step {number} of {count})"));
-                }
-            }
             Event::Built { package, seconds } => {
                 self.finish(package);
                 self.done("built", format!("{package} in {seconds:.1}s"));

@@ -127,6 +127,8 @@ impl Builder<'_> {
             let warning = format!("building without a sandbox, so outputs are not recorded: {why}");
             self.progress.tell(Event::Warning(&warning));
         }
+        let (rust, sysroot) = (&toolchain.rust, toolchain.sysroot().display());
+        self.progress.tell(Event::Detail(&format!("rust {rust} in {sysroot}; sandbox: {}", fence.mode())));
         let inputs = self.inputs(ids)?;
         let budget = Budget::new(self.jobs, &self.store.temporary_directory()?)?;
         let site = Site { fence, toolchain, budget, builder: self };
@@ -210,6 +212,7 @@ impl Site<'_> {
         let tools = Tools::find(&inputs.recipe.tools(&inputs.wish.params), inputs.recipe.name(), memo)?;
         let content = self.toolchain.content(target, memo)?;
         let action = inputs.action(store, platform, content, tools.identity, self.fence.mode().to_string())?.digest();
+        progress.tell(Event::Detail(&format!("the action of {} is {action}", inputs.id)));
         if let Some(built) = self.look_up(inputs, action)? {
             return Ok(built);
         }

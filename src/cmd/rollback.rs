@@ -27,8 +27,9 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let _held = place.hold(context.globals.patience(), context.ui)?;
     let number = args.generation.map_or_else(|| place.before_current(), Ok)?;
     switch::to(context, &project, &place, number, Move::Rollback, args.message.clone())?;
-    if place.is_held(switch::lockfile(&project, &args.site).unwrap_or_else(|| crate::digest::TextDigest::of(b"")))? {
-        assembling::tell_held(context, &place);
+    match switch::lockfile(&project, &args.site) {
+        Some(lockfile) if place.is_held(lockfile)? => assembling::tell_held(context, &place),
+        _ => {}
     }
     Ok(())
 }

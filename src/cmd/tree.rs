@@ -1,7 +1,6 @@
 //! `envy tree`
 
 use super::context::Context;
-use super::project::Project;
 use crate::failure::Failure;
 use crate::lock::{Lockfile, Wish};
 use crate::manifest::Site;
@@ -28,7 +27,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
         let packages = wishes.packages();
         match args.json {
             true => documents.push(document(context, site, &locked.lockfile, packages)),
-            false => context.ui.result(&drawn(context, &project, site, &locked.lockfile, packages)),
+            false => context.ui.result(&drawn(context, site, &locked.lockfile, packages)),
         }
     }
     if args.json {
@@ -46,8 +45,8 @@ fn params(context: &Context<'_>, wish: Option<&Wish>) -> Vec<(String, serde_json
     recipe.chosen(&wish.params).map(|(name, value)| (name.to_owned(), value.to_json())).collect()
 }
 
-fn drawn(context: &Context<'_>, project: &Project, site: &Site, lockfile: &Lockfile, wishes: &Wishes) -> String {
-    let mut text = format!("{}{}\n", site.name, if project.text.is_empty() { " (empty)" } else { "" });
+fn drawn(context: &Context<'_>, site: &Site, lockfile: &Lockfile, wishes: &Wishes) -> String {
+    let mut text = format!("{}{}\n", site.name, if lockfile.packages.is_empty() { " (empty)" } else { "" });
     let last = lockfile.packages.len();
     for (index, (name, package)) in lockfile.packages.iter().enumerate() {
         let branch = if index + 1 == last { "└──" } else { "├──" };
