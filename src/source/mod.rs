@@ -4,6 +4,7 @@
 //! - [`crates`]: what a registry offers, and bringing its archives into the store
 //! - [`index`]: a registry's index as text: addresses, lines, versions
 //! - [`index_cache`]: the copies of it that are kept on disk
+//! - [`mirrors`]: other addresses for what a project names
 //! - [`tarball`]: reading tar archives, strictly
 //! - [`crate_archive`]: reading and unpacking `.crate` files
 //! - [`cargo_manifest`]: what a `Cargo.toml` says
@@ -15,6 +16,7 @@ mod crate_archive;
 mod crates;
 mod index;
 mod index_cache;
+mod mirrors;
 mod registry;
 mod tarball;
 
@@ -23,6 +25,7 @@ pub use cargo_manifest::{binaries, has_envy_metadata, lock_fits};
 pub use crate_archive::{CrateContents, read as read_crate, unpack as unpack_crate};
 pub use crates::{Archive, Crates, Error as CratesError, Failure as CrateFailure, FailureKind};
 pub use index::CrateVersion;
+pub use mirrors::Mirrors;
 pub use registry::{CargoConfig, Error as RegistryError, Registry};
 
 /// A source did not give what was asked of it.
