@@ -11,7 +11,9 @@
 mod error;
 #[cfg(test)]
 pub(crate) mod loopback;
+mod netrc;
 mod redirect;
+mod secret;
 #[cfg(test)]
 mod tests;
 mod transfer;
@@ -25,7 +27,10 @@ use futures_util::StreamExt as _;
 use tempfile::NamedTempFile;
 
 pub use self::error::Error;
+pub(crate) use self::error::shown;
+pub use self::netrc::{Login, Netrc};
 pub use self::redirect::Refused;
+pub use self::secret::Secret;
 use crate::digest::BlobDigest;
 use crate::disk;
 use crate::progress::{Event, Progress};
