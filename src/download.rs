@@ -27,7 +27,7 @@ use futures_util::StreamExt as _;
 use tempfile::NamedTempFile;
 
 pub use self::error::Error;
-pub(crate) use self::error::shown;
+pub(crate) use self::error::{is_loopback, shown};
 pub use self::netrc::{Login, Netrc};
 pub use self::redirect::Refused;
 pub use self::secret::Secret;

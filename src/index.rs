@@ -4,20 +4,27 @@ use std::collections::BTreeMap;
 
 use crate::package::{PackageId, PackageName, Requirement, Version};
 use crate::resolve::{Candidate, Hidden, Index};
-use crate::source::{self, CrateVersion, Crates};
+use crate::source::{self, CrateVersion, Crates, Cutoffs};
 
 /// Crates of crates.io, as candidates.
 pub struct CrateIndex<'a> {
     crates: &'a Crates<'a>,
     locked: &'a BTreeMap<PackageName, Version>,
     rust: Option<Version>,
+    cutoffs: Cutoffs,
 }
 
 impl<'a> CrateIndex<'a> {
     /// An index over crates. A yanked version is offered only where it is `locked`, and one that needs a newer
     /// compiler than `rust` is hidden.
     pub fn new(crates: &'a Crates<'a>, locked: &'a BTreeMap<PackageName, Version>, rust: Option<Version>) -> Self {
-        Self { crates, locked, rust }
+        Self { crates, locked, rust, cutoffs: Cutoffs::default() }
+    }
+
+    /// Hide versions that were published after a package's cut-off, locked ones too, and those of which the index does
+    /// not say when they were.
+    pub fn with_cutoffs(self, cutoffs: Cutoffs) -> Self {
+        Self { cutoffs, ..self }
     }
 
     /// Ask for the versions of many crates at once, before the solver asks for them one by one.
@@ -32,9 +39,17 @@ impl<'a> CrateIndex<'a> {
         let hidden = match too_new {
             _ if version.yanked && !locked => Some(Hidden::Yanked),
             Some((needed, have)) => Some(Hidden::NeedsRust { needed: needed.clone(), have: have.clone() }),
-            None => None,
+            None => self.too_new(name, version),
         };
         Candidate { version: version.version.clone(), hidden }
+    }
+
+    fn too_new(&self, name: &PackageName, version: &CrateVersion) -> Option<Hidden> {
+        let cutoff = self.cutoffs.of(name)?;
+        match version.published {
+            None => Some(Hidden::NoTime { cutoff }),
+            Some(published) => (published > cutoff).then_some(Hidden::Newer { published, cutoff }),
+        }
     }
 }
 

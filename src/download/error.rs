@@ -132,3 +132,13 @@ pub(crate) fn shown(url: &str) -> String {
     let _ = parsed.set_password(None);
     parsed.into()
 }
+
+/// Whether an address is one of this very machine, so that what goes there passes nobody.
+pub(crate) fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}

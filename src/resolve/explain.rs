@@ -174,6 +174,10 @@ fn unmet(name: &PackageName, candidates: &[Candidate], wanted: &[&Requirement]) 
         // Several ask, and each could be satisfied alone: who asks for what says it all.
         return (facts, Some(format!("change one of the requirements of `{name}` in `envy.toml`")));
     }
+    if fitting.iter().any(|one| matches!(one.hidden, Some(Hidden::Newer { .. } | Hidden::NoTime { .. }))) {
+        let advice = format!("to take it all the same, write `exclude-newer = false` beside `{name}` in `envy.toml`");
+        return (facts, Some(advice));
+    }
     let mut offered: Vec<_> = candidates.iter().filter(|one| one.hidden.is_none()).map(|one| &one.version).collect();
     offered.sort();
     let releases: Vec<_> = offered.iter().filter(|version| version.pre.is_empty()).collect();

@@ -12,6 +12,8 @@ mod tests;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::package::{PackageId, PackageName, Requirement, Version};
 pub use explain::{Conflict, Fact};
 pub use solve::solve;
@@ -52,6 +54,18 @@ pub enum Hidden {
         /// The one there is.
         have: Version,
     },
+    /// It is too new: what it is may not have been found out yet.
+    Newer {
+        /// When it was published.
+        published: Timestamp,
+        /// The last moment that would do.
+        cutoff: Timestamp,
+    },
+    /// Nobody says when it was published, and that matters.
+    NoTime {
+        /// The last moment that would do.
+        cutoff: Timestamp,
+    },
 }
 
 impl std::fmt::Display for Hidden {
@@ -59,8 +73,23 @@ impl std::fmt::Display for Hidden {
         match self {
             Self::Yanked => f.write_str("is yanked"),
             Self::NeedsRust { needed, have } => write!(f, "needs rust {needed}, and the toolchain is {have}"),
+            Self::Newer { published, cutoff } => {
+                let [published, cutoff] = moments(*published, *cutoff);
+                write!(f, "was published {published}, after the cut-off {cutoff}")
+            }
+            Self::NoTime { cutoff } => {
+                let cutoff = cutoff.strftime("%F");
+                write!(f, "has no publish time, and the cut-off {cutoff} is in force")
+            }
         }
     }
+}
+
+/// Two moments by their days, or by their seconds where both are in one day (UTC).
+fn moments(one: Timestamp, other: Timestamp) -> [String; 2] {
+    let written = |format: &str| [one, other].map(|time| time.strftime(format).to_string());
+    let days = written("%F");
+    if days[0] == days[1] { written("%FT%TZ") } else { days }
 }
 
 /// One version for every package that is needed.

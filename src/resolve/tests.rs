@@ -40,6 +40,10 @@ fn asks(by: &str, what: &str, versions: &str) -> Requirement {
     Requirement { name: name(what), versions: versions.parse().unwrap(), by: by.to_owned() }
 }
 
+fn cutoff() -> Timestamp {
+    "2026-11-17T08:00:00Z".parse().unwrap()
+}
+
 impl Universe {
     fn with(mut self, what: &str, versions: &[&str]) -> Self {
         let candidates = versions.iter().map(|text| {
@@ -49,6 +53,10 @@ impl Universe {
             let hidden = match mark {
                 "" => None,
                 "yanked" => Some(Hidden::Yanked),
+                "timeless" => Some(Hidden::NoTime { cutoff: cutoff() }),
+                time if time.ends_with('Z') => {
+                    Some(Hidden::Newer { published: time.parse().unwrap(), cutoff: cutoff() })
+                }
                 needed => Some(needs(needed)),
             };
             Candidate { version: version.parse().unwrap(), hidden }
@@ -193,6 +201,33 @@ fn versions_that_would_fit_but_are_hidden_say_why() {
         gone 1.0.0 would fit, but is yanked
         hint: none
     "#]],
+    );
+}
+
+#[test]
+fn versions_after_the_cut_off_say_when_they_were_published() {
+    let universe = Universe::default()
+        .with("new", &["1.0.0", "2.0.0 2026-11-20T00:00:00Z", "2.0.1 2026-11-17T09:00:00Z"])
+        .with("old", &["1.0.0 timeless"]);
+    check_conflict(&universe, &[asks("site `a`", "new", "2")], expect![[r#"
+        site `a` requires new ^2
+        new 2.0.1 would fit, but was published 2026-11-17T09:00:00Z, after the cut-off 2026-11-17T08:00:00Z
+        new 2.0.0 would fit, but was published 2026-11-20, after the cut-off 2026-11-17
+        hint: to take it all the same, write `exclude-newer = false` beside `new` in `envy.toml`
+    "#]]);
+    check_conflict(&universe, &[asks("site `a`", "old", "1")], expect![[r#"
+        site `a` requires old ^1
+        old 1.0.0 would fit, but has no publish time, and the cut-off 2026-11-17 is in force
+        hint: to take it all the same, write `exclude-newer = false` beside `old` in `envy.toml`
+    "#]]);
+    let passed_over = universe.solve(&[asks("site `a`", "new", ">=1")], &[]).unwrap().hidden;
+    let shown: Vec<_> = passed_over.iter().map(|(id, why)| format!("{id} {why}")).collect();
+    assert_eq!(
+        shown,
+        [
+            "new 2.0.0 was published 2026-11-20, after the cut-off 2026-11-17",
+            "new 2.0.1 was published 2026-11-17T09:00:00Z, after the cut-off 2026-11-17T08:00:00Z",
+        ]
     );
 }
 

@@ -5,6 +5,7 @@
 //! - [`index`]: a registry's index as text: addresses, lines, versions
 //! - [`index_cache`]: the copies of it that are kept on disk
 //! - [`mirrors`]: other addresses for what a project names
+//! - [`cutoff`]: the times after which a version is too new
 //! - [`tarball`]: reading tar archives, strictly
 //! - [`crate_archive`]: reading and unpacking `.crate` files
 //! - [`cargo_manifest`]: what a `Cargo.toml` says
@@ -14,6 +15,7 @@ mod cargo_lock;
 mod cargo_manifest;
 mod crate_archive;
 mod crates;
+mod cutoff;
 mod index;
 mod index_cache;
 mod mirrors;
@@ -24,8 +26,9 @@ pub use cargo_lock::{LockedCrate, LockedSource, locked_crates};
 pub use cargo_manifest::{binaries, has_envy_metadata, lock_fits};
 pub use crate_archive::{CrateContents, read as read_crate, unpack as unpack_crate};
 pub use crates::{Archive, Crates, Error as CratesError, Failure as CrateFailure, FailureKind};
+pub use cutoff::{Cutoff, Cutoffs, Error as CutoffError};
 pub use index::CrateVersion;
-pub use mirrors::Mirrors;
+pub use mirrors::{Error as MirrorError, Mirrors};
 pub use registry::{CargoConfig, Error as RegistryError, Registry};
 
 /// A source did not give what was asked of it.
@@ -46,4 +49,10 @@ pub enum Error {
     /// A crate's lock cannot be used.
     #[error(transparent)]
     Lock(#[from] cargo_lock::Error),
+    /// A mirror cannot be used.
+    #[error(transparent)]
+    Mirror(#[from] mirrors::Error),
+    /// A cut-off time makes no sense.
+    #[error(transparent)]
+    Cutoff(#[from] cutoff::Error),
 }
