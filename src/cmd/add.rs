@@ -123,7 +123,7 @@ fn highest(
         index.prefetch(names)?;
         let any = |name: &PackageName| Requirement {
             name: name.clone(),
-            versions: VersionReq::STAR,
+            versions: VersionReq::STAR.into(),
             by: "`envy add`".to_owned(),
         };
         let requirements: Vec<_> = names.iter().map(any).collect();

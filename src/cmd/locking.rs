@@ -11,7 +11,7 @@ use crate::failure::{Exit, Failure};
 use crate::index::CrateIndex;
 use crate::lock::{self, Drift, Lockfile, Pinned, Pinner, Wishes};
 use crate::manifest::Site;
-use crate::package::{PackageName, Version, VersionReq};
+use crate::package::{PackageName, Range, Version};
 use crate::platform::Platform;
 use crate::process;
 use crate::resolve::{self, Resolution};
@@ -192,7 +192,7 @@ fn narrowed(wishes: &Wishes, moves: &Moves) -> Vec<crate::package::Requirement> 
     let mut requirements = wishes.requirements();
     if let Moves::These(moving) = moves {
         for (name, version) in moving.iter().filter_map(|(name, version)| Some((name, version.as_ref()?))) {
-            let versions: VersionReq = format!("={version}").parse().expect("a version is a requirement of itself");
+            let versions = Range::Exactly(version.clone());
             requirements.push(crate::package::Requirement {
                 name: name.clone(),
                 versions,

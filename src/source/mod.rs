@@ -5,7 +5,6 @@
 //! - [`index`]: a registry's index as text: addresses, lines, versions
 //! - [`index_cache`]: the copies of it that are kept on disk
 //! - [`mirrors`]: other addresses for what a project names
-//! - [`cutoff`]: the times after which a version is too new
 //! - [`tarball`]: reading tar archives, strictly
 //! - [`crate_archive`]: reading and unpacking `.crate` files
 //! - [`cargo_manifest`]: what a `Cargo.toml` says
@@ -15,7 +14,6 @@ mod cargo_lock;
 mod cargo_manifest;
 mod crate_archive;
 mod crates;
-mod cutoff;
 mod index;
 mod index_cache;
 mod mirrors;
@@ -26,7 +24,6 @@ pub use cargo_lock::{LockedCrate, LockedSource, locked_crates};
 pub use cargo_manifest::{binaries, has_envy_metadata, lock_fits};
 pub use crate_archive::{CrateContents, read as read_crate, unpack as unpack_crate};
 pub use crates::{Archive, Crates, Error as CratesError, Failure as CrateFailure, FailureKind};
-pub use cutoff::{Cutoff, Cutoffs, Error as CutoffError};
 pub use index::CrateVersion;
 pub use mirrors::{Error as MirrorError, Mirrors};
 pub use registry::{CargoConfig, Error as RegistryError, Registry};
@@ -52,7 +49,4 @@ pub enum Error {
     /// A mirror cannot be used.
     #[error(transparent)]
     Mirror(#[from] mirrors::Error),
-    /// A cut-off time makes no sense.
-    #[error(transparent)]
-    Cutoff(#[from] cutoff::Error),
 }

@@ -6,6 +6,7 @@
 //!                   and prefixes are made of hard links
 //! trees/ab/cd…      one directory of a tree, in canonical encoding
 //! results/ab/cd…    what an action gave (see `results`)
+//! sources/ab/cd…    which tree something that was fetched gave
 //! checkouts/ab/cd…/ what was laid out once to be read often: unpacked sources
 //! prefixes/abcd…/   ready prefixes, read-only
 //! roots/            symlinks to the sites that use this store
@@ -22,6 +23,7 @@ mod checkout;
 mod locks;
 mod results;
 mod roots;
+mod sources;
 mod stats;
 mod trees;
 
@@ -31,6 +33,7 @@ use std::sync::OnceLock;
 use crate::digest::{BlobDigest, Digest, TreeDigest};
 use crate::disk;
 pub use locks::Held;
+pub use sources::Content;
 pub use results::{Outcome, Provenance};
 pub use stats::Kind;
 

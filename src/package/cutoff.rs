@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, civil};
 
-use crate::package::PackageName;
+use super::PackageName;
 
 /// A cut-off that makes no sense.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
