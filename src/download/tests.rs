@@ -12,7 +12,7 @@ fn downloader() -> Downloader {
 
 fn wanted(url: &str, into: &Path, content: &[u8]) -> FileRequest {
     let (name, url) = ("thing 1.0".to_owned(), url.to_owned());
-    FileRequest { name, url, into: into.to_owned(), expected: BlobDigest::of(content), max_size: 1 << 20 }
+    FileRequest { name, url, into: into.to_owned(), expected: Some(BlobDigest::of(content)), max_size: 1 << 20 }
 }
 
 /// Fetch one file from a server, and give its content, or the error's text.

@@ -280,7 +280,7 @@ impl<'a> Crates<'a> {
             name: archive.label(),
             url: index::download_url(&dl, &archive.name, &archive.version, archive.checksum),
             into: into.clone(),
-            expected: archive.checksum,
+            expected: Some(archive.checksum),
             max_size: LARGEST_ARCHIVE,
         };
         let requests: Vec<_> = missing.iter().map(request).collect();

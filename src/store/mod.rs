@@ -32,6 +32,7 @@ use std::sync::OnceLock;
 
 use crate::digest::{BlobDigest, Digest, TreeDigest};
 use crate::disk;
+pub use blobs::mode;
 pub use locks::Held;
 pub use sources::Content;
 pub use results::{Outcome, Provenance};
