@@ -25,6 +25,7 @@ use futures_util::StreamExt as _;
 use tempfile::NamedTempFile;
 
 pub use self::error::Error;
+pub(crate) use self::error::shown;
 pub use self::redirect::Refused;
 use crate::digest::BlobDigest;
 use crate::disk;

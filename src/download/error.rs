@@ -123,7 +123,7 @@ fn cause<'e, T: StdError + 'static>(error: &'e (dyn StdError + 'static)) -> Opti
 }
 
 /// An address as it may stand in a message: without credentials, query and fragment.
-pub(super) fn shown(url: &str) -> String {
+pub(crate) fn shown(url: &str) -> String {
     let Ok(mut parsed) = url::Url::parse(url) else { return "(no address)".to_owned() };
     parsed.set_query(None);
     parsed.set_fragment(None);

@@ -291,8 +291,8 @@ fn unmoved_prefixes(old: Option<&Lockfile>, new: &Lockfile) -> BTreeMap<crate::p
 
 fn refuse_foreign_crates(id: &PackageId, cargo_lock: &str) -> Result<(), Error> {
     for locked in source::locked_crates(cargo_lock).map_err(source::Error::from)? {
-        if let LockedSource::Other(from) = locked.source {
-            return Err(Error::ForeignCrate { id: id.clone(), name: locked.name, from });
+        if matches!(locked.source, LockedSource::Git(_) | LockedSource::Registry { .. }) {
+            return Err(Error::ForeignCrate { id: id.clone(), name: locked.name, from: locked.source.to_string() });
         }
     }
     Ok(())

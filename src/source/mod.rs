@@ -20,7 +20,7 @@ mod mirrors;
 mod registry;
 mod tarball;
 
-pub use cargo_lock::{LockedCrate, LockedSource, locked_crates};
+pub use cargo_lock::{GitReference, GitSource, LockedCrate, LockedSource, locked_crates};
 pub use cargo_manifest::{binaries, has_envy_metadata, lock_fits};
 pub use crate_archive::{CrateContents, read as read_crate, unpack as unpack_crate};
 pub use crates::{Archive, Crates, Error as CratesError, Failure as CrateFailure, FailureKind};
