@@ -169,7 +169,7 @@ fn archive(locked: LockedCrate) -> Option<Archive> {
             Some(Archive { name: locked.name, version: locked.version.to_string(), checksum })
         }
         // Whatever is neither the package itself nor a crate of crates.io was refused when locking.
-        LockedSource::Itself | LockedSource::Other(_) => None,
+        LockedSource::Itself | LockedSource::Registry { .. } | LockedSource::Git(_) => None,
     }
 }
 

@@ -26,7 +26,7 @@ mod tarball;
 
 pub use archive::{Error as ArchiveError, Limits, Strip, Unpacked, list_archive, unpack_archive};
 pub use archives::{Archives, Error as ArchivesError, Wanted, WantedFailure, WantedFailureKind};
-pub use cargo_lock::{LockedCrate, LockedSource, locked_crates};
+pub use cargo_lock::{GitSource, LockedCrate, LockedSource, locked_crates};
 pub use cargo_manifest::{binaries, has_envy_metadata, lock_fits};
 pub use crate_archive::{CrateContents, read as read_crate, unpack as unpack_crate};
 pub use crates::{Archive, Crates, Error as CratesError, Failure as CrateFailure, FailureKind};
