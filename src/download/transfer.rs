@@ -8,8 +8,8 @@ use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use tempfile::NamedTempFile;
 
-use super::error::{Error, Failure, shown};
-use super::{FetchedFile, FileRequest, Revision, Settings, TextReply, TextRequest};
+use super::error::{Error, Failure, is_loopback, shown};
+use super::{FetchedFile, FileRequest, Revision, Secret, Settings, TextReply, TextRequest};
 use crate::digest::Hasher;
 use crate::disk;
 
@@ -104,7 +104,8 @@ async fn attempt_file(
     request: &FileRequest,
     received: &mut Received,
 ) -> Result<(), Failure> {
-    let mut ask = client.get(&request.url).header(header::ACCEPT_ENCODING, "identity");
+    let ask = client.get(&request.url).header(header::ACCEPT_ENCODING, "identity");
+    let mut ask = authorized(ask, &request.url, request.authorization.as_ref())?;
     if received.size > 0 {
         ask = ask.header(header::RANGE, format!("bytes={}-", received.size));
         if let Some(validator) = &received.validator {
@@ -139,7 +140,8 @@ async fn attempt_file(
 }
 
 async fn attempt_text(client: &Client, settings: &Settings, request: &TextRequest) -> Result<TextReply, Failure> {
-    let mut ask = client.get(&request.url).header(header::ACCEPT_ENCODING, "gzip");
+    let ask = client.get(&request.url).header(header::ACCEPT_ENCODING, "gzip");
+    let mut ask = authorized(ask, &request.url, request.authorization.as_ref())?;
     ask = match &request.revision {
         Some(Revision::Etag(tag)) => ask.header(header::IF_NONE_MATCH, tag),
         Some(Revision::LastModified(time)) => ask.header(header::IF_MODIFIED_SINCE, time),
@@ -178,6 +180,22 @@ async fn attempt_text(client: &Client, settings: &Settings, request: &TextReques
     } else {
         Ok(TextReply::Body { bytes, revision: revision(response.headers()) })
     }
+}
+
+/// With what the server is to know of who asks. Redirects to another host lose it, which is the client's doing.
+fn authorized(ask: RequestBuilder, url: &str, secret: Option<&Secret>) -> Result<RequestBuilder, Failure> {
+    let Some(secret) = secret else { return Ok(ask) };
+    if !may_be_told_secrets(url) {
+        return Err(Failure::Lasting(Error::Unencrypted { url: shown(url) }));
+    }
+    let value = HeaderValue::from_str(secret.expose());
+    let mut value = value.map_err(|_| Failure::Lasting(Error::Token { url: shown(url) }))?;
+    value.set_sensitive(true);
+    Ok(ask.header(header::AUTHORIZATION, value))
+}
+
+fn may_be_told_secrets(url: &str) -> bool {
+    url::Url::parse(url).is_ok_and(|url| url.scheme() == "https" || is_loopback(&url))
 }
 
 fn malformed(url: &str, what: &'static str) -> Failure {
