@@ -29,7 +29,7 @@ pub struct Registries<'a> {
 struct Opened<'a> {
     address: Registry,
     crates: Crates<'a>,
-    next: OnceLock<Box<Opened<'a>>>,
+    next: OnceLock<Box<Self>>,
 }
 
 impl<'a> Registries<'a> {
