@@ -94,6 +94,8 @@ pub struct FileRequest {
     pub expected: Option<BlobDigest>,
     /// The most bytes it may have.
     pub max_size: u64,
+    /// What to tell the server of who asks, as it stands in `Authorization`.
+    pub authorization: Option<Secret>,
 }
 
 /// A file that arrived and is what it has to be.
@@ -114,6 +116,8 @@ pub struct TextRequest {
     pub url: String,
     /// Which one we have.
     pub revision: Option<Revision>,
+    /// What to tell the server of who asks, as it stands in `Authorization`.
+    pub authorization: Option<Secret>,
 }
 
 /// What a server calls the state of a resource.

@@ -260,6 +260,10 @@ impl From<CratesError> for Failure {
             CratesError::Offline { missing } | CratesError::Download(download::Error::Offline { missing }) => {
                 offline(&missing)
             }
+            CratesError::Login { ref name, .. } | CratesError::Refused { ref name, .. } => {
+                let registry = name.as_ref().map(|name| format!(" --registry {name}")).unwrap_or_default();
+                Self::of(Exit::Failed, &error).hint(format!("run `cargo login{registry}`"))
+            }
             CratesError::Disk(error) => error.into(),
             CratesError::Store(error) => error.into(),
             CratesError::Archives { ref failures } | CratesError::Index { ref failures } => {

@@ -12,7 +12,14 @@ fn downloader() -> Downloader {
 
 fn wanted(url: &str, into: &Path, content: &[u8]) -> FileRequest {
     let (name, url) = ("thing 1.0".to_owned(), url.to_owned());
-    FileRequest { name, url, into: into.to_owned(), expected: Some(BlobDigest::of(content)), max_size: 1 << 20 }
+    FileRequest {
+        name,
+        url,
+        into: into.to_owned(),
+        expected: Some(BlobDigest::of(content)),
+        max_size: 1 << 20,
+        authorization: None,
+    }
 }
 
 /// Fetch one file from a server, and give its content, or the error's text.
@@ -27,7 +34,10 @@ fn fetch(server: &Loopback, content: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 fn ask(server: &Loopback, revision: Option<Revision>) -> Result<TextReply, Error> {
-    downloader().fetch_texts(&[TextRequest { url: format!("{}/text", server.url), revision }]).unwrap().remove(0)
+    downloader()
+        .fetch_texts(&[TextRequest { url: format!("{}/text", server.url), revision, authorization: None }])
+        .unwrap()
+        .remove(0)
 }
 
 #[test]
@@ -186,4 +196,34 @@ fn addresses_are_shown_without_what_is_secret() {
     let shown: BTreeSet<_> =
         ["https://me:secret@a.example/x?token=1#y", "https://a.example/x"].map(error::shown).into();
     assert_eq!(shown, BTreeSet::from(["https://a.example/x".to_owned()]));
+}
+
+#[test]
+fn a_token_reaches_its_host_and_no_other() {
+    let other = Loopback::serve(|_, _| Answer::ok(b"text"));
+    let elsewhere = format!("{}/elsewhere", other.url);
+    let server = Loopback::serve(move |_, asked| match asked.path.as_str() {
+        "/text" => Answer::Whole("302 Found", vec![("location", "/there".into())], Vec::new()),
+        _ => Answer::Whole("302 Found", vec![("location", elsewhere.clone())], Vec::new()),
+    });
+    let authorization = Some(Secret::new("sesame"));
+    let request = TextRequest { url: format!("{}/text", server.url), revision: None, authorization };
+    assert!(downloader().fetch_texts(&[request]).unwrap().remove(0).is_ok());
+    let told = |server: &Loopback| -> Vec<_> {
+        server.asked().iter().map(|asked| asked.header("authorization").map(str::to_owned)).collect()
+    };
+    assert_eq!(told(&server), vec![Some("sesame".to_owned()); 2]);
+    assert_eq!(told(&other), [None]);
+}
+
+#[test]
+fn a_token_is_not_sent_where_others_can_read_it() {
+    let ask = |url: &str, token: &str| {
+        let request = TextRequest { url: url.into(), revision: None, authorization: Some(Secret::new(token)) };
+        downloader().fetch_texts(&[request]).unwrap().remove(0).unwrap_err().to_string()
+    };
+    let refused = "`http://a.example/x` is not encrypted, so it is told no token and no password";
+    assert_eq!(ask("http://a.example/x", "sesame"), refused);
+    let broken = "the token for `http://127.0.0.1/x` has characters that cannot be sent";
+    assert_eq!(ask("http://127.0.0.1/x", "ses\name"), broken);
 }

@@ -8,8 +8,8 @@ use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use tempfile::NamedTempFile;
 
-use super::error::{Error, Failure, shown};
-use super::{FetchedFile, FileRequest, Revision, Settings, TextReply, TextRequest};
+use super::error::{Error, Failure, is_loopback, shown};
+use super::{FetchedFile, FileRequest, Revision, Secret, Settings, TextReply, TextRequest};
 use crate::digest::Hasher;
 use crate::disk;
 
@@ -108,7 +108,8 @@ async fn attempt_file(
         // Nothing would tell if the rest were that of another state.
         received.start_over()?;
     }
-    let mut ask = client.get(&request.url).header(header::ACCEPT_ENCODING, "identity");
+    let ask = client.get(&request.url).header(header::ACCEPT_ENCODING, "identity");
+    let mut ask = authorized(ask, &request.url, request.authorization.as_ref())?;
     if received.size > 0 {
         ask = ask.header(header::RANGE, format!("bytes={}-", received.size));
         if let Some(validator) = &received.validator {
@@ -143,7 +144,8 @@ async fn attempt_file(
 }
 
 async fn attempt_text(client: &Client, settings: &Settings, request: &TextRequest) -> Result<TextReply, Failure> {
-    let mut ask = client.get(&request.url).header(header::ACCEPT_ENCODING, "gzip");
+    let ask = client.get(&request.url).header(header::ACCEPT_ENCODING, "gzip");
+    let mut ask = authorized(ask, &request.url, request.authorization.as_ref())?;
     ask = match &request.revision {
         Some(Revision::Etag(tag)) => ask.header(header::IF_NONE_MATCH, tag),
         Some(Revision::LastModified(time)) => ask.header(header::IF_MODIFIED_SINCE, time),
@@ -182,6 +184,22 @@ async fn attempt_text(client: &Client, settings: &Settings, request: &TextReques
     } else {
         Ok(TextReply::Body { bytes, revision: revision(response.headers()) })
     }
+}
+
+/// With what the server is to know of who asks. Redirects to another host lose it, which is the client's doing.
+fn authorized(ask: RequestBuilder, url: &str, secret: Option<&Secret>) -> Result<RequestBuilder, Failure> {
+    let Some(secret) = secret else { return Ok(ask) };
+    if !may_be_told_secrets(url) {
+        return Err(Failure::Lasting(Error::Unencrypted { url: shown(url) }));
+    }
+    let value = HeaderValue::from_str(secret.expose());
+    let mut value = value.map_err(|_| Failure::Lasting(Error::Token { url: shown(url) }))?;
+    value.set_sensitive(true);
+    Ok(ask.header(header::AUTHORIZATION, value))
+}
+
+fn may_be_told_secrets(url: &str) -> bool {
+    url::Url::parse(url).is_ok_and(|url| url.scheme() == "https" || is_loopback(&url))
 }
 
 fn malformed(url: &str, what: &'static str) -> Failure {

@@ -1,6 +1,9 @@
 //! Where the bytes of packages come from.
 //!
 //! - [`registry`]: which registry crates come from, by cargo's own configuration
+//! - [`registries`]: all registries of a project, by name and by address
+//! - [`credentials`]: what registries want to hear from their users
+//! - [`git_index`]: the seam to indexes in git repositories
 //! - [`crates`]: what a registry offers, and bringing its archives into the store
 //! - [`index`]: a registry's index as text: addresses, lines, versions
 //! - [`index_cache`]: the copies of it that are kept on disk
@@ -18,9 +21,12 @@ mod cargo_lock;
 mod cargo_manifest;
 mod crate_archive;
 mod crates;
+mod credentials;
+mod git_index;
 mod index;
 mod index_cache;
 mod mirrors;
+mod registries;
 mod registry;
 mod tarball;
 
@@ -30,8 +36,11 @@ pub use cargo_lock::{GitSource, LockedCrate, LockedSource, locked_crates};
 pub use cargo_manifest::{binaries, has_envy_metadata, lock_fits};
 pub use crate_archive::{CrateContents, read as read_crate, unpack as unpack_crate};
 pub use crates::{Archive, Crates, Error as CratesError, Failure as CrateFailure, FailureKind};
+pub use credentials::Error as CredentialsError;
+pub use git_index::{GitIndexError, GitIndexes, NoGit};
 pub use index::CrateVersion;
 pub use mirrors::{Error as MirrorError, Mirrors};
+pub use registries::Registries;
 pub use registry::{CargoConfig, Error as RegistryError, Registry};
 
 /// A source did not give what was asked of it.
