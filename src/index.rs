@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::digest::Commit;
 use crate::manifest::{GitReference, Source};
 use crate::package::{Cutoffs, PackageId, PackageName, Range, Requirement, Version};
-use crate::progress::Progress;
+use crate::progress::{Event, Progress};
 use crate::resolve::{Candidate, Hidden, Index};
 use crate::source::{self, Item, Origin, Reference, Sources};
 pub use crates::CrateIndex;
@@ -25,6 +25,8 @@ pub struct Place {
     pub source: Source,
     /// The version that the source has, where the requirement itself says so, as for archives.
     pub version: Option<Version>,
+    /// The version and the commit that are locked from this very source, if any are.
+    pub commit: Option<(Version, Commit)>,
 }
 
 /// Everything that a site's names may stand for, as candidates.
@@ -95,7 +97,9 @@ impl<'a> SiteIndex<'a> {
         let tags = self.sources.git().tags(url)?;
         let versions = version_tags(name, &tags);
         let candidate = |tag: VersionTag| {
-            self.remember(name, &tag.version, tag.commit);
+            let locked = self.places.get(name).and_then(|place| place.commit.as_ref());
+            let locked = locked.filter(|(version, _)| *version == tag.version).map(|(_, commit)| *commit);
+            self.remember(name, &tag.version, self.held(url, &tag.tag, tag.commit, locked));
             self.without_time(name, tag.version)
         };
         Ok(versions.into_iter().map(candidate).collect())
@@ -109,7 +113,11 @@ impl<'a> SiteIndex<'a> {
         reference: &Reference,
         subdir: Option<&str>,
     ) -> Result<Candidate, source::Error> {
-        let commit = self.sources.git().resolve(url, reference)?;
+        let mut commit = self.sources.git().resolve(url, reference)?;
+        if let Reference::Tag(tag) = reference {
+            let locked = self.places.get(name).and_then(|place| place.commit.as_ref()).map(|(_, commit)| *commit);
+            commit = self.held(url, tag, commit, locked);
+        }
         let wanted = Item::commit(name.to_string(), url, commit, Some(reference.clone()));
         self.sources.bring(&[wanted], self.progress)?;
         let content = self.sources.content(&Origin::Git { url, commit }, self.progress)?;
@@ -119,7 +127,19 @@ impl<'a> SiteIndex<'a> {
         Ok(self.without_time(name, version))
     }
 
-    fn in_directory(&self, name: &PackageName, path: &str) -> Result<Candidate, source::Error> {
+    /// The commit that counts for a tag: the locked one, though the tag may have been moved since, which is said.
+    fn held(&self, url: &str, tag: &str, now: Commit, locked: Option<Commit>) -> Commit {
+        let Some(locked) = locked.filter(|locked| *locked != now) else { return now };
+        let (from, to) = (locked.short(), now.short());
+        let text = format!(
+            "tag `{tag}` of {url} was moved from {from} to {to}; the lockfile stays at {from}, and `rev = \"{now}\"` would follow"
+        );
+        self.progress.tell(Event::Warning(&text));
+        locked
+    }
+
+    /// The one version that a directory has now.
+    pub fn in_directory(&self, name: &PackageName, path: &str) -> Result<Candidate, source::Error> {
         let project = self.sources.directory(path)?.cargo_project(name)?;
         let version = project.map_or(Version::new(0, 0, 0), |project| project.version);
         Ok(Candidate { version, hidden: None })
@@ -182,6 +202,6 @@ impl Place {
             Range::Exactly(version) => Some(version.clone()),
             Range::Any | Range::Req(_) => None,
         });
-        Self { source, version: exact }
+        Self { source, version: exact, commit: None }
     }
 }

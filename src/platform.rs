@@ -42,6 +42,14 @@ impl Platform {
         }
     }
 
+    /// The instruction set, as in the platform's own name.
+    pub fn arch(self) -> &'static str {
+        match self.arch {
+            Arch::X86_64 => "x86_64",
+            Arch::Aarch64 => "aarch64",
+        }
+    }
+
     /// The instruction set, in the lexicon of the Remote Execution API (platform property `ISA`).
     pub fn isa(self) -> &'static str {
         match self.arch {

@@ -13,6 +13,8 @@ mod plan;
 mod run;
 pub mod sandbox;
 mod schedule;
+mod source_files;
+mod supplies;
 mod toolchain;
 mod tools;
 
@@ -20,9 +22,11 @@ use std::path::PathBuf;
 
 use crate::digest::{ActionDigest, BlobDigest, TreeDigest};
 use crate::package::{PackageId, VersionReq};
+use crate::platform::Platform;
 use crate::{disk, process, recipe, source, store};
 pub use identity::Memo;
 pub use plan::{Plan, Planned, Step, plan};
+pub use supplies::Supplies;
 pub use schedule::{Builder, Built, Origin, default_jobs};
 pub use toolchain::{Toolchain, Wanted};
 
@@ -44,6 +48,48 @@ pub enum Error {
     /// The recipe failed.
     #[error(transparent)]
     Recipe(#[from] recipe::Error),
+    /// A patch does not fit.
+    #[error("could not patch `{id}`")]
+    Patch {
+        /// The package.
+        id: PackageId,
+        /// Why not.
+        #[source]
+        source: source::Error,
+    },
+    /// There is no file of patches.
+    #[error("there is no `{}`, which is to patch `{id}`", path.display())]
+    NoPatch {
+        /// The package.
+        id: PackageId,
+        /// The patch.
+        path: PathBuf,
+    },
+    /// A package has archives for other platforms only.
+    #[error("the lockfile pins no archive of `{id}` for {platform}")]
+    NoArchive {
+        /// The package.
+        id: PackageId,
+        /// The platform.
+        platform: Platform,
+    },
+    /// It is to be built by cargo, and holds nothing for it.
+    #[error("`{0}` has no `Cargo.toml`, and recipe `cargo` builds nothing else")]
+    NoProject(PackageId),
+    /// A directory changed since its Cargo.lock was.
+    #[error("the Cargo.lock of `{0}` does not fit its Cargo.toml")]
+    StaleCargoLock(PackageId),
+    /// A project's own configuration of cargo cannot be used.
+    #[error("`{path}` in `{id}` cannot be used")]
+    CargoConfig {
+        /// The package.
+        id: PackageId,
+        /// The file.
+        path: String,
+        /// Why not.
+        #[source]
+        source: vendor::ConfigError,
+    },
     /// The fence cannot be had.
     #[error(transparent)]
     Sandbox(#[from] sandbox::Error),

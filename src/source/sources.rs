@@ -19,7 +19,7 @@ use crate::tree::Tree;
 /// Everything that a project may name as a source.
 pub struct Sources<'a> {
     registries: Registries<'a>,
-    git: Git<'a>,
+    git: &'a Git<'a>,
     archives: Archives<'a>,
     store: &'a Store,
     /// The project's directory, where paths begin.
@@ -75,7 +75,7 @@ impl<'a> Sources<'a> {
     /// All of these, for the project in a directory.
     pub fn new(
         registries: Registries<'a>,
-        git: Git<'a>,
+        git: &'a Git<'a>,
         archives: Archives<'a>,
         store: &'a Store,
         project: &Path,
@@ -88,7 +88,7 @@ impl<'a> Sources<'a> {
     /// The registry of a name, or crates.io.
     pub fn registry(&self, name: Option<&str>) -> Result<&Crates<'a>, Error> {
         match name {
-            None => Ok(self.registries.crates_io()?),
+            None => Ok(self.registries.crates_io()),
             Some(name) => Ok(self.registries.named(name)?),
         }
     }
@@ -99,8 +99,8 @@ impl<'a> Sources<'a> {
     }
 
     /// The git repositories.
-    pub fn git(&self) -> &Git<'a> {
-        &self.git
+    pub fn git(&self) -> &'a Git<'a> {
+        self.git
     }
 
     /// The archives.

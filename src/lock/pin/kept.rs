@@ -1,7 +1,8 @@
 //! What two lockfiles have in common: pins of packages that did not move, and outputs that are still theirs. Pure.
 
-use super::super::{Lockfile, Package, Toolchain, Wish};
-use crate::package::PackageId;
+use super::super::{Lockfile, Package, Pin, Toolchain, Wish};
+use crate::digest::Commit;
+use crate::package::{PackageId, Version};
 
 /// The lockfile before, and whether its compiler stays.
 pub(super) struct Kept<'a> {
@@ -48,6 +49,12 @@ impl<'a> Kept<'a> {
     fn holds_outputs(&self, package: &Package) -> bool {
         self.same_toolchain || package.crates.is_none()
     }
+}
+
+/// The version and the commit of an old pin, if it is from where the package shall come from now.
+pub fn kept_commit(package: &Package, wish: &Wish) -> Option<(Version, Commit)> {
+    let Pin::Git { commit, .. } = package.pin else { return None };
+    (origin(&package.source) == origin(&wish.source_text)).then(|| (package.id.version.clone(), commit))
 }
 
 /// A source without the versions that were asked of it: where it comes from, whichever of them is chosen.
