@@ -8,10 +8,12 @@
 //! - [`tarball`]: reading tar archives, strictly
 //! - [`crate_archive`]: reading and unpacking `.crate` files
 //! - [`cargo_manifest`]: what a `Cargo.toml` says
+//! - [`cargo_project`]: which package of a tree is meant
 //! - [`cargo_lock`]: what a `Cargo.lock` says
 
 mod cargo_lock;
 mod cargo_manifest;
+mod cargo_project;
 mod crate_archive;
 mod crates;
 mod index;
@@ -21,7 +23,8 @@ mod registry;
 mod tarball;
 
 pub use cargo_lock::{LockedCrate, LockedSource, locked_crates};
-pub use cargo_manifest::{binaries, has_envy_metadata, lock_fits};
+pub use cargo_manifest::{Binary, binaries, has_envy_metadata, lock_fits};
+pub use cargo_project::{CargoProject, Error as ProjectError, ReadError, cargo_project};
 pub use crate_archive::{CrateContents, read as read_crate, unpack as unpack_crate};
 pub use crates::{Archive, Crates, Error as CratesError, Failure as CrateFailure, FailureKind};
 pub use index::CrateVersion;
@@ -46,4 +49,7 @@ pub enum Error {
     /// A crate's lock cannot be used.
     #[error(transparent)]
     Lock(#[from] cargo_lock::Error),
+    /// A tree does not have the package that is asked for.
+    #[error(transparent)]
+    Project(#[from] cargo_project::Error),
 }
