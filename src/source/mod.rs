@@ -13,12 +13,14 @@
 //! - [`archives`]: bringing archives into the store, from addresses that a project names
 //! - [`crate_archive`]: reading and unpacking `.crate` files
 //! - [`cargo_manifest`]: what a `Cargo.toml` says
+//! - [`cargo_project`]: which package of a tree is meant
 //! - [`cargo_lock`]: what a `Cargo.lock` says
 
 mod archive;
 mod archives;
 mod cargo_lock;
 mod cargo_manifest;
+mod cargo_project;
 mod crate_archive;
 mod crates;
 mod credentials;
@@ -33,7 +35,8 @@ mod tarball;
 pub use archive::{Error as ArchiveError, Limits, Strip, Unpacked, list_archive, unpack_archive};
 pub use archives::{Archives, Error as ArchivesError, Wanted, WantedFailure, WantedFailureKind};
 pub use cargo_lock::{GitSource, LockedCrate, LockedSource, locked_crates};
-pub use cargo_manifest::{binaries, has_envy_metadata, lock_fits};
+pub use cargo_manifest::{Binary, binaries, has_envy_metadata, lock_fits};
+pub use cargo_project::{CargoProject, Error as ProjectError, ReadError, cargo_project};
 pub use crate_archive::{CrateContents, read as read_crate, unpack as unpack_crate};
 pub use crates::{Archive, Crates, Error as CratesError, Failure as CrateFailure, FailureKind};
 pub use credentials::Error as CredentialsError;
@@ -70,4 +73,7 @@ pub enum Error {
     /// A mirror cannot be used.
     #[error(transparent)]
     Mirror(#[from] mirrors::Error),
+    /// A tree does not have the package that is asked for.
+    #[error(transparent)]
+    Project(#[from] cargo_project::Error),
 }
