@@ -5,6 +5,9 @@
 //! and [`schedule`] several at a time under one budget of jobs.
 
 pub mod action;
+mod elf;
+mod fitness;
+mod host;
 mod identity;
 mod inputs;
 mod jobs;
@@ -21,6 +24,8 @@ use std::path::PathBuf;
 use crate::digest::{ActionDigest, BlobDigest, TreeDigest};
 use crate::package::{PackageId, VersionReq};
 use crate::{disk, process, recipe, source, store};
+pub use fitness::{Lack, Unfit, unfit};
+pub use host::Host;
 pub use identity::Memo;
 pub use plan::{Plan, Planned, Step, plan};
 pub use schedule::{Builder, Built, Origin, default_jobs};

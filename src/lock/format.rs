@@ -150,7 +150,8 @@ fn needs(needs: &Needs) -> String {
     let glibc = needs.glibc.iter().map(|version| format!("glibc = {}", quoted(version)));
     let names: Vec<_> = needs.libraries.iter().map(|name| quoted(name)).collect();
     let libraries = (!names.is_empty()).then(|| format!("libraries = [{}]", names.join(", ")));
-    let parts: Vec<_> = glibc.chain(libraries).collect();
+    let interpreter = needs.interpreter.iter().map(|path| format!("interpreter = {}", quoted(path)));
+    let parts: Vec<_> = glibc.chain(libraries).chain(interpreter).collect();
     if parts.is_empty() { String::new() } else { format!("needs = {{ {} }}\n", parts.join(", ")) }
 }
 
@@ -248,7 +249,7 @@ mod tests {
         };
         let output =
             |needs| Output { platform, action: ActionDigest::of(b"action"), tree: TreeDigest::of(b"out"), needs };
-        let needs = Needs { glibc: Some("2.34".into()), libraries: vec!["libgcc_s.so.1".into()] };
+        let needs = Needs { glibc: Some("2.34".into()), libraries: vec!["libgcc_s.so.1".into()], interpreter: None };
         let mut lockfile = Lockfile::empty(TextDigest::of(b"requirements"));
         let content = [(platform, TextDigest::of(b"content"))].into();
         lockfile.toolchain = Some(Toolchain { rust: "1.95.0 (59807616e 2026-04-14)".into(), content });
