@@ -8,7 +8,7 @@
 mod lock;
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -57,6 +57,14 @@ impl<T> At<T> for io::Result<T> {
 /// All bytes of a file.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).at("read", path)
+}
+
+/// The first bytes of a file: so many, or all where it has fewer.
+pub fn read_head(path: &Path, count: usize) -> Result<Vec<u8>> {
+    let mut head = Vec::with_capacity(count);
+    let file = File::open(path).at("open", path)?;
+    file.take(count as u64).read_to_end(&mut head).at("read", path)?;
+    Ok(head)
 }
 
 /// All bytes of a file, or nothing where there is no such file.

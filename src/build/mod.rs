@@ -5,6 +5,9 @@
 //! and [`schedule`] several at a time under one budget of jobs.
 
 pub mod action;
+mod elf;
+mod fitness;
+mod host;
 mod identity;
 mod inputs;
 mod jobs;
@@ -24,6 +27,8 @@ use crate::digest::{ActionDigest, BlobDigest, TreeDigest};
 use crate::package::{PackageId, VersionReq};
 use crate::platform::Platform;
 use crate::{disk, process, recipe, source, store};
+pub use fitness::{Lack, Unfit, unfit};
+pub use host::Host;
 pub use identity::Memo;
 pub use plan::{Plan, Planned, Step, plan};
 pub use supplies::Supplies;

@@ -209,7 +209,8 @@ fn needs(needs: &Needs) -> String {
     let glibc = needs.glibc.iter().map(|version| format!("glibc = {}", quoted(version)));
     let names: Vec<_> = needs.libraries.iter().map(|name| quoted(name)).collect();
     let libraries = (!names.is_empty()).then(|| format!("libraries = [{}]", names.join(", ")));
-    let parts: Vec<_> = glibc.chain(libraries).collect();
+    let interpreter = needs.interpreter.iter().map(|path| format!("interpreter = {}", quoted(path)));
+    let parts: Vec<_> = glibc.chain(libraries).chain(interpreter).collect();
     if parts.is_empty() { String::new() } else { format!("needs = {{ {} }}\n", parts.join(", ")) }
 }
 

@@ -17,7 +17,7 @@ fn sample() -> Lockfile {
         outputs,
     };
     let output = |needs| Output { platform, action: ActionDigest::of(b"action"), tree: TreeDigest::of(b"out"), needs };
-    let needs = Needs { glibc: Some("2.34".into()), libraries: vec!["libgcc_s.so.1".into()] };
+    let needs = Needs { glibc: Some("2.34".into()), libraries: vec!["libgcc_s.so.1".into()], interpreter: None };
     let mut lockfile = Lockfile::empty(TextDigest::of(b"requirements"));
     let content = [(platform, TextDigest::of(b"content"))].into();
     lockfile.toolchain = Some(Toolchain { rust: "1.95.0 (59807616e 2026-04-14)".into(), content });
