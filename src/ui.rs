@@ -184,6 +184,7 @@ impl Progress for Ui {
     fn tell(&self, event: Event<'_>) {
         match event {
             Event::Fetching { files, .. } => self.begin_downloads(files),
+            Event::Receiving { .. } => {}
             Event::Fetched { name, .. } => {
                 if let Some(bar) = self.running().get(DOWNLOADS) {
                     bar.set_message(name.to_owned());
