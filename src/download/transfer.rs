@@ -134,7 +134,7 @@ async fn attempt_file(
             ask = ask.header(header::IF_RANGE, validator);
         }
     }
-    let mut response = send(ask, &request.url, way.settings).await?;
+    let mut response = send(ask, &request.url, way).await?;
     match response.status() {
         StatusCode::OK => received.start_over()?,
         StatusCode::PARTIAL_CONTENT if range_start(response.headers()) == Some(received.size) => {}
@@ -176,7 +176,7 @@ async fn attempt_text(way: Way<'_>, request: &TextRequest) -> Result<TextReply, 
         Some(Revision::LastModified(time)) => ask.header(header::IF_MODIFIED_SINCE, time),
         None => ask,
     };
-    let mut response = send(ask, &request.url, way.settings).await?;
+    let mut response = send(ask, &request.url, way).await?;
     match response.status() {
         StatusCode::OK => {}
         StatusCode::NOT_MODIFIED if request.revision.is_some() => return Ok(TextReply::Unchanged),
@@ -277,8 +277,15 @@ fn malformed(url: &str, what: &'static str) -> Failure {
     Failure::passing(Error::Malformed { url: shown(url), what })
 }
 
-async fn send(ask: RequestBuilder, url: &str, settings: &Settings) -> Result<Response, Failure> {
-    within_stall_timeout(ask.send(), url, settings).await
+async fn send(ask: RequestBuilder, url: &str, way: Way<'_>) -> Result<Response, Failure> {
+    let answer = within_stall_timeout(ask.send(), url, way.settings).await;
+    match answer {
+        // A redirect led where certificates are needed.
+        Err(Failure::Lasting(Error::Transport { .. })) if !way.has_certificates => {
+            Err(Failure::Lasting(Error::NoCertificates))
+        }
+        answer => answer,
+    }
 }
 
 async fn next(
