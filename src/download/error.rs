@@ -53,6 +53,9 @@ pub enum Error {
     /// A server that stopped sending.
     #[error("`{url}` sent nothing for {} s", waited.as_secs_f32())]
     Stalled { url: String, waited: Duration },
+    /// A server that drips.
+    #[error("`{url}` sent only {bytes} bytes in {} s", within.as_secs_f32())]
+    Slow { url: String, bytes: u64, within: Duration },
     /// An answer that makes no sense.
     #[error("`{url}` sent {what}")]
     Malformed { url: String, what: &'static str },

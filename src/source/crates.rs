@@ -18,7 +18,7 @@ use super::index_cache::{self, IndexCache, Kept};
 use super::registry::{CargoConfig, Registry};
 use crate::digest::BlobDigest;
 use crate::disk;
-use crate::download::{self, Downloader, FetchedFile, FileRequest, Secret, TextReply, TextRequest};
+use crate::download::{self, Authorization, Downloader, FetchedFile, FileRequest, Secret, TextReply, TextRequest};
 use crate::package::PackageName;
 use crate::progress::{Event, Progress};
 use crate::store::{self, Store};
@@ -316,7 +316,7 @@ impl<'a> Crates<'a> {
             .map(|((_, url, _), copy)| TextRequest {
                 url: url.clone(),
                 revision: revision(copy),
-                authorization: token.cloned(),
+                authorization: authorization(token),
             })
             .collect();
         let replies = self.downloader.fetch_texts(&requests)?;
@@ -384,7 +384,7 @@ impl<'a> Crates<'a> {
             into: into.clone(),
             expected: Some(archive.checksum),
             max_size: LARGEST_ARCHIVE,
-            authorization: token.cloned(),
+            authorization: authorization(token),
         };
         let requests: Vec<_> = missing.iter().map(request).collect();
         let adopt = |fetched: FetchedFile| store.adopt(fetched.file, fetched.digest);
@@ -392,6 +392,10 @@ impl<'a> Crates<'a> {
         self.check_welcome(results.iter().filter_map(|result| result.as_ref().err()), token)?;
         Ok(results.into_iter().map(|result| Ok(result??)).collect())
     }
+}
+
+fn authorization(token: Option<&Secret>) -> Authorization {
+    token.map_or(Authorization::Nobody, |token| Authorization::Token(token.clone()))
 }
 
 /// The copies, if all of them are there.

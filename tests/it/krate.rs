@@ -22,6 +22,7 @@ pub struct Crate {
     binaries: Vec<String>,
     features: BTreeMap<String, Vec<String>>,
     rust_version: Option<String>,
+    published: Option<String>,
     metadata: String,
     manifest: String,
 }
@@ -61,6 +62,7 @@ impl Crate {
             binaries: Vec::new(),
             features: BTreeMap::new(),
             rust_version: None,
+            published: None,
             metadata: String::new(),
             manifest: String::new(),
         }
@@ -115,6 +117,12 @@ impl Crate {
     /// The oldest Rust that builds it: `1.200` is one that nobody has.
     pub fn rust_version(mut self, version: &str) -> Self {
         self.rust_version = Some(version.to_owned());
+        self
+    }
+
+    /// When it was published, as the index tells it: `2026-11-20T00:00:00Z`.
+    pub fn published(mut self, time: &str) -> Self {
+        self.published = Some(time.to_owned());
         self
     }
 
@@ -244,6 +252,9 @@ impl Crate {
         }
         if let Some(version) = &self.rust_version {
             entry["rust_version"] = json!(version);
+        }
+        if let Some(time) = &self.published {
+            entry["pubtime"] = json!(time);
         }
         entry
     }
