@@ -9,10 +9,12 @@
 //! - [`crate_archive`]: reading and unpacking `.crate` files
 //! - [`cargo_manifest`]: what a `Cargo.toml` says
 //! - [`cargo_lock`]: what a `Cargo.lock` says
+//! - [`crate_sources`]: which sources its crates come from, beside crates.io
 
 mod cargo_lock;
 mod cargo_manifest;
 mod crate_archive;
+mod crate_sources;
 mod crates;
 mod index;
 mod index_cache;
@@ -23,6 +25,7 @@ mod tarball;
 pub use cargo_lock::{GitReference, GitSource, LockedCrate, LockedSource, locked_crates};
 pub use cargo_manifest::{binaries, has_envy_metadata, lock_fits};
 pub use crate_archive::{CrateContents, read as read_crate, unpack as unpack_crate};
+pub use crate_sources::{CrateSource, Error as CrateSourcesError, SourceCrates, crate_sources};
 pub use crates::{Archive, Crates, Error as CratesError, Failure as CrateFailure, FailureKind};
 pub use index::CrateVersion;
 pub use mirrors::Mirrors;
@@ -46,4 +49,7 @@ pub enum Error {
     /// A crate's lock cannot be used.
     #[error(transparent)]
     Lock(#[from] cargo_lock::Error),
+    /// A crate's lock contradicts itself.
+    #[error(transparent)]
+    CrateSources(#[from] crate_sources::Error),
 }
