@@ -15,6 +15,7 @@
 //! - [`cargo_manifest`]: what a `Cargo.toml` says
 //! - [`cargo_project`]: which package of a tree is meant
 //! - [`cargo_lock`]: what a `Cargo.lock` says
+//! - [`crate_sources`]: which sources its crates come from, beside crates.io
 
 mod archive;
 mod archives;
@@ -22,6 +23,7 @@ mod cargo_lock;
 mod cargo_manifest;
 mod cargo_project;
 mod crate_archive;
+mod crate_sources;
 mod crates;
 mod credentials;
 mod git_index;
@@ -38,6 +40,7 @@ pub use cargo_lock::{GitSource, LockedCrate, LockedSource, locked_crates};
 pub use cargo_manifest::{Binary, binaries, has_envy_metadata, lock_fits};
 pub use cargo_project::{CargoProject, Error as ProjectError, ReadError, cargo_project};
 pub use crate_archive::{CrateContents, read as read_crate, unpack as unpack_crate};
+pub use crate_sources::{CrateSource, Error as CrateSourcesError, SourceCrates, crate_sources};
 pub use crates::{Archive, Crates, Error as CratesError, Failure as CrateFailure, FailureKind};
 pub use credentials::Error as CredentialsError;
 pub use git_index::{GitIndexError, GitIndexes, NoGit};
@@ -76,4 +79,7 @@ pub enum Error {
     /// A tree does not have the package that is asked for.
     #[error(transparent)]
     Project(#[from] cargo_project::Error),
+    /// A crate's lock contradicts itself.
+    #[error(transparent)]
+    CrateSources(#[from] crate_sources::Error),
 }
