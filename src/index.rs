@@ -140,7 +140,7 @@ impl<'a> SiteIndex<'a> {
 
     /// The one version that a directory has now.
     pub fn in_directory(&self, name: &PackageName, path: &str) -> Result<Candidate, source::Error> {
-        let project = self.sources.directory(path)?.cargo_project(name)?;
+        let project = self.sources.project_in(&self.sources.directory(path)?, name)?;
         let version = project.map_or(Version::new(0, 0, 0), |project| project.version);
         Ok(Candidate { version, hidden: None })
     }

@@ -20,6 +20,7 @@ mod source_files;
 mod supplies;
 mod toolchain;
 mod tools;
+mod vendor;
 
 use std::path::PathBuf;
 
@@ -60,7 +61,7 @@ pub enum Error {
         id: PackageId,
         /// Why not.
         #[source]
-        source: source::Error,
+        source: source::PatchError,
     },
     /// There is no file of patches.
     #[error("there is no `{}`, which is to patch `{id}`", path.display())]

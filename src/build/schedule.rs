@@ -1,7 +1,7 @@
 //! Making everything that a plan asks for: fetch in batches, look up, build several at a time under one budget of jobs.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::{Error, Memo, Plan, Step, Toolchain, Wanted, jobs::Budget, needs};
 use crate::digest::{ActionDigest, TreeDigest};
 use crate::lock::Output;
 use crate::package::{PackageId, PackageName};
-use crate::platform::Platform;
+use crate::platform::{Needs, Platform};
 use crate::process;
 use crate::progress::{Event, Progress};
 use crate::recipe::Book;
@@ -60,6 +60,8 @@ pub struct Built {
     pub output: Option<Output>,
     /// Digest of the files of a source that is not pinned.
     pub source: Option<TreeDigest>,
+    /// What it needs from the host.
+    pub needs: Needs,
 }
 
 /// Where an output comes from, and what vouches for it.
@@ -104,8 +106,9 @@ impl Builder<'_> {
         let mut outputs = BTreeMap::new();
         for planned in &plan.packages {
             if let Step::Use(output, tree) = &planned.step {
-                let (id, tree, output) = (planned.id.clone(), tree.clone(), Some(output.clone()));
-                outputs.insert(id.name.clone(), Built { id, tree, origin: Origin::Recorded, output, source: None });
+                let (id, tree, needs) = (planned.id.clone(), tree.clone(), output.needs.clone());
+                let output = Some(output.clone());
+                outputs.insert(id.name.clone(), Built { id, tree, origin: Origin::Recorded, output, source: None, needs });
             }
         }
         let to_make: Vec<_> = plan.to_make().collect();
@@ -283,7 +286,8 @@ impl Site<'_> {
         let recordable = self.fence.mode() == Mode::Namespaces && inputs.source.unpinned.is_none();
         let needs = outcome.provenance.needs.clone();
         let output = recordable.then_some(Output { platform, action, tree: outcome.tree, needs });
-        Ok(Built { id: inputs.id.clone(), tree, origin, output, source: inputs.source.unpinned })
+        let needs = outcome.provenance.needs.clone();
+        Ok(Built { id: inputs.id.clone(), tree, origin, output, source: inputs.source.unpinned, needs })
     }
 
     fn not_reproduced(&self, inputs: &Inputs<'_>, recorded: &Output, made: &Tree) -> Error {

@@ -106,7 +106,10 @@ impl Supplies<'_> {
         };
         let content = self.sources.content(&origin, self.progress)?;
         let patches = lock::read_patches(self.project, &wish.patches, |path| Error::NoPatch { id: id.clone(), path })?;
-        self.sources.patched(content, &patches).map_err(|source| Error::Patch { id: id.clone(), source })
+        match self.sources.patched(content, &patches) {
+            Err(source::Error::Patch(source)) => Err(Error::Patch { id: id.clone(), source }),
+            patched => Ok(patched?),
+        }
     }
 
     /// What has to come for a package itself.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::Jobs;
 use super::context::Context;
 use super::project::{Project, config};
-use crate::build::{Builder, Built, Memo, Origin, Supplies, plan};
+use crate::build::{Builder, Built, Host, Memo, Origin, Supplies, plan, unfit};
 use crate::digest::{TextDigest, TreeDigest};
 use crate::failure::{Exit, Failure};
 use crate::lock::{Lockfile, Prefix, Wishes, outputs_digest};
@@ -103,6 +103,20 @@ fn warn_unproven(context: &Context<'_>, outputs: &BTreeMap<PackageName, Built>) 
             built.id
         ));
     }
+}
+
+/// Refuse to show programs that this host cannot run.
+fn require_fit(context: &Context<'_>, outputs: &BTreeMap<PackageName, Built>, prefix: &Tree) -> Result<(), Failure> {
+    let (store, host) = (context.store()?, Host::look(Platform::host()));
+    let mut failure = Failure::new(Exit::Host, "this host cannot run what the lockfile pins");
+    for built in outputs.values() {
+        let unfit = unfit(&built.tree, &built.needs, prefix, store, &host)?;
+        failure.facts.extend(unfit.iter().map(|one| format!("{}: {one}", built.id)));
+    }
+    if failure.facts.is_empty() {
+        return Ok(());
+    }
+    Err(failure.hint("use a host with a newer C library, or a source that builds the package here"))
 }
 
 fn merge(site: &Site, wishes: &Wishes, outputs: &BTreeMap<PackageName, Built>) -> Result<Tree, Failure> {

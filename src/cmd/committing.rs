@@ -37,7 +37,7 @@ impl Writes {
             self.write(generated(name), text);
         }
         for (name, package) in proposal.old.iter().flat_map(|old| &old.packages) {
-            if package.generated && lockfile.packages.get(name).is_none_or(|package| !package.generated) {
+            if package.has_generated() && lockfile.packages.get(name).is_none_or(|package| !package.has_generated()) {
                 self.remove(generated(name));
             }
         }

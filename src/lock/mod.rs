@@ -72,6 +72,13 @@ pub struct Package {
     pub outputs: Vec<Output>,
 }
 
+impl Package {
+    /// Whether a Cargo.lock was made for it.
+    pub fn has_generated(&self) -> bool {
+        self.crates.as_ref().is_some_and(|crates| crates.generated)
+    }
+}
+
 /// What a source gave: the content of a package, by digest. Trees are those of the unpacked and patched source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pin {

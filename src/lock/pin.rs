@@ -275,7 +275,10 @@ impl Pinner<'_> {
     /// What an origin gives, patched.
     fn content(&self, id: &PackageId, origin: &Origin<'_>, patches: &[Patch]) -> Result<Content, Error> {
         let content = self.sources.content(origin, self.progress)?;
-        self.sources.patched(content, patches).map_err(|source| Error::Patch { id: id.clone(), source })
+        match self.sources.patched(content, patches) {
+            Err(source::Error::Patch(source)) => Err(Error::Patch { id: id.clone(), source }),
+            patched => Ok(patched?),
+        }
     }
 
     fn patches(&self, id: &PackageId, wish: &Wish) -> Result<Vec<Patch>, Error> {
@@ -302,7 +305,3 @@ fn unmoved_prefixes(old: Option<&Lockfile>, new: &Lockfile) -> BTreeMap<Platform
     unmoved.map(|old| old.prefixes.clone()).unwrap_or_default()
 }
 
-/// The tree of what is not patched.
-fn digest_of(content: &Content) -> TreeDigest {
-    content.tree.digest()
-}

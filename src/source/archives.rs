@@ -230,6 +230,7 @@ fn checked(url: &str) -> Result<url::Url, WantedFailureKind> {
 
 fn request(one: &Wanted, url: &str, into: &Path) -> FileRequest {
     FileRequest {
+        authorization: Authorization::default(),
         name: one.name.clone(),
         url: url.to_owned(),
         into: into.to_owned(),

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use url::Url;
 
-use crate::digest::BlobDigest;
+use crate::digest::{BlobDigest, Commit};
 use crate::download::shown;
 use crate::package::Version;
 
@@ -75,8 +75,8 @@ pub struct GitSource {
     pub url: String,
     /// What was asked for.
     pub reference: GitReference,
-    /// The commit, in 40 lowercase hexadecimal digits.
-    pub commit: String,
+    /// The commit.
+    pub commit: Commit,
 }
 
 /// What of a git repository was asked for.
@@ -191,10 +191,7 @@ impl Package {
 impl GitSource {
     /// What the address in a lock means: what was asked for is its query, the commit its fragment.
     fn of(mut url: Url) -> Result<Self, &'static str> {
-        let commit = url.fragment().unwrap_or_default().to_owned();
-        if commit.len() != 40 || !commit.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
-            return Err("names no commit");
-        }
+        let commit = url.fragment().unwrap_or_default().parse().map_err(|_| "names no commit")?;
         let mut reference = GitReference::Default;
         for (key, value) in url.query_pairs() {
             // The last one counts, and `ref` is an old word for `branch`, as cargo has it.

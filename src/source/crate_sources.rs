@@ -66,7 +66,7 @@ pub fn crate_sources(locked: &[LockedCrate]) -> Result<Vec<CrateSource>, Error> 
                 let key = (canonical(&git.url), &git.reference);
                 let (first, packages) = repositories.entry(key).or_insert_with(|| (git.clone(), Vec::new()));
                 if first.commit != git.commit {
-                    let (one, other) = (first.commit.clone(), git.commit.clone());
+                    let (one, other) = (first.commit.to_string(), git.commit.to_string());
                     return Err(Error { url: shown(&git.url), one, other });
                 }
                 packages.push((name.clone(), version.clone()));

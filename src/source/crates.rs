@@ -50,7 +50,8 @@ pub struct Archive {
 }
 
 impl Archive {
-    fn label(&self) -> String {
+    /// What it is, for people.
+    pub fn label(&self) -> String {
         format!("{} {}", self.name, self.version)
     }
 }

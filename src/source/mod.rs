@@ -26,16 +26,20 @@ mod crate_archive;
 mod crate_sources;
 mod crates;
 mod credentials;
+mod git;
 mod git_index;
 mod index;
 mod index_cache;
 mod mirrors;
+mod patch;
+mod path;
 mod registries;
 mod registry;
+mod sources;
 mod tarball;
 
 pub use archive::{Error as ArchiveError, Limits, Strip, Unpacked, list_archive, unpack_archive};
-pub use archives::{Archives, Error as ArchivesError, Wanted, WantedFailure, WantedFailureKind};
+pub use archives::{Archives, Error as ArchivesError, Wanted as WantedArchive, WantedFailure, WantedFailureKind};
 pub use cargo_lock::{GitSource, LockedCrate, LockedSource, locked_crates};
 pub use cargo_manifest::{Binary, binaries, has_envy_metadata, lock_fits};
 pub use cargo_project::{CargoProject, Error as ProjectError, ReadError, cargo_project};
@@ -43,10 +47,14 @@ pub use crate_archive::{CrateContents, read as read_crate, unpack as unpack_crat
 pub use crate_sources::{CrateSource, Error as CrateSourcesError, SourceCrates, crate_sources};
 pub use crates::{Archive, Crates, Error as CratesError, Failure as CrateFailure, FailureKind};
 pub use credentials::Error as CredentialsError;
+pub use git::{Checkout, Error as GitError, Git, GitSettings, Reference, Tag, WantedCommit};
 pub use git_index::{GitIndexError, GitIndexes, NoGit};
 pub use index::CrateVersion;
 pub use mirrors::{Error as MirrorError, Mirrors};
+pub use patch::{Error as PatchError, Patch};
+pub use path::{Error as PathError, PathMemo, PathSource};
 pub use registries::Registries;
+pub use sources::{Item, Origin, Sources, look_at};
 pub use registry::{CargoConfig, Error as RegistryError, Registry};
 
 /// A source did not give what was asked of it.
@@ -82,4 +90,25 @@ pub enum Error {
     /// A crate's lock contradicts itself.
     #[error(transparent)]
     CrateSources(#[from] crate_sources::Error),
+    /// A git repository did not give what was asked of it.
+    #[error(transparent)]
+    Git(#[from] git::Error),
+    /// A directory cannot be used.
+    #[error(transparent)]
+    Path(#[from] path::Error),
+    /// A patch does not fit.
+    #[error(transparent)]
+    Patch(#[from] patch::Error),
+    /// The file system refused.
+    #[error(transparent)]
+    Disk(#[from] crate::disk::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] crate::store::Error),
+    /// The network may not be used, and these are not here.
+    #[error("the network is needed, and may not be used: {}", missing.join(", "))]
+    Offline {
+        /// What would have to come.
+        missing: Vec<String>,
+    },
 }

@@ -1,6 +1,6 @@
 //! All sources of a project under one roof: what is wanted of them comes in one batch, and what they gave is read once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::archive::{Limits, Strip, unpack_archive};
@@ -8,13 +8,14 @@ use super::cargo_project::{CargoProject, cargo_project};
 use super::crates::{Archive, Crates};
 use super::git::{Git, Reference};
 use super::patch::{Patch, patched};
-use super::path::{self, PathSource};
+use super::path::{self, PathMemo, PathSource};
 use super::{Archives, Error, Registries, WantedArchive, WantedCommit, crate_archive};
 use crate::digest::{BlobDigest, Commit, TextDigest};
+use crate::disk;
 use crate::package::{PackageId, PackageName};
 use crate::progress::Progress;
 use crate::store::{Content, Store};
-use crate::tree::Tree;
+use crate::tree::{File, Node, Tree};
 
 /// Everything that a project may name as a source.
 pub struct Sources<'a> {
@@ -172,7 +173,7 @@ impl<'a> Sources<'a> {
         match origin {
             Origin::Crate { id, archive } => {
                 let directory = self.store.temporary_directory()?;
-                let directory = crate::disk::temporary_directory_in(&directory).map_err(crate::store::Error::from)?;
+                let directory = disk::temporary_directory_in(&directory).map_err(crate::store::Error::from)?;
                 let (top, path) = (format!("{}-{}", id.name, id.version), self.store.blob_path(*archive));
                 let time = crate_archive::read(&path, id)?.newest;
                 crate_archive::unpack(&path, &top, directory.path())?;
@@ -208,15 +209,50 @@ impl<'a> Sources<'a> {
         name: &PackageName,
         subdir: Option<&str>,
     ) -> Result<Option<CargoProject>, Error> {
-        let read = |file: &crate::tree::File| Ok(crate::disk::read(&self.store.file_path(*file))?);
+        let read = |file: &File| Ok(disk::read(&self.store.file_path(*file))?);
         Ok(cargo_project(tree, &read, name.as_str(), subdir)?)
     }
 
     /// A directory as it is now, by its path in the project.
     pub fn directory(&self, path: &str) -> Result<PathSource, Error> {
-        let memo = path::PathMemo::below(&self.cache);
-        Ok(path::look(&self.project.join(path), &memo)?)
+        Ok(look_at(&self.project.join(path), &self.cache)?)
     }
+
+    /// Bring the files of a directory into the store, as they were when it was looked at.
+    pub fn ingest(&self, directory: &PathSource) -> Result<Content, Error> {
+        path::ingest(directory, self.store)?;
+        self.store.put_tree(&directory.tree)?;
+        Ok(Content { tree: directory.tree.clone(), time: directory.newest })
+    }
+
+    /// The package of cargo's that a directory holds under a name, if it holds any.
+    pub fn project_in(&self, directory: &PathSource, name: &PackageName) -> Result<Option<CargoProject>, Error> {
+        let subdir = Some(directory.subdir.as_str()).filter(|subdir| !subdir.is_empty());
+        let files = directory.tree.leaves();
+        let paths: BTreeMap<_, _> = files
+            .iter()
+            .filter_map(|(path, node)| match node {
+                Node::File(file) => Some((file.blob, path)),
+                _ => None,
+            })
+            .collect();
+        let read = |file: &File| Ok(disk::read(&directory.root.join(paths[&file.blob]))?);
+        Ok(cargo_project(&directory.tree, &read, name.as_str(), subdir)?)
+    }
+
+    /// Bring archives, and give their digests in the order in which they were asked for.
+    pub fn bring_archives(
+        &self,
+        wanted: &[WantedArchive],
+        progress: &dyn Progress,
+    ) -> Result<Vec<BlobDigest>, Error> {
+        Ok(self.archives.fetch(wanted, self.store, progress)?)
+    }
+}
+
+/// A directory as it is now. What is known of its files is kept below `cache`.
+pub fn look_at(directory: &Path, cache: &Path) -> Result<PathSource, path::Error> {
+    path::look(directory, &PathMemo::below(cache))
 }
 
 fn add<'c, 'a>(all: &mut Vec<(&'c Crates<'a>, Vec<Archive>)>, from: &'c Crates<'a>, archive: &Archive) {

@@ -74,7 +74,7 @@ impl Pinner<'_> {
             return Ok(None);
         }
         let directory = self.sources.directory(path)?;
-        let project = directory.cargo_project(&id.name).map_err(source::Error::from)?;
+        let project = self.sources.project_in(&directory, &id.name)?;
         let project = project.ok_or_else(|| Error::NoProject(id.clone()))?;
         self.check_project(id, wish, &project)?;
         if project.cargo_lock.is_some() && project.lock_fits {
@@ -180,7 +180,7 @@ impl Pinner<'_> {
         let mut repositories = BTreeMap::new();
         for locked in source::locked_crates(text).map_err(source::Error::from)? {
             match locked.source {
-                LockedSource::Git { url, reference, commit } => drop(repositories.insert((url, commit), reference)),
+                LockedSource::Git(git) => drop(repositories.insert((git.url, git.commit), git.reference)),
                 // Whether anybody knows this registry is better said now than in a build.
                 LockedSource::Registry { address, .. } => drop(self.sources.registry_at(&address)?),
                 LockedSource::Itself | LockedSource::CratesIo { .. } => {}

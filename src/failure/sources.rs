@@ -1,0 +1,164 @@
+//! Failures of sources: what did not come, or came as something else.
+
+use super::{Exit, FULL, Failure, is_full};
+use crate::source::{self, ArchivesError, CratesError, FailureKind, WantedFailureKind};
+use crate::{download, lock};
+
+impl From<lock::PinError> for Failure {
+    fn from(error: lock::PinError) -> Self {
+        match error {
+            lock::PinError::Source(error) => return error.into(),
+            lock::PinError::Store(error) => return error.into(),
+            lock::PinError::Disk(error) => return error.into(),
+            _ => {}
+        }
+        let failure = Self::of(Exit::Failed, &error);
+        match error {
+            lock::PinError::NoProgram(_) => {
+                failure.hint("libraries belong into a `Cargo.toml`; `envy.toml` is for programs")
+            }
+            lock::PinError::NoSuchFeature { nearest: Some(name), .. } => {
+                failure.hint(format!("did you mean `{name}`?"))
+            }
+            _ => failure,
+        }
+    }
+}
+
+impl From<source::Error> for Failure {
+    fn from(error: source::Error) -> Self {
+        match error {
+            source::Error::Crates(error) => error.into(),
+            source::Error::Wanted(error) => error.into(),
+            source::Error::Disk(error) => error.into(),
+            source::Error::Store(error) => error.into(),
+            source::Error::Offline { missing } => offline(&missing),
+            error => Self::of(Exit::Failed, &error),
+        }
+    }
+}
+
+impl From<CratesError> for Failure {
+    fn from(error: CratesError) -> Self {
+        match error {
+            CratesError::Offline { missing } | CratesError::Download(download::Error::Offline { missing }) => {
+                offline(&missing)
+            }
+            CratesError::Login { ref name, .. } | CratesError::Refused { ref name, .. } => {
+                let registry = name.as_ref().map(|name| format!(" --registry {name}")).unwrap_or_default();
+                Self::of(Exit::Failed, &error).hint(format!("run `cargo login{registry}`"))
+            }
+            CratesError::Disk(error) => error.into(),
+            CratesError::Store(error) => error.into(),
+            CratesError::Archives { ref failures } | CratesError::Index { ref failures } => {
+                let told = match failures.as_slice() {
+                    [only] => wrong(only),
+                    _ => None,
+                };
+                if let Some(failure) = told {
+                    return failure;
+                }
+                let exit = if failures.iter().any(|failure| is_wrong(&failure.error)) {
+                    Exit::Verification
+                } else {
+                    Exit::Failed
+                };
+                let failure = Self::new(exit, error.to_string()).facts(error.facts());
+                match exit {
+                    Exit::Verification => failure.hint(OTHER_BYTES),
+                    _ if failures.iter().any(|failure| is_full(&failure.error)) => failure.hint(FULL),
+                    _ if failures.iter().any(|failure| may_pass(&failure.error)) => {
+                        failure.hint("try again; what has arrived is kept")
+                    }
+                    _ => failure,
+                }
+            }
+            _ => Self::of(Exit::Failed, &error),
+        }
+    }
+}
+
+impl From<ArchivesError> for Failure {
+    fn from(error: ArchivesError) -> Self {
+        match error {
+            ArchivesError::Offline { missing } | ArchivesError::Download(download::Error::Offline { missing }) => {
+                offline(&missing)
+            }
+            ArchivesError::Store(error) => error.into(),
+            ArchivesError::Failed { ref failures } => {
+                let other_bytes = failures.iter().any(|failure| is_other(&failure.error));
+                let exit = if other_bytes { Exit::Verification } else { Exit::Failed };
+                let failure = Self::new(exit, error.to_string()).facts(error.facts());
+                match exit {
+                    Exit::Verification => failure.hint(
+                        "nothing of it was kept; compare `sha256` in `envy.toml` with what the owner publishes",
+                    ),
+                    _ if failures.iter().any(|failure| is_full(&failure.error)) => failure.hint(FULL),
+                    _ => failure,
+                }
+            }
+            ArchivesError::Download(_) => Self::of(Exit::Failed, &error),
+        }
+    }
+}
+
+/// Whether an archive is not what was pinned.
+fn is_other(error: &WantedFailureKind) -> bool {
+    match error {
+        WantedFailureKind::Digest { .. } | WantedFailureKind::Download(download::Error::Digest { .. }) => true,
+        WantedFailureKind::Mirror { source, .. } => is_other(source),
+        _ => false,
+    }
+}
+
+/// How many missing things are named one by one.
+const NAMED: usize = 400;
+
+fn offline(missing: &[String]) -> Failure {
+    let (count, what) = (missing.len(), if missing.len() == 1 { "thing is" } else { "things are" });
+    let more = missing.len().saturating_sub(NAMED);
+    let mut failure = Failure::new(Exit::Offline, format!("the network may not be used, and {count} {what} not here"))
+        .facts(missing.iter().take(NAMED).cloned());
+    if more > 0 {
+        failure = failure.fact(format!("and {more} more"));
+    }
+    failure.hint("run the same command once without `--offline`")
+}
+
+fn is_wrong(error: &FailureKind) -> bool {
+    matches!(error, FailureKind::Digest { .. } | FailureKind::Download(download::Error::Digest { .. }))
+}
+
+const OTHER_BYTES: &str =
+    "nothing of it was kept; restore the lockfile if it was edited, else tell the owner of the registry";
+
+/// One archive that is not what was pinned.
+fn wrong(failure: &source::CrateFailure) -> Option<Failure> {
+    let (from, expected, received) = match &failure.error {
+        FailureKind::Digest { path, expected, received } => (path.display().to_string(), expected, received),
+        FailureKind::Download(download::Error::Digest { url, expected, received, .. }) => {
+            (url.clone(), expected, received)
+        }
+        _ => return None,
+    };
+    let outcome = format!("{} is not what was pinned", failure.name);
+    let failure = Failure::new(Exit::Verification, outcome)
+        .fact(format!("from     {from}"))
+        .fact(format!("expected {expected}"))
+        .fact(format!("received {received}"));
+    Some(failure.hint(OTHER_BYTES))
+}
+
+/// Whether the same request may be answered another time.
+fn may_pass(error: &FailureKind) -> bool {
+    use download::Error;
+    match error {
+        FailureKind::Download(Error::Status { status, .. }) => {
+            status.is_server_error() || matches!(status.as_u16(), 408 | 429)
+        }
+        FailureKind::Download(error) => {
+            matches!(error, Error::Transport { .. } | Error::Stalled { .. } | Error::Malformed { .. })
+        }
+        _ => false,
+    }
+}
