@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::action::{self, Action};
-use super::{Error, Toolchain, cargo_lock_digest};
+use super::{Error, Toolchain, cargo_config, cargo_lock_digest};
 use crate::digest::{BlobDigest, TextDigest};
 use crate::disk;
 use crate::lock::{Lockfile, Package, Wish};
@@ -42,20 +42,6 @@ pub struct Generated {
     /// Its text.
     pub text: Option<String>,
 }
-
-/// Cargo's configuration in a build: crates are where envy laid them, and nowhere else.
-const CARGO_CONFIG: &str = r#"[source.crates-io]
-replace-with = "envy"
-
-[source.envy]
-directory = "/envy/crates"
-
-[net]
-offline = true
-
-[build]
-incremental = false
-"#;
 
 impl<'a> Inputs<'a> {
     /// Read a package's archive, which is in the store, and prove that it is what was pinned.
@@ -109,7 +95,7 @@ impl<'a> Inputs<'a> {
 
     /// Cargo's configuration, with `root` before every path of `/envy`.
     pub fn cargo_config(root: &str) -> String {
-        CARGO_CONFIG.replace("\"/envy/", &format!("\"{root}/envy/"))
+        cargo_config::of_home(root, &[], &BTreeMap::new())
     }
 
     /// The environment, with `root` before every path of `/envy`.
@@ -131,7 +117,7 @@ impl<'a> Inputs<'a> {
         let mut inputs = Tree::default();
         inputs.insert("envy/src", Node::Directory(self.source.clone())).map_err(failed)?;
         inputs.insert("envy/script", text_file(&self.script("", platform)?)).map_err(failed)?;
-        inputs.insert("envy/cargo/config.toml", text_file(CARGO_CONFIG)).map_err(failed)?;
+        inputs.insert("envy/cargo/config.toml", text_file(&Self::cargo_config(""))).map_err(failed)?;
         for one in &self.crates {
             let size =
                 disk::file_size(&store.blob_path(one.checksum)).ok_or(store::Error::MissingBlob(one.checksum))?;

@@ -3,8 +3,12 @@
 //! [`plan()`] decides, purely, which packages have an output that the store holds and which must be made. What must
 //! be made becomes an [`action`], whose digest keys its result; [`run`] runs it behind the [`sandbox`]'s fence,
 //! and [`schedule`] several at a time under one budget of jobs.
+//!
+//! Cargo finds crates where its configuration says ([`cargo_config`]): those of a registry as they were unpacked, those of
+//! a git repository as [`vendor`](mod@vendor) lays them out.
 
 pub mod action;
+pub mod cargo_config;
 mod identity;
 mod inputs;
 mod jobs;
@@ -15,16 +19,19 @@ pub mod sandbox;
 mod schedule;
 mod toolchain;
 mod tools;
+pub mod vendor;
 
 use std::path::PathBuf;
 
 use crate::digest::{ActionDigest, BlobDigest, TreeDigest};
 use crate::package::{PackageId, VersionReq};
 use crate::{disk, process, recipe, source, store};
+pub use cargo_config::ProjectConfig;
 pub use identity::Memo;
 pub use plan::{Plan, Planned, Step, plan};
 pub use schedule::{Builder, Built, Origin, default_jobs};
 pub use toolchain::{Toolchain, Wanted};
+pub use vendor::vendor;
 
 /// A package cannot be built here.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +45,9 @@ pub enum Error {
     /// A source failed.
     #[error(transparent)]
     Source(#[from] source::Error),
+    /// A repository that crates come from cannot be used.
+    #[error(transparent)]
+    Vendor(#[from] vendor::Error),
     /// A program failed.
     #[error(transparent)]
     Process(#[from] process::Error),
