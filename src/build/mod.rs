@@ -3,11 +3,15 @@
 //! [`plan()`] decides, purely, which packages have an output that the store holds and which must be made. What must
 //! be made becomes an [`action`], whose digest keys its result; [`run`] runs it behind the [`sandbox`]'s fence,
 //! and [`schedule`] several at a time under one budget of jobs.
+//!
+//! Cargo finds crates where its configuration says ([`cargo_config`]): those of a registry as they were unpacked, those of
+//! a git repository as [`vendor`](mod@vendor) lays them out.
 
 pub mod action;
 mod elf;
 mod fitness;
 mod host;
+pub mod cargo_config;
 mod identity;
 mod inputs;
 mod jobs;
@@ -21,6 +25,7 @@ mod supplies;
 mod toolchain;
 mod tools;
 mod vendor;
+pub mod vendor;
 
 use std::path::PathBuf;
 
@@ -30,11 +35,13 @@ use crate::platform::Platform;
 use crate::{disk, process, recipe, source, store};
 pub use fitness::{Lack, Unfit, unfit};
 pub use host::Host;
+pub use cargo_config::ProjectConfig;
 pub use identity::Memo;
 pub use plan::{Plan, Planned, Step, plan};
 pub use supplies::Supplies;
 pub use schedule::{Builder, Built, Origin, default_jobs};
 pub use toolchain::{Toolchain, Wanted};
+pub use vendor::vendor;
 
 /// A package cannot be built here.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +55,9 @@ pub enum Error {
     /// A source failed.
     #[error(transparent)]
     Source(#[from] source::Error),
+    /// A repository that crates come from cannot be used.
+    #[error(transparent)]
+    Vendor(#[from] vendor::Error),
     /// A program failed.
     #[error(transparent)]
     Process(#[from] process::Error),

@@ -39,7 +39,15 @@ impl Store {
 
     /// The bytes of this digest, proven.
     pub fn read_blob(&self, digest: BlobDigest) -> Result<Vec<u8>, Error> {
-        let path = self.blob_path(digest);
+        self.read_proven(self.blob_path(digest), digest)
+    }
+
+    /// The bytes of a file of a tree, proven.
+    pub fn read_file(&self, file: File) -> Result<Vec<u8>, Error> {
+        self.read_proven(self.file_path(file), file.blob)
+    }
+
+    fn read_proven(&self, path: PathBuf, digest: BlobDigest) -> Result<Vec<u8>, Error> {
         let bytes = disk::read_if_exists(&path)?.ok_or(Error::MissingBlob(digest))?;
         let found = BlobDigest::of(&bytes);
         if found != digest {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::{Error, Store};
-use crate::digest::{BlobDigest, TreeDigest};
+use crate::digest::{Digest, TreeDigest};
 use crate::disk;
 use crate::tree::{File, Node, Tree};
 
@@ -30,7 +30,8 @@ impl Store {
         let temporary = disk::temporary_directory_in(&self.temporary_directory()?)?;
         let (mut directories, mut files) = (Vec::new(), Vec::new());
         let inside = temporary.path().join("prefix");
-        lay_out(tree, &inside, &mut directories, &mut files)?;
+        disk::create_directory(&inside, 0o755)?;
+        lay_directories(tree, &inside, &mut directories, &mut files)?;
         files.par_iter().with_min_len(128).try_for_each(|(file, path)| self.link(*file, path))?;
         for directory in directories.iter().rev().filter(|directory| **directory != inside) {
             disk::set_mode(directory, 0o555)?;
@@ -49,15 +50,28 @@ impl Store {
         Ok(disk::link_or_copy(&from, path)?)
     }
 
+    /// Lay a tree out in an empty directory, as copies that whoever made them may write into.
+    pub fn lay_out(&self, tree: &Tree, directory: &Path) -> Result<(), Error> {
+        let (mut directories, mut files) = (Vec::new(), Vec::new());
+        lay_directories(tree, directory, &mut directories, &mut files)?;
+        files.par_iter().with_min_len(32).try_for_each(|(file, path)| {
+            if !self.has_file(*file) {
+                return Err(Error::MissingBlob(file.blob));
+            }
+            disk::copy(&self.file_path(*file), path)?;
+            Ok(disk::set_mode(path, if file.executable { 0o755 } else { 0o644 })?)
+        })
+    }
+
     /// Where the checkout of something is, or would be, by the digest of what it was made from.
-    pub fn checkout_path(&self, from: BlobDigest) -> PathBuf {
+    pub fn checkout_path<K>(&self, from: Digest<K>) -> PathBuf {
         self.path_of("checkouts", &from)
     }
 
     /// Make a checkout, by a function that fills an empty directory, unless it is here already.
-    pub fn checkout<E: From<Error>>(
+    pub fn checkout<K, E: From<Error>>(
         &self,
-        from: BlobDigest,
+        from: Digest<K>,
         fill: impl FnOnce(&Path) -> Result<(), E>,
     ) -> Result<PathBuf, E> {
         let place = self.checkout_path(from);
@@ -73,20 +87,22 @@ impl Store {
     }
 }
 
-/// Make a tree's directories and symlinks, and collect its files.
-fn lay_out(
+/// Make a tree's directories and symlinks in a directory, and collect its files.
+fn lay_directories(
     tree: &Tree,
     at: &Path,
     directories: &mut Vec<PathBuf>,
     files: &mut Vec<(File, PathBuf)>,
 ) -> Result<(), Error> {
-    disk::create_directory(at, 0o755)?;
     directories.push(at.to_owned());
     for (name, node) in tree.entries() {
         let path = at.join(name);
         match node {
             Node::File(file) => files.push((*file, path)),
-            Node::Directory(below) => lay_out(below, &path, directories, files)?,
+            Node::Directory(below) => {
+                disk::create_directory(&path, 0o755)?;
+                lay_directories(below, &path, directories, files)?;
+            }
             Node::Symlink(target) => disk::symlink(Path::new(target), &path)?,
         }
     }
@@ -105,6 +121,7 @@ fn publish(finished: &Path, place: &Path) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::BlobDigest;
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
@@ -120,6 +137,24 @@ mod tests {
         assert_eq!((mode(""), mode("bin"), mode("bin/run")), (0o555, 0o555, 0o555));
         assert_eq!(store.materialise(&tree).unwrap(), prefix);
         disk::remove_tree(&prefix).unwrap();
+    }
+
+    #[test]
+    fn a_laid_out_tree_can_be_written_into_and_the_store_stays_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::at(directory.path().join("store"));
+        let built = directory.path().join("built");
+        disk::create_directories(&built.join("bin")).unwrap();
+        disk::write_new(&built.join("bin/run"), b"#!/bin/sh\n", 0o755).unwrap();
+        disk::symlink(Path::new("run"), &built.join("bin/alias")).unwrap();
+        let tree = store.ingest(&built).unwrap();
+        let copy = directory.path().join("copy");
+        disk::create_directory(&copy, 0o755).unwrap();
+        store.lay_out(&tree, &copy).unwrap();
+        assert_eq!(copy.join("bin/run").metadata().unwrap().permissions().mode() & 0o777, 0o755);
+        disk::write(&copy.join("bin/run"), b"changed").unwrap();
+        assert_eq!(store.read_file(tree.files().next().unwrap()).unwrap(), b"#!/bin/sh\n");
+        assert!(store.lay_out(&tree, &copy).is_err(), "what is there is not laid over");
     }
 
     #[test]
