@@ -5,6 +5,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "this room is the door to the file system")]
 
+mod copying;
 mod lock;
 
 use std::fs::{self, File};
@@ -12,6 +13,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+pub use copying::{clone_or_copy, set_time};
 pub use lock::{Lock, TryLock, try_lock};
 
 /// An operation on a path failed.

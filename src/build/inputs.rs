@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::action::{self, Action};
 use super::source_files::{SourceFiles, text_file};
-use super::vendor::Vendored;
+use super::vendored::Vendored;
 use super::{Error, Toolchain};
 use crate::digest::TextDigest;
 use crate::disk;
@@ -71,8 +71,7 @@ impl Inputs<'_> {
 
     /// Cargo's configuration, with `root` before every path of `/envy`.
     pub fn cargo_config(&self, root: &str) -> Option<String> {
-        let config = self.crates.as_ref()?.config();
-        Some(config.replace("\"/envy/", &format!("\"{root}/envy/")))
+        Some(self.crates.as_ref()?.config(root))
     }
 
     /// The environment, with `root` before every path of `/envy`.
@@ -99,7 +98,7 @@ impl Inputs<'_> {
         inputs.insert("envy/src", Node::Directory(self.source.tree.clone())).map_err(failed)?;
         inputs.insert("envy/script", text_file(&self.script("", platform)?)).map_err(failed)?;
         if let Some(crates) = &self.crates {
-            inputs.insert("envy/cargo/config.toml", text_file(&crates.config())).map_err(failed)?;
+            inputs.insert("envy/cargo/config.toml", text_file(&crates.config(""))).map_err(failed)?;
             for (directory, one) in crates.archives() {
                 let path = store.blob_path(one.checksum);
                 let size = disk::file_size(&path).ok_or(store::Error::MissingBlob(one.checksum))?;

@@ -24,8 +24,8 @@ mod source_files;
 mod supplies;
 mod toolchain;
 mod tools;
-mod vendor;
 pub mod vendor;
+mod vendored;
 
 use std::path::PathBuf;
 
@@ -35,13 +35,11 @@ use crate::platform::Platform;
 use crate::{disk, process, recipe, source, store};
 pub use fitness::{Lack, Unfit, unfit};
 pub use host::Host;
-pub use cargo_config::ProjectConfig;
 pub use identity::Memo;
 pub use plan::{Plan, Planned, Step, plan};
 pub use supplies::Supplies;
 pub use schedule::{Builder, Built, Origin, default_jobs};
 pub use toolchain::{Toolchain, Wanted};
-pub use vendor::vendor;
 
 /// A package cannot be built here.
 #[derive(Debug, thiserror::Error)]
@@ -104,7 +102,7 @@ pub enum Error {
         path: String,
         /// Why not.
         #[source]
-        source: vendor::ConfigError,
+        source: cargo_config::Error,
     },
     /// The fence cannot be had.
     #[error(transparent)]

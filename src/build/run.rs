@@ -10,7 +10,7 @@ use super::action::{self, PLACEHOLDER};
 use super::inputs::Inputs;
 use super::sandbox::{Entry, Fence, Mode, View};
 use super::tools::Tools;
-use super::vendor::Vendored;
+use super::vendored::Vendored;
 use super::{Error, Toolchain};
 use crate::disk;
 use crate::package::PackageId;
@@ -150,7 +150,7 @@ impl Runner<'_> {
     /// Crates are unpacked once, for all builds. A build without a fence could write into them, so it has its own.
     fn crate_entries(&self, crates: &Vendored, scratch: &Path) -> Result<Vec<Entry>, Error> {
         let unpacked = AtomicBool::new(false);
-        let entry = |(directory, one): &(&str, &source::Archive)| {
+        let entry = |(directory, one): &(String, &source::Archive)| {
             let name = format!("{}-{}", one.name, one.version);
             let from = match self.fence.mode() {
                 Mode::Namespaces => self.store.checkout(one.checksum, |directory| {
@@ -173,18 +173,27 @@ impl Runner<'_> {
             disk::sync_file_system(self.store.root())?;
         }
         for (to, tree) in crates.trees() {
-            let from = scratch.join("trees").join(to.trim_start_matches('/'));
-            disk::create_directories(&from)?;
-            self.store.lay_out_copy(tree, &from, 0)?;
-            entries.push(Entry::ReadOnly { from, to: to.to_owned() });
+            entries.push(Entry::ReadOnly { from: self.laid_out(tree, scratch)?, to: to.to_owned() });
         }
-        for directory in crates.empty_directories() {
+        if crates.has_no_plain() {
             // A directory source must be there even where nothing is asked of it.
             let empty = self.store.temporary_directory()?.join("no-crates");
             disk::create_directories(&empty)?;
-            entries.push(Entry::ReadOnly { from: empty, to: directory.to_owned() });
+            entries.push(Entry::ReadOnly { from: empty, to: action::CRATES.to_owned() });
         }
         Ok(entries)
+    }
+
+    /// What a repository gives, as a directory that all builds share, or where they could write into it, one of its own.
+    fn laid_out(&self, tree: &Tree, scratch: &Path) -> Result<PathBuf, Error> {
+        let digest = tree.digest();
+        if self.fence.mode() == Mode::Namespaces {
+            return Ok(self.store.checkout(digest, |directory| self.store.lay_out_copy(tree, directory, 0))?);
+        }
+        let own = scratch.join("trees").join(digest.hex());
+        disk::create_directories(&own)?;
+        self.store.lay_out_copy(tree, &own, 0)?;
+        Ok(own)
     }
 
     /// Lay a crate out as cargo wants it in a directory source.

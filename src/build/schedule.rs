@@ -11,7 +11,7 @@ use super::sandbox::{Fence, Mode, Setting};
 use super::source_files::SourceFiles;
 use super::supplies::Supplies;
 use super::tools::Tools;
-use super::vendor::Vendored;
+use super::vendored::Vendored;
 use super::{Error, Memo, Plan, Step, Toolchain, Wanted, jobs::Budget, needs};
 use crate::digest::{ActionDigest, TreeDigest};
 use crate::lock::Output;
@@ -135,7 +135,7 @@ impl Builder<'_> {
             self.progress.tell(Event::Detail(&format!("rust {rust} in {sysroot}")));
         }
         self.progress.tell(Event::Detail(&format!("sandbox: {}", fence.mode())));
-        let inputs = self.inputs(ids, toolchain.as_ref())?;
+        let inputs = self.inputs(ids)?;
         let budget = Budget::new(self.jobs, &self.store.temporary_directory()?)?;
         let site = Site { fence, toolchain, budget, builder: self };
         site.make_all(&inputs)
@@ -165,7 +165,7 @@ impl Builder<'_> {
     }
 
     /// Bring all sources, then all crates that they name, and prove them.
-    fn inputs(&self, ids: &[&PackageId], toolchain: Option<&Toolchain>) -> Result<Vec<Inputs<'_>>, Error> {
+    fn inputs(&self, ids: &[&PackageId]) -> Result<Vec<Inputs<'_>>, Error> {
         let supplies = self.supplies;
         supplies.bring(ids, &[self.platform])?;
         let opened = ids.iter().map(|id| {
@@ -177,10 +177,7 @@ impl Builder<'_> {
         let items = locks.map(|(id, cargo)| supplies.crate_items(id, &cargo.lock)).collect::<Result<Vec<_>, _>>()?;
         supplies.sources.bring(&items.concat(), self.progress).map_err(Error::from)?;
         let inputs = opened.into_iter().map(|(id, recipe, source)| {
-            let crates = match (&source.cargo, toolchain) {
-                (Some(_), Some(toolchain)) => Some(Vendored::of(supplies, id, &source, toolchain)?),
-                _ => None,
-            };
+            let crates = Vendored::of(supplies, id, &source)?;
             Ok(Inputs { id: id.clone(), recipe, wish: supplies.wish(id), source, crates })
         });
         inputs.collect()

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::supplies::{Supplies, prove};
-use super::vendor::project_config;
-use super::{Error, cargo_lock_digest};
+use super::{Error, cargo_config, cargo_lock_digest};
 use crate::digest::{BlobDigest, TreeDigest};
 use crate::disk;
 use crate::lock::Pin;
@@ -146,12 +145,12 @@ impl SourceFiles {
             let Some(Node::File(file)) = self.tree.get(&path) else { continue };
             let bytes = disk::read(&supplies.store().file_path(*file))?;
             let failed = |source| Error::CargoConfig { id: id.clone(), path: path.clone(), source };
-            let (text, dropped) = project_config(&String::from_utf8_lossy(&bytes)).map_err(failed)?;
-            if !dropped.is_empty() {
-                let note = format!("{} of `{path}` in `{id}` do not count in a build", dropped.join(", "));
+            let config = cargo_config::of_project(&String::from_utf8_lossy(&bytes)).map_err(failed)?;
+            if !config.dropped.is_empty() {
+                let note = format!("{} of `{path}` in `{id}` do not count in a build", config.dropped.join(", "));
                 supplies.progress.tell(Event::Detail(&note));
             }
-            edits.insert(path, Some(text));
+            edits.insert(path, Some(config.text));
         }
         Ok(edits)
     }

@@ -81,6 +81,15 @@ impl<'a> Registries<'a> {
         self.open(address, name.as_deref())
     }
 
+    /// The names that the registry of an address has, each with the address of its index.
+    pub fn names_of(&self, source: &str) -> Vec<(String, String)> {
+        let address = Registry::at(source);
+        let own = self.own.iter().map(|(name, index)| (name.as_str(), index.as_str()));
+        let known = own.chain(self.config.sources.registries());
+        let same = known.filter(|(_, index)| Registry::at(index).is_same(&address));
+        same.map(|(name, index)| (name.to_owned(), index.to_owned())).collect()
+    }
+
     /// The registry of an address, opened now unless it was before.
     fn open(&self, address: Registry, name: Option<&str>) -> Result<&Crates<'a>, Error> {
         let mut at = &self.opened;

@@ -99,6 +99,11 @@ impl<'a> Sources<'a> {
         Ok(self.registries.by_address(address)?)
     }
 
+    /// The names of these registries, and their indexes as cargo writes them.
+    pub fn names_of_registries<'s>(&self, addresses: impl Iterator<Item = &'s str>) -> BTreeMap<String, String> {
+        addresses.flat_map(|address| self.registries.names_of(address)).collect()
+    }
+
     /// The git repositories.
     pub fn git(&self) -> &'a Git<'a> {
         self.git

@@ -56,6 +56,46 @@ impl Store {
         Ok(bytes)
     }
 
+    /// Keep the bytes of a file, under the name that goes with its mode.
+    pub fn put_file(&self, bytes: &[u8], executable: bool) -> Result<File, Error> {
+        let file = File { blob: BlobDigest::of(bytes), size: bytes.len() as u64, executable };
+        if !self.has_file(file) {
+            let temporary = disk::temporary_in(&self.temporary_directory()?)?;
+            disk::write(temporary.path(), bytes)?;
+            place(temporary, mode(executable), &self.file_path(file))?;
+        }
+        Ok(file)
+    }
+
+    /// The bytes of a file of a tree, proven.
+    pub fn read_file(&self, file: File) -> Result<Vec<u8>, Error> {
+        let path = self.file_path(file);
+        let bytes = disk::read_if_exists(&path)?.ok_or(Error::MissingBlob(file.blob))?;
+        let found = BlobDigest::of(&bytes);
+        if found != file.blob {
+            return Err(Error::Damaged { path, why: format!("its content is {found}") });
+        }
+        Ok(bytes)
+    }
+
+    /// Keep a copy of a file that stays where it is, if its content is still this; says whether it is.
+    pub fn copy_in(&self, from: &Path, file: File) -> Result<bool, Error> {
+        if self.has_file(file) {
+            return Ok(true);
+        }
+        let beside = disk::temporary_directory_in(&self.temporary_directory()?)?;
+        let copy = beside.path().join("file");
+        disk::clone_or_copy(from, &copy, 0o600)?;
+        let still = hash(&copy)? == (file.blob, file.size);
+        if still {
+            let place = self.file_path(file);
+            disk::create_directories(place.parent().expect("a blob has a directory"))?;
+            disk::set_mode(&copy, mode(file.executable))?;
+            disk::rename(&copy, &place)?;
+        }
+        Ok(still)
+    }
+
     /// Keep a temporary file, whose digest was computed as it was written, without reading it again.
     pub fn adopt(&self, file: tempfile::NamedTempFile, digest: BlobDigest) -> Result<(), Error> {
         Ok(place(file, 0o444, &self.blob_path(digest))?)
@@ -155,6 +195,20 @@ mod tests {
         disk::remove_file(&store.blob_path(some)).unwrap();
         disk::write(&store.blob_path(some), b"").unwrap();
         assert_eq!((store.has_blob(none), store.has_blob(some)), (true, false));
+    }
+
+    #[test]
+    fn a_copy_is_kept_only_if_it_is_what_it_should_be() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::at(directory.path().join("store"));
+        let path = directory.path().join("file");
+        disk::write(&path, b"text").unwrap();
+        let file = File { blob: BlobDigest::of(b"text"), size: 4, executable: true };
+        let other = File { blob: BlobDigest::of(b"else"), ..file };
+        assert!(store.copy_in(&path, file).unwrap());
+        assert!(!store.copy_in(&path, other).unwrap());
+        assert_eq!((store.has_file(file), store.has_file(other)), (true, false));
+        assert!(path.exists());
     }
 
     #[test]

@@ -28,12 +28,13 @@ impl Store {
             return Ok(place);
         }
         let temporary = disk::temporary_directory_in(&self.temporary_directory()?)?;
-        let (mut directories, mut files) = (Vec::new(), Vec::new());
+        let (mut directories, mut files, mut symlinks) = (Vec::new(), Vec::new(), Vec::new());
         let inside = temporary.path().join("prefix");
         disk::create_directory(&inside, 0o755)?;
-        lay_directories(tree, &inside, &mut directories, &mut files)?;
+        make_directories(tree, &inside, &mut directories, &mut files, &mut symlinks)?;
+        symlinks.iter().try_for_each(|(target, path)| disk::symlink(Path::new(target), path))?;
         files.par_iter().with_min_len(128).try_for_each(|(file, path)| self.link(*file, path))?;
-        for directory in directories.iter().rev().filter(|directory| **directory != inside) {
+        for directory in directories.iter().rev() {
             disk::set_mode(directory, 0o555)?;
         }
         publish(&inside, &place)?;
@@ -50,17 +51,27 @@ impl Store {
         Ok(disk::link_or_copy(&from, path)?)
     }
 
-    /// Lay a tree out in an empty directory, as copies that whoever made them may write into.
-    pub fn lay_out(&self, tree: &Tree, directory: &Path) -> Result<(), Error> {
-        let (mut directories, mut files) = (Vec::new(), Vec::new());
-        lay_directories(tree, directory, &mut directories, &mut files)?;
-        files.par_iter().with_min_len(32).try_for_each(|(file, path)| {
-            if !self.has_file(*file) {
-                return Err(Error::MissingBlob(file.blob));
-            }
-            disk::copy(&self.file_path(*file), path)?;
-            Ok(disk::set_mode(path, if file.executable { 0o755 } else { 0o644 })?)
-        })
+    /// Lay out a tree in an empty directory that is there, as a copy that may be written to: directories and files
+    /// with modes 0755 and 0644, or 0755 where a file may be executed, and everything modified at one time, in seconds
+    /// since 1970. The directory's own mode stays.
+    pub fn lay_out_copy(&self, tree: &Tree, to: &Path, time: i64) -> Result<(), Error> {
+        let (mut directories, mut files, mut symlinks) = (vec![to.to_owned()], Vec::new(), Vec::new());
+        make_directories(tree, to, &mut directories, &mut files, &mut symlinks)?;
+        files.par_iter().with_min_len(32).try_for_each(|(file, path)| self.copy_out(*file, path, time))?;
+        // Symlinks come last, so that nothing can be written through one.
+        for (target, path) in &symlinks {
+            disk::symlink(Path::new(target), path)?;
+            disk::set_time(path, time)?;
+        }
+        directories.iter().rev().try_for_each(|directory| Ok(disk::set_time(directory, time)?))
+    }
+
+    fn copy_out(&self, file: File, path: &Path, time: i64) -> Result<(), Error> {
+        if !self.has_file(file) {
+            return Err(Error::MissingBlob(file.blob));
+        }
+        disk::clone_or_copy(&self.file_path(file), path, if file.executable { 0o755 } else { 0o644 })?;
+        Ok(disk::set_time(path, time)?)
     }
 
     /// Where the checkout of something is, or would be, by the digest of what it was made from.
@@ -87,23 +98,25 @@ impl Store {
     }
 }
 
-/// Make a tree's directories and symlinks in a directory, and collect its files.
-fn lay_directories(
-    tree: &Tree,
+/// Make a tree's directories below one that is there, and collect its files and symlinks.
+fn make_directories<'t>(
+    tree: &'t Tree,
     at: &Path,
     directories: &mut Vec<PathBuf>,
     files: &mut Vec<(File, PathBuf)>,
+    symlinks: &mut Vec<(&'t str, PathBuf)>,
 ) -> Result<(), Error> {
-    directories.push(at.to_owned());
     for (name, node) in tree.entries() {
         let path = at.join(name);
         match node {
             Node::File(file) => files.push((*file, path)),
+            Node::Symlink(target) => symlinks.push((target, path)),
             Node::Directory(below) => {
                 disk::create_directory(&path, 0o755)?;
-                lay_directories(below, &path, directories, files)?;
+                disk::set_mode(&path, 0o755)?;
+                directories.push(path.clone());
+                make_directories(below, &path, directories, files, symlinks)?;
             }
-            Node::Symlink(target) => disk::symlink(Path::new(target), &path)?,
         }
     }
     Ok(())
@@ -140,21 +153,42 @@ mod tests {
     }
 
     #[test]
-    fn a_laid_out_tree_can_be_written_into_and_the_store_stays_as_it_is() {
+    fn a_copy_may_be_written_to_and_has_one_time() {
+        use std::os::unix::fs::MetadataExt as _;
         let directory = tempfile::tempdir().unwrap();
         let store = Store::at(directory.path().join("store"));
-        let built = directory.path().join("built");
-        disk::create_directories(&built.join("bin")).unwrap();
-        disk::write_new(&built.join("bin/run"), b"#!/bin/sh\n", 0o755).unwrap();
-        disk::symlink(Path::new("run"), &built.join("bin/alias")).unwrap();
-        let tree = store.ingest(&built).unwrap();
-        let copy = directory.path().join("copy");
-        disk::create_directory(&copy, 0o755).unwrap();
-        store.lay_out(&tree, &copy).unwrap();
-        assert_eq!(copy.join("bin/run").metadata().unwrap().permissions().mode() & 0o777, 0o755);
-        disk::write(&copy.join("bin/run"), b"changed").unwrap();
-        assert_eq!(store.read_file(tree.files().next().unwrap()).unwrap(), b"#!/bin/sh\n");
-        assert!(store.lay_out(&tree, &copy).is_err(), "what is there is not laid over");
+        let (run, text) = (store.put_file(b"#!/bin/sh\n", true).unwrap(), store.put_file(b"text", false).unwrap());
+        let mut tree = Tree::default();
+        tree.insert("bin/run", Node::File(run)).unwrap();
+        tree.insert("doc/text", Node::File(text)).unwrap();
+        tree.insert("doc/none", Node::Directory(Tree::default())).unwrap();
+        tree.insert("alias", Node::Symlink("bin/run".into())).unwrap();
+        let to = directory.path().join("copy");
+        disk::create_directory(&to, 0o755).unwrap();
+        store.lay_out_copy(&tree, &to, 1_000_000_000).unwrap();
+        let look = |path: &str| to.join(path).symlink_metadata().unwrap();
+        let mode = |path: &str| look(path).mode() & 0o777;
+        assert_eq!([mode("bin/run"), mode("doc/text"), mode("doc"), mode("doc/none")], [0o755, 0o644, 0o755, 0o755]);
+        for path in ["", "bin", "bin/run", "doc/text", "doc/none", "alias"] {
+            assert_eq!(look(path).mtime(), 1_000_000_000, "{path}");
+        }
+        disk::write(&to.join("doc/text"), b"other").unwrap();
+        assert_eq!(store.read_file(text).unwrap(), b"text", "the store keeps its own");
+        assert_eq!(store.read_file(run).unwrap(), b"#!/bin/sh\n");
+        store.lay_out_copy(&tree, &to, 0).unwrap_err();
+    }
+
+    #[test]
+    fn a_copy_whose_bytes_are_missing_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::at(directory.path().join("store"));
+        let mut tree = Tree::default();
+        let file = File { blob: BlobDigest::of(b"gone"), size: 4, executable: false };
+        tree.insert("file", Node::File(file)).unwrap();
+        let to = directory.path().join("copy");
+        disk::create_directory(&to, 0o755).unwrap();
+        assert!(matches!(store.lay_out_copy(&tree, &to, 0), Err(Error::MissingBlob(_))));
+        assert!(disk::list(&to).unwrap().is_empty());
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl World {
                 let (_, repository) = repositories.iter().find(|(commit, _)| *commit == source.commit).unwrap();
                 let tree = vendor(repository, packages, &self.store).unwrap();
                 assert_eq!(self.store.whole_tree(tree.digest()).unwrap(), Some(tree.clone()));
-                self.store.lay_out(&tree, directory).unwrap();
+                self.store.lay_out_copy(&tree, directory, 0).unwrap();
             }
         }
     }
