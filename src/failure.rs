@@ -249,6 +249,10 @@ impl From<source::Error> for Failure {
     fn from(error: source::Error) -> Self {
         match error {
             source::Error::Crates(error) => error.into(),
+            source::Error::Registry(ref unknown @ source::RegistryError::Unknown { ref name }) => {
+                Self::of(Exit::Failed, unknown)
+                    .hint(format!("write `[registries.{name}]` with its `index` into `envy.toml`"))
+            }
             error => Self::of(Exit::Failed, &error),
         }
     }

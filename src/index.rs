@@ -1,5 +1,8 @@
 //! The index: what the sources offer, in the resolver's terms.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use crate::package::{PackageId, PackageName, Requirement, Version};
