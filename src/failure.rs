@@ -265,8 +265,13 @@ impl From<CratesError> for Failure {
                 offline(&missing)
             }
             CratesError::Login { ref name, .. } | CratesError::Refused { ref name, .. } => {
-                let registry = name.as_ref().map(|name| format!(" --registry {name}")).unwrap_or_default();
-                Self::of(Exit::Failed, &error).hint(format!("run `cargo login{registry}`"))
+                let hint = match name {
+                    Some(name) => format!("run `cargo login --registry {name}`"),
+                    None => {
+                        "name it in `[registries]` of cargo's configuration, and log in with `cargo login`".to_owned()
+                    }
+                };
+                Self::of(Exit::Failed, &error).hint(hint)
             }
             CratesError::Disk(error) => error.into(),
             CratesError::Store(error) => error.into(),
