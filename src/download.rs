@@ -203,7 +203,13 @@ impl Downloader {
         let (mut complete, mut bytes) = (0, 0);
         let results = network.all(
             requests,
-            |request| transfer::file(way, request, progress),
+            async |request| {
+                let fetched = transfer::file(way, request, progress).await;
+                if fetched.is_err() {
+                    progress.tell(Event::NotFetched { name: &request.name });
+                }
+                fetched
+            },
             |request, fetched| {
                 progress.tell(Event::Fetched { name: &request.name, bytes: fetched.size });
                 (complete, bytes) = (complete + 1, bytes + fetched.size);

@@ -6,6 +6,9 @@
 mod crates;
 mod tags;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -30,8 +33,8 @@ pub struct Place {
 }
 
 /// Everything that a site's names may stand for, as candidates.
-pub struct SiteIndex<'a> {
-    sources: &'a Sources<'a>,
+pub struct SiteIndex<'a, 's> {
+    sources: &'a Sources<'s>,
     places: BTreeMap<PackageName, Place>,
     locked: &'a BTreeMap<PackageName, Version>,
     rust: Option<Version>,
@@ -40,11 +43,11 @@ pub struct SiteIndex<'a> {
     progress: &'a dyn Progress,
 }
 
-impl<'a> SiteIndex<'a> {
+impl<'a, 's> SiteIndex<'a, 's> {
     /// An index over these names. A yanked crate is offered only where it is `locked`, one that needs a newer compiler
     /// than `rust` is hidden, and so is what is newer than its cut-off.
     pub fn new(
-        sources: &'a Sources<'a>,
+        sources: &'a Sources<'s>,
         places: BTreeMap<PackageName, Place>,
         locked: &'a BTreeMap<PackageName, Version>,
         rust: Option<Version>,
@@ -146,7 +149,7 @@ impl<'a> SiteIndex<'a> {
     }
 }
 
-impl Index for SiteIndex<'_> {
+impl Index for SiteIndex<'_, '_> {
     type Error = source::Error;
 
     fn candidates(&self, name: &PackageName) -> Result<Option<Vec<Candidate>>, source::Error> {

@@ -9,6 +9,8 @@ pub enum Event<'a> {
     Receiving { name: &'a str, bytes: u64, of: Option<u64> },
     /// One download is complete.
     Fetched { name: &'a str, bytes: u64 },
+    /// One download has come to nothing.
+    NotFetched { name: &'a str },
     /// All downloads of a batch are complete.
     FetchedAll { files: usize, bytes: u64 },
     /// A build begins.

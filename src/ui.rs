@@ -216,6 +216,11 @@ impl Progress for Ui {
                     downloads.complete(name, bytes);
                 }
             }
+            Event::NotFetched { name } => {
+                if let Some(downloads) = &mut *self.downloads() {
+                    downloads.complete(name, 0);
+                }
+            }
             Event::FetchedAll { files, bytes: size } => {
                 self.end_downloads();
                 if files > 0 {

@@ -8,10 +8,10 @@
 //! a git repository as [`vendor`](mod@vendor) lays them out.
 
 pub mod action;
+pub mod cargo_config;
 mod elf;
 mod fitness;
 mod host;
-pub mod cargo_config;
 mod identity;
 mod inputs;
 mod jobs;
@@ -37,8 +37,8 @@ pub use fitness::{Lack, Unfit, unfit};
 pub use host::Host;
 pub use identity::Memo;
 pub use plan::{Plan, Planned, Step, plan};
-pub use supplies::Supplies;
 pub use schedule::{Builder, Built, Origin, default_jobs};
+pub use supplies::Supplies;
 pub use toolchain::{Toolchain, Wanted};
 
 /// A package cannot be built here.

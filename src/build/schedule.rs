@@ -24,13 +24,13 @@ use crate::store::{Held, Outcome, Provenance, Store};
 use crate::tree::{Node, Tree};
 
 /// What building needs.
-pub struct Builder<'a> {
+pub struct Builder<'a, 's> {
     /// Where everything is kept.
     pub store: &'a Store,
     /// The recipes.
     pub book: &'a Book,
     /// What is asked and pinned, and where it comes from.
-    pub supplies: &'a Supplies<'a>,
+    pub supplies: &'a Supplies<'a, 's>,
     /// Where logs go.
     pub logs: &'a Path,
     /// How builds are fenced.
@@ -93,14 +93,14 @@ impl Origin {
 }
 
 /// What all builds of a run share.
-struct Site<'a> {
+struct Site<'a, 's> {
     fence: Fence,
     toolchain: Option<Toolchain>,
     budget: Budget,
-    builder: &'a Builder<'a>,
+    builder: &'a Builder<'a, 's>,
 }
 
-impl Builder<'_> {
+impl Builder<'_, '_> {
     /// The outputs of everything that is planned.
     pub fn outputs(&self, plan: &Plan) -> Result<BTreeMap<PackageName, Built>, Error> {
         let mut outputs = BTreeMap::new();
@@ -108,7 +108,8 @@ impl Builder<'_> {
             if let Step::Use(output, tree) = &planned.step {
                 let (id, tree, needs) = (planned.id.clone(), tree.clone(), output.needs.clone());
                 let output = Some(output.clone());
-                outputs.insert(id.name.clone(), Built { id, tree, origin: Origin::Recorded, output, source: None, needs });
+                outputs
+                    .insert(id.name.clone(), Built { id, tree, origin: Origin::Recorded, output, source: None, needs });
             }
         }
         let to_make: Vec<_> = plan.to_make().collect();
@@ -188,7 +189,7 @@ impl Builder<'_> {
     }
 }
 
-impl Site<'_> {
+impl Site<'_, '_> {
     /// Work on all of them with as many workers as there are jobs. After a failure no further build begins.
     fn make_all(&self, inputs: &[Inputs<'_>]) -> Result<Vec<Built>, Error> {
         let queue = Mutex::new(inputs.iter());

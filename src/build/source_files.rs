@@ -56,7 +56,12 @@ const CONFIGS: [&str; 2] = [".cargo/config.toml", ".cargo/config"];
 
 impl SourceFiles {
     /// The source of a package that is here, proven to be what was pinned.
-    pub fn open(supplies: &Supplies<'_>, id: &PackageId, recipe: &Recipe, platform: Platform) -> Result<Self, Error> {
+    pub fn open(
+        supplies: &Supplies<'_, '_>,
+        id: &PackageId,
+        recipe: &Recipe,
+        platform: Platform,
+    ) -> Result<Self, Error> {
         let (package, wish) = (supplies.package(id), supplies.wish(id));
         let by_cargo = recipe.vendor().is_some();
         let files = match (&package.pin, &wish.source) {
@@ -91,10 +96,10 @@ impl SourceFiles {
     }
 
     /// A crate as its registry has it. Its own configuration of cargo does not count, as with `cargo install`.
-    fn of_crate(supplies: &Supplies<'_>, id: &PackageId, archive: BlobDigest) -> Result<Self, Error> {
+    fn of_crate(supplies: &Supplies<'_, '_>, id: &PackageId, archive: BlobDigest) -> Result<Self, Error> {
         let contents = source::read_crate(&supplies.store().blob_path(archive), id).map_err(source::Error::from)?;
         let lock = chosen_lock(supplies, id, contents.cargo_lock)?;
-        let configs = CONFIGS.into_iter().filter(|path| contents.tree.get(path).is_some());
+        let configs: Vec<_> = CONFIGS.into_iter().filter(|path| contents.tree.get(path).is_some()).collect();
         Ok(Self {
             tree: contents.tree,
             time: contents.newest,
@@ -102,12 +107,12 @@ impl SourceFiles {
             cargo: Some(Cargo { lock, workspace: String::new() }),
             unpinned: None,
             base: Base::Crate(archive, format!("{}-{}", id.name, id.version)),
-            edits: configs.map(|path| (path.to_owned(), None)).collect(),
+            edits: configs.into_iter().map(|path| (path.to_owned(), None)).collect(),
         })
     }
 
     fn of_tree(
-        supplies: &Supplies<'_>,
+        supplies: &Supplies<'_, '_>,
         id: &PackageId,
         content: Content,
         subdir: Option<&str>,
@@ -137,7 +142,7 @@ impl SourceFiles {
     }
 
     /// The project's own configuration of cargo, without what would lead out of the build.
-    fn configs(&self, supplies: &Supplies<'_>, id: &PackageId) -> Result<BTreeMap<String, Option<String>>, Error> {
+    fn configs(&self, supplies: &Supplies<'_, '_>, id: &PackageId) -> Result<BTreeMap<String, Option<String>>, Error> {
         let above = self.directory.match_indices('/').map(|(end, _)| &self.directory[..end]);
         let directories = [""].into_iter().chain(above).chain([self.directory.as_str()]);
         let mut edits = BTreeMap::new();
@@ -156,7 +161,7 @@ impl SourceFiles {
     }
 
     /// With the Cargo.lock and the configuration in their places.
-    fn edited(mut self, supplies: &Supplies<'_>, id: &PackageId) -> Result<Self, Error> {
+    fn edited(mut self, supplies: &Supplies<'_, '_>, id: &PackageId) -> Result<Self, Error> {
         let _ = supplies;
         if let Some(cargo) = &self.cargo {
             self.edits.insert(join(&cargo.workspace, "Cargo.lock"), Some(cargo.lock.clone()));
@@ -192,7 +197,7 @@ impl SourceFiles {
 }
 
 /// The Cargo.lock that a package builds with: the one that was made for it, or its own, as it was pinned.
-fn chosen_lock(supplies: &Supplies<'_>, id: &PackageId, own: Option<String>) -> Result<String, Error> {
+fn chosen_lock(supplies: &Supplies<'_, '_>, id: &PackageId, own: Option<String>) -> Result<String, Error> {
     let missing = |path| Error::NoCargoLock { id: id.clone(), path };
     let Some(pinned) = &supplies.package(id).crates else {
         return own.ok_or_else(|| Error::StaleCargoLock(id.clone()));

@@ -19,9 +19,9 @@ use crate::source::{self, Archive, Item, LockedSource, Origin, Sources, WantedAr
 use crate::store::{Content, Store};
 
 /// Where supplies for the packages of a site come from.
-pub struct Supplies<'a> {
+pub struct Supplies<'a, 's> {
     /// All sources of the project.
-    pub sources: &'a Sources<'a>,
+    pub sources: &'a Sources<'s>,
     /// What is asked.
     pub wishes: &'a Wishes,
     /// What is pinned.
@@ -44,7 +44,7 @@ pub struct Generated {
     pub text: Option<String>,
 }
 
-impl Supplies<'_> {
+impl Supplies<'_, '_> {
     /// The store that everything comes into.
     pub fn store(&self) -> &Store {
         self.sources.store()
@@ -141,9 +141,8 @@ impl Supplies<'_> {
     pub(super) fn crate_items(&self, id: &PackageId, cargo_lock: &str) -> Result<Vec<Item>, Error> {
         let mut items = Vec::new();
         for locked in source::locked_crates(cargo_lock).map_err(source::Error::from)? {
-            let archive = |checksum| {
-                Archive { name: locked.name.clone(), version: locked.version.to_string(), checksum }
-            };
+            let archive =
+                |checksum| Archive { name: locked.name.clone(), version: locked.version.to_string(), checksum };
             match locked.source {
                 LockedSource::Itself => {}
                 LockedSource::CratesIo { checksum } => {
@@ -183,12 +182,7 @@ impl Supplies<'_> {
     }
 
     /// The files of a repository that a Cargo.lock takes crates from, proven where they are pinned.
-    pub(super) fn crate_source(
-        &self,
-        id: &PackageId,
-        url: &str,
-        commit: Commit,
-    ) -> Result<Content, Error> {
+    pub(super) fn crate_source(&self, id: &PackageId, url: &str, commit: Commit) -> Result<Content, Error> {
         let content = self.sources.content(&Origin::Git { url, commit }, self.progress)?;
         let pinned = self.package(id).crates.iter().flat_map(|crates| &crates.sources);
         let is_it = |one: &&CrateSource| one.url == url && one.commit == commit;

@@ -23,7 +23,7 @@ pub struct Vendored {
 
 impl Vendored {
     /// The crates that a package's Cargo.lock names.
-    pub fn of(supplies: &Supplies<'_>, id: &PackageId, files: &SourceFiles) -> Result<Option<Self>, Error> {
+    pub fn of(supplies: &Supplies<'_, '_>, id: &PackageId, files: &SourceFiles) -> Result<Option<Self>, Error> {
         let Some(cargo) = &files.cargo else { return Ok(None) };
         let locked = source::locked_crates(&cargo.lock).map_err(source::Error::from)?;
         let sources = source::crate_sources(&locked).map_err(source::Error::from)?;

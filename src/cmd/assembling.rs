@@ -62,8 +62,7 @@ pub fn assemble(
     let wishes = project.wishes(context, site)?;
     let plan = plan(lockfile, platform, |tree| store.whole_tree(tree).ok().flatten());
     let (wishes, project_root, progress) = (&wishes, &project.root, context.ui);
-    let supplies =
-        Supplies { sources, wishes, lockfile, site: &site.name, project: project_root, generated, progress };
+    let supplies = Supplies { sources, wishes, lockfile, site: &site.name, project: project_root, generated, progress };
     let builder = Builder {
         store,
         supplies: &supplies,
@@ -107,7 +106,7 @@ fn warn_unproven(context: &Context<'_>, outputs: &BTreeMap<PackageName, Built>) 
 
 /// Refuse to show programs that this host cannot run.
 fn require_fit(context: &Context<'_>, outputs: &BTreeMap<PackageName, Built>, prefix: &Tree) -> Result<(), Failure> {
-    let (store, host) = (context.store()?, Host::look(Platform::host()));
+    let (store, host) = (context.store()?, Host::look());
     let mut failure = Failure::new(Exit::Host, "this host cannot run what the lockfile pins");
     for built in outputs.values() {
         let unfit = unfit(&built.tree, &built.needs, prefix, store, &host)?;

@@ -208,7 +208,7 @@ fn choose(
 fn unmoved(
     wishes: &Wishes,
     preferred: &BTreeMap<PackageName, Version>,
-    index: &SiteIndex<'_>,
+    index: &SiteIndex<'_, '_>,
 ) -> Result<Option<BTreeMap<PackageName, Version>>, Failure> {
     let mut versions = BTreeMap::new();
     for (name, wish) in wishes.packages() {

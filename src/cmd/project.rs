@@ -206,7 +206,8 @@ impl Project {
             let (Some(path), Some(made_from)) = (path, member.and_then(|member| member.source)) else {
                 return Ok(false);
             };
-            let now = crate::source::look_at(&self.root.join(path), &context.cache()?).map_err(crate::source::Error::from)?;
+            let now =
+                crate::source::look_at(&self.root.join(path), &context.cache()?).map_err(crate::source::Error::from)?;
             if now.tree.digest() != made_from {
                 return Ok(false);
             }

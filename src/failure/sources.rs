@@ -29,6 +29,10 @@ impl From<source::Error> for Failure {
     fn from(error: source::Error) -> Self {
         match error {
             source::Error::Crates(error) => error.into(),
+            source::Error::Registry(ref unknown @ source::RegistryError::Unknown { ref name }) => {
+                Self::of(Exit::Failed, unknown)
+                    .hint(format!("write `[registries.{name}]` with its `index` into `envy.toml`"))
+            }
             source::Error::Wanted(error) => error.into(),
             source::Error::Disk(error) => error.into(),
             source::Error::Store(error) => error.into(),
@@ -45,8 +49,13 @@ impl From<CratesError> for Failure {
                 offline(&missing)
             }
             CratesError::Login { ref name, .. } | CratesError::Refused { ref name, .. } => {
-                let registry = name.as_ref().map(|name| format!(" --registry {name}")).unwrap_or_default();
-                Self::of(Exit::Failed, &error).hint(format!("run `cargo login{registry}`"))
+                let hint = match name {
+                    Some(name) => format!("run `cargo login --registry {name}`"),
+                    None => {
+                        "name it in `[registries]` of cargo's configuration, and log in with `cargo login`".to_owned()
+                    }
+                };
+                Self::of(Exit::Failed, &error).hint(hint)
             }
             CratesError::Disk(error) => error.into(),
             CratesError::Store(error) => error.into(),
@@ -90,9 +99,8 @@ impl From<ArchivesError> for Failure {
                 let exit = if other_bytes { Exit::Verification } else { Exit::Failed };
                 let failure = Self::new(exit, error.to_string()).facts(error.facts());
                 match exit {
-                    Exit::Verification => failure.hint(
-                        "nothing of it was kept; compare `sha256` in `envy.toml` with what the owner publishes",
-                    ),
+                    Exit::Verification => failure
+                        .hint("nothing of it was kept; compare `sha256` in `envy.toml` with what the owner publishes"),
                     _ if failures.iter().any(|failure| is_full(&failure.error)) => failure.hint(FULL),
                     _ => failure,
                 }

@@ -29,9 +29,9 @@ pub use kept::kept_commit;
 pub type MakeCargoLock<'a> = dyn Fn(&Path) -> Result<String, Box<dyn std::error::Error + Send + Sync>> + 'a;
 
 /// What pinning needs.
-pub struct Pinner<'a> {
+pub struct Pinner<'a, 's> {
     /// Where everything comes from, and goes to.
-    pub sources: &'a Sources<'a>,
+    pub sources: &'a Sources<'s>,
     /// The recipes.
     pub book: &'a Book,
     /// The project's directory.
@@ -134,7 +134,7 @@ enum Brought {
     Directory,
 }
 
-impl Pinner<'_> {
+impl Pinner<'_, '_> {
     /// Pin every chosen package.
     pub fn pin(
         &self,
@@ -304,4 +304,3 @@ fn unmoved_prefixes(old: Option<&Lockfile>, new: &Lockfile) -> BTreeMap<Platform
     let unmoved = old.filter(|old| old.packages == new.packages && old.requirements == new.requirements);
     unmoved.map(|old| old.prefixes.clone()).unwrap_or_default()
 }
-

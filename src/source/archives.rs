@@ -15,7 +15,7 @@ use super::Mirrors;
 use crate::digest::{BlobDigest, Hasher};
 use crate::disk;
 use crate::download::error::shown;
-use crate::download::{self, Downloader, FetchedFile, FileRequest};
+use crate::download::{self, Authorization, Downloader, FetchedFile, FileRequest};
 use crate::progress::{Event, Progress};
 use crate::store::{self, Store};
 
@@ -230,7 +230,7 @@ fn checked(url: &str) -> Result<url::Url, WantedFailureKind> {
 
 fn request(one: &Wanted, url: &str, into: &Path) -> FileRequest {
     FileRequest {
-        authorization: Authorization::default(),
+        authorization: Authorization::Netrc,
         name: one.name.clone(),
         url: url.to_owned(),
         into: into.to_owned(),

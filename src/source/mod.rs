@@ -54,8 +54,8 @@ pub use mirrors::{Error as MirrorError, Mirrors};
 pub use patch::{Error as PatchError, Patch};
 pub use path::{Error as PathError, PathMemo, PathSource};
 pub use registries::Registries;
-pub use sources::{Item, Origin, Sources, look_at};
 pub use registry::{CargoConfig, Error as RegistryError, Registry};
+pub use sources::{Item, Origin, Sources, look_at};
 
 /// A source did not give what was asked of it.
 #[derive(Debug, thiserror::Error)]

@@ -39,6 +39,8 @@ pub struct CargoConfig {
     pub timeout: Option<Duration>,
     /// How often a failure that may pass is tried again.
     pub retries: Option<usize>,
+    /// Whether the `git` program shall fetch repositories.
+    pub git_with_program: bool,
 }
 
 /// A registry that crates can be resolved from.
@@ -133,6 +135,7 @@ impl Default for CargoConfig {
             registry: Registry::at(tame_index::CRATES_IO_HTTP_INDEX),
             sources: Sources::default(),
             credentials: Credentials::default(),
+            git_with_program: false,
             offline: false,
             proxy: None,
             ca_file: None,
@@ -179,6 +182,7 @@ impl CargoConfig {
                 .filter(|seconds| *seconds > 0)
                 .map(|seconds| Duration::from_secs(seconds.into())),
             retries: config.net.retry.map(|times| times as usize),
+            git_with_program: config.net.git_fetch_with_cli.unwrap_or(false),
             ca_file: config.http.cainfo.as_deref().map(|path| base_of_cainfo(&files, path, directory).join(path)),
             proxy: config.http.proxy.filter(|proxy| !proxy.is_empty()),
         })

@@ -246,11 +246,7 @@ impl<'a> Sources<'a> {
     }
 
     /// Bring archives, and give their digests in the order in which they were asked for.
-    pub fn bring_archives(
-        &self,
-        wanted: &[WantedArchive],
-        progress: &dyn Progress,
-    ) -> Result<Vec<BlobDigest>, Error> {
+    pub fn bring_archives(&self, wanted: &[WantedArchive], progress: &dyn Progress) -> Result<Vec<BlobDigest>, Error> {
         Ok(self.archives.fetch(wanted, self.store, progress)?)
     }
 }

@@ -67,17 +67,6 @@ impl Store {
         Ok(file)
     }
 
-    /// The bytes of a file of a tree, proven.
-    pub fn read_file(&self, file: File) -> Result<Vec<u8>, Error> {
-        let path = self.file_path(file);
-        let bytes = disk::read_if_exists(&path)?.ok_or(Error::MissingBlob(file.blob))?;
-        let found = BlobDigest::of(&bytes);
-        if found != file.blob {
-            return Err(Error::Damaged { path, why: format!("its content is {found}") });
-        }
-        Ok(bytes)
-    }
-
     /// Keep a copy of a file that stays where it is, if its content is still this; says whether it is.
     pub fn copy_in(&self, from: &Path, file: File) -> Result<bool, Error> {
         if self.has_file(file) {
@@ -104,7 +93,7 @@ impl Store {
     /// Keep a file of a tree whose bytes are at hand. What is here is not written again; what is not is written to the
     /// path `temporary` first, on the store's file system, where nothing is. It survives a power cut when the whole
     /// file system was synced.
-    pub fn put_file(&self, bytes: &[u8], executable: bool, temporary: &Path) -> Result<File, Error> {
+    pub fn put_file_at(&self, bytes: &[u8], executable: bool, temporary: &Path) -> Result<File, Error> {
         let file = File { blob: BlobDigest::of(bytes), size: bytes.len() as u64, executable };
         if !self.has_file(file) {
             let mut new = disk::create_new(temporary, mode(executable))?;

@@ -34,8 +34,8 @@ use crate::digest::{BlobDigest, Digest, TreeDigest};
 use crate::disk;
 pub use blobs::mode;
 pub use locks::Held;
-pub use sources::Content;
 pub use results::{Outcome, Provenance};
+pub use sources::Content;
 pub use stats::Kind;
 
 /// The store of one user.

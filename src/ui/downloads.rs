@@ -52,7 +52,7 @@ impl Downloads {
         self.show();
     }
 
-    /// A file has arrived.
+    /// A file has arrived, with so many bytes, or with none if it never will.
     pub(super) fn complete(&mut self, name: &str, bytes: u64) {
         self.running.remove(name);
         self.complete += bytes;

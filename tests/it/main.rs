@@ -26,6 +26,7 @@ mod lock;
 mod network;
 mod outcome;
 mod outputs;
+mod registries;
 mod registry;
 mod scratch;
 mod server;

@@ -56,7 +56,7 @@ pub(super) fn fits(wish: &Wish, package: &Package) -> bool {
     }
 }
 
-impl Pinner<'_> {
+impl Pinner<'_, '_> {
     /// Have archives, all of them at once, and their sums. What nobody gave a sum for is recorded as it is now.
     pub(super) fn archives(
         &self,

@@ -14,7 +14,7 @@ use crate::progress::Event;
 use crate::source::{self, CargoProject, Item, LockedSource, Origin};
 use crate::store::{self, Content};
 
-impl Pinner<'_> {
+impl Pinner<'_, '_> {
     /// The tree and the Cargo.lock of a crate as its registry has it.
     pub(super) fn published(
         &self,

@@ -38,7 +38,8 @@ impl<'a> Kept<'a> {
     /// A package with the outputs that it had, if it is the same as it was.
     pub fn with_outputs(&self, new: Package) -> Package {
         let old = self.old.and_then(|old| old.packages.get(&new.id.name));
-        let same = |old: &&Package| Package { outputs: Vec::new(), source: new.source.clone(), ..(*old).clone() } == new;
+        let same =
+            |old: &&Package| Package { outputs: Vec::new(), source: new.source.clone(), ..(*old).clone() } == new;
         match old.filter(same).filter(|old| self.holds_outputs(old)) {
             Some(old) => Package { outputs: old.outputs.clone(), ..new },
             None => new,
@@ -62,7 +63,8 @@ fn origin(source: &str) -> String {
     let Some((url, query)) = source.strip_prefix("git+").and_then(|rest| rest.rsplit_once('?')) else {
         return source.to_owned();
     };
-    let parts: Vec<_> = query.split('&').map(|part| if part.starts_with("version=") { "version" } else { part }).collect();
+    let parts: Vec<_> =
+        query.split('&').map(|part| if part.starts_with("version=") { "version" } else { part }).collect();
     format!("git+{url}?{}", parts.join("&"))
 }
 
@@ -75,7 +77,8 @@ mod tests {
         let of = |query: &str| origin(&format!("git+https://example.org/a.git{query}"));
         assert_eq!(of("?version=^1"), of("?version=^2"));
         assert_eq!(of("?version=^1&subdir=a"), of("?version=^2&subdir=a"));
-        for [a, b] in [["?version=^1", "?tag=v1"], ["?version=^1&subdir=a", "?version=^1"], ["?branch=a", "?branch=b"]] {
+        for [a, b] in [["?version=^1", "?tag=v1"], ["?version=^1&subdir=a", "?version=^1"], ["?branch=a", "?branch=b"]]
+        {
             assert_ne!(of(a), of(b));
         }
     }

@@ -143,7 +143,7 @@ fn take_in(
         let temporary = directory.join(job.number.to_string());
         let (number, executable) = (job.number, job.executable);
         let file = match job.more {
-            None => Some(store.put_file(&job.first, executable, &temporary)?),
+            None => Some(store.put_file_at(&job.first, executable, &temporary)?),
             Some(more) => write(store, &temporary, executable, job.first, &more)?,
         };
         taken.extend(file.map(|file| (number, file)));

@@ -55,11 +55,11 @@ impl Crates<'_> {
             return Ok(token);
         }
         let address = self.registry.address();
-        let name = self.known_as.name.as_deref();
         let asked = Asked {
-            title: &self.known_as.title,
-            name,
-            is_crates_io: name.is_none() && self.known_as.title == super::CRATES_IO,
+            title: &self.who_asks(),
+            name: self.known_as.name.as_deref(),
+            // What stands in its place is not told its token.
+            is_crates_io: self.registry.is_crates_io(),
             index: &address,
         };
         let token = self.credentials.token(&asked)?;
@@ -78,10 +78,21 @@ impl Crates<'_> {
     }
 
     fn unwelcome(&self, token: Option<&Secret>) -> Error {
-        let (registry, name) = (self.known_as.title.clone(), self.known_as.name.clone());
+        let (registry, name) = (self.who_asks(), self.known_as.name.clone());
         match token {
             None => Error::Login { registry, name },
             Some(_) => Error::Refused { registry, name },
+        }
+    }
+
+    /// Who wants to know: not the registry that was meant, but the one that answers.
+    fn who_asks(&self) -> String {
+        match &self.known_as.name {
+            Some(name) => format!("registry `{name}`"),
+            None if self.known_as.title == super::CRATES_IO && !self.registry.is_crates_io() => {
+                "the registry in the place of crates.io".to_owned()
+            }
+            None => self.known_as.title.clone(),
         }
     }
 

@@ -168,6 +168,17 @@ fn what_stands_for_crates_io_may_have_users_too() {
 }
 
 #[test]
+fn what_stands_for_crates_io_is_not_told_its_token() {
+    let server = registry(Some("sesame"));
+    let text = "[registry]\ntoken = 'sesame'\n[source.crates-io]\nreplace-with = 'a'\n[source.a]\n";
+    let scratch = Scratch::new(&format!("{text}registry = 'sparse+{}'", server.url));
+    let error = has_hello(scratch.registries(&[], &NoGit).crates_io()).unwrap_err().to_string();
+    let expected = "the registry in the place of crates.io wants its users to log in, and cargo knows no token for it";
+    assert_eq!(error, expected);
+    assert!(server.asked().iter().all(|asked| asked.header("authorization").is_none()));
+}
+
+#[test]
 fn without_a_token_or_with_a_wrong_one_it_is_said_who_refused() {
     let server = registry(Some("sesame"));
     let error = |rest: &str| {
