@@ -7,7 +7,7 @@ use crate::lock::{self, Drift};
 use crate::manifest;
 use crate::package::SiteName;
 use crate::resolve::Conflict;
-use crate::source::{self, CratesError, FailureKind};
+use crate::source::{self, ArchivesError, CratesError, FailureKind};
 use crate::{build, disk, process, recipe, site, store, tree};
 
 /// How a command ends when it does not do what was asked.
@@ -249,6 +249,7 @@ impl From<source::Error> for Failure {
     fn from(error: source::Error) -> Self {
         match error {
             source::Error::Crates(error) => error.into(),
+            source::Error::Wanted(error) => error.into(),
             error => Self::of(Exit::Failed, &error),
         }
     }
@@ -286,6 +287,25 @@ impl From<CratesError> for Failure {
                 }
             }
             _ => Self::of(Exit::Failed, &error),
+        }
+    }
+}
+
+impl From<ArchivesError> for Failure {
+    fn from(error: ArchivesError) -> Self {
+        let failures = match error {
+            ArchivesError::Offline { missing } => return offline(&missing),
+            ArchivesError::Store(error) => return error.into(),
+            ArchivesError::Download(_) => return Self::of(Exit::Failed, &error),
+            ArchivesError::Failed { ref failures } => failures,
+        };
+        let is_wrong = failures.iter().any(|failure| failure.error.is_other_content());
+        let exit = if is_wrong { Exit::Verification } else { Exit::Failed };
+        let failure = Self::new(exit, error.to_string()).facts(error.facts());
+        if is_wrong {
+            failure.hint("nothing of it was kept; if the new content is right, change its sha256")
+        } else {
+            failure
         }
     }
 }
