@@ -1,7 +1,7 @@
 //! Failures of sources: what did not come, or came as something else.
 
 use super::{Exit, FULL, Failure, is_full};
-use crate::source::{self, ArchivesError, CratesError, FailureKind, WantedFailureKind};
+use crate::source::{self, ArchivesError, CratesError, FailureKind};
 use crate::{download, lock};
 
 impl From<lock::PinError> for Failure {
@@ -95,7 +95,7 @@ impl From<ArchivesError> for Failure {
             }
             ArchivesError::Store(error) => error.into(),
             ArchivesError::Failed { ref failures } => {
-                let other_bytes = failures.iter().any(|failure| is_other(&failure.error));
+                let other_bytes = failures.iter().any(|failure| failure.error.is_other_content());
                 let exit = if other_bytes { Exit::Verification } else { Exit::Failed };
                 let failure = Self::new(exit, error.to_string()).facts(error.facts());
                 match exit {
@@ -107,15 +107,6 @@ impl From<ArchivesError> for Failure {
             }
             ArchivesError::Download(_) => Self::of(Exit::Failed, &error),
         }
-    }
-}
-
-/// Whether an archive is not what was pinned.
-fn is_other(error: &WantedFailureKind) -> bool {
-    match error {
-        WantedFailureKind::Digest { .. } | WantedFailureKind::Download(download::Error::Digest { .. }) => true,
-        WantedFailureKind::Mirror { source, .. } => is_other(source),
-        _ => false,
     }
 }
 

@@ -83,7 +83,7 @@ pub enum WantedFailureKind {
     Download(#[from] download::Error),
     /// A mirror did not give it, or not as it was pinned.
     #[error("`{url}` is fetched from its mirror `{mirror}`, and from nowhere else")]
-    Mirror { url: String, mirror: String, source: Box<WantedFailureKind> },
+    Mirror { url: String, mirror: String, source: Box<Self> },
     /// A file has something else.
     #[error("`{}` is not what was pinned: expected {expected}, received {received}", path.display())]
     Digest { path: PathBuf, expected: BlobDigest, received: BlobDigest },
@@ -96,6 +96,17 @@ pub enum WantedFailureKind {
     /// The store could not take it in.
     #[error(transparent)]
     Store(#[from] store::Error),
+}
+
+impl WantedFailureKind {
+    /// Whether something arrived that is not what was pinned.
+    pub fn is_other_content(&self) -> bool {
+        match self {
+            Self::Digest { .. } | Self::Download(download::Error::Digest { .. }) => true,
+            Self::Mirror { source, .. } => source.is_other_content(),
+            _ => false,
+        }
+    }
 }
 
 impl Error {

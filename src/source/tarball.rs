@@ -25,6 +25,12 @@ const LARGEST_RATIO: u64 = 20;
 /// library keeps in memory.
 const LARGEST_HEADERS: u64 = 1 << 20;
 
+/// The longest path of an entry, and the longest target of a symlink, in bytes: what Linux takes.
+const LONGEST: usize = 4095;
+
+/// The most directories that an entry may lie below.
+const DEEPEST: usize = 255;
+
 /// An archive is not one that may be unpacked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -90,7 +96,7 @@ pub struct Rules<'a> {
     pub top: Option<&'a str>,
     /// The most bytes that it may unpack to, headers included.
     pub bytes: u64,
-    /// The most entries that it may have.
+    /// The most entries that it may have, directories that are only named on the way to them included.
     pub entries: u64,
 }
 
@@ -106,22 +112,8 @@ pub fn walk<V: Visitor>(archive: impl Read, rules: Rules<'_>, visitor: &mut V) -
     let headers = Rc::new(Cell::new(None));
     let bounded = Bounded { inner: archive, left: rules.bytes, headers: Rc::clone(&headers) };
     let mut archive = tar::Archive::new(bounded);
-    let mut walk = Walk { rules, tree: Tree::default(), newest: 0, visitor };
-    let mut entries = archive.entries().map_err(broken)?;
-    let mut count = 0;
-    loop {
-        headers.set(Some(LARGEST_HEADERS));
-        let Some(entry) = entries.next() else { break };
-        count += 1;
-        if count > rules.entries {
-            return Err(Error::TooMany(rules.entries).into());
-        }
-        let mut entry = entry.map_err(broken)?;
-        headers.set(None);
-        walk.entry(&mut entry)?;
-    }
-    headers.set(None);
-    drop(entries);
+    let mut walk = Walk { rules, left: rules.entries, tree: Tree::default(), newest: 0, visitor };
+    walk.entries(&mut archive, &headers)?;
     if rules.top.is_none() {
         check_end(&mut archive.into_inner())?;
     }
@@ -131,12 +123,26 @@ pub fn walk<V: Visitor>(archive: impl Read, rules: Rules<'_>, visitor: &mut V) -
 /// What has been walked through.
 struct Walk<'a, V> {
     rules: Rules<'a>,
+    /// How many entries may still come.
+    left: u64,
     tree: Tree,
     newest: i64,
     visitor: &'a mut V,
 }
 
 impl<V: Visitor> Walk<'_, V> {
+    fn entries(&mut self, archive: &mut tar::Archive<impl Read>, headers: &Cell<Option<u64>>) -> Result<(), V::Error> {
+        let mut entries = archive.entries().map_err(broken)?;
+        loop {
+            headers.set(Some(LARGEST_HEADERS));
+            let next = entries.next();
+            headers.set(None);
+            let Some(entry) = next else { return Ok(()) };
+            self.count(1)?;
+            self.entry(&mut entry.map_err(broken)?)?;
+        }
+    }
+
     fn entry<R: Read>(&mut self, entry: &mut tar::Entry<'_, R>) -> Result<(), V::Error> {
         let entry_type = entry.header().entry_type();
         if entry_type == EntryType::XGlobalHeader {
@@ -148,7 +154,8 @@ impl<V: Visitor> Walk<'_, V> {
             std::str::from_utf8(&entry.path_bytes()).map_err(|_| refused("has a name that is not UTF-8"))?.to_owned();
         let Some(path) = self.rules.path(&whole, entry_type.is_dir()).map_err(refused)? else { return Ok(()) };
         check_extensions(entry).map_err(refused)?;
-        check_place(&self.tree, path, entry_type.is_dir()).map_err(refused)?;
+        let above = check_place(&self.tree, path, entry_type.is_dir()).map_err(refused)?;
+        self.count(above)?;
         self.newest =
             self.newest.max(entry.header().mtime().ok().and_then(|time| i64::try_from(time).ok()).unwrap_or(0));
         let node = match entry_type {
@@ -166,6 +173,11 @@ impl<V: Visitor> Walk<'_, V> {
             other => return Err(refused(kind(other)).into()),
         };
         Ok(self.tree.insert(path, node).map_err(|_| refused("is there twice"))?)
+    }
+
+    fn count(&mut self, entries: u64) -> Result<(), Error> {
+        self.left = self.left.checked_sub(entries).ok_or(Error::TooMany(self.rules.entries))?;
+        Ok(())
     }
 
     fn file<R: Read>(&mut self, path: &str, entry: &mut tar::Entry<'_, R>) -> Result<Node, V::Error> {
@@ -250,6 +262,9 @@ pub(super) fn plain(whole: &str, is_directory: bool) -> Result<&str, &'static st
     if path.split('/').any(|part| matches!(part, "" | ".")) || path.contains('\0') {
         return Err("has no plain name");
     }
+    if path.len() > LONGEST || path.matches('/').count() > DEEPEST || path.split('/').any(|part| part.len() > 255) {
+        return Err("has a name that is too long");
+    }
     Ok(path)
 }
 
@@ -286,16 +301,19 @@ fn check_extensions<R: Read>(entry: &mut tar::Entry<'_, R>) -> Result<(), &'stat
     Ok(())
 }
 
-/// Nothing may be there twice, and what is above has to be a directory.
-pub(super) fn check_place(tree: &Tree, path: &str, is_directory: bool) -> Result<(), &'static str> {
+/// Nothing may be there twice, and what is above has to be a directory. Gives how many of those above are not there yet.
+pub(super) fn check_place(tree: &Tree, path: &str, is_directory: bool) -> Result<u64, &'static str> {
+    let mut new = 0;
     for (end, _) in path.match_indices('/') {
-        if matches!(tree.get(&path[..end]), Some(Node::File(_) | Node::Symlink(_))) {
-            return Err("lies below something that is no directory");
+        match tree.get(&path[..end]) {
+            Some(Node::Directory(_)) => {}
+            Some(_) => return Err("lies below something that is no directory"),
+            None => new += 1,
         }
     }
     match tree.get(path) {
-        None => Ok(()),
-        Some(Node::Directory(_)) if is_directory => Ok(()),
+        None => Ok(new),
+        Some(Node::Directory(_)) if is_directory => Ok(new),
         Some(_) => Err("is there twice"),
     }
 }
@@ -306,7 +324,7 @@ pub(super) fn check_place(tree: &Tree, path: &str, is_directory: bool) -> Result
 /// symlink. After a name, which may be another symlink, nobody could say where it leads without following.
 pub(super) fn symlink_target<'t>(path: &str, target: &'t [u8]) -> Result<&'t str, &'static str> {
     let target = std::str::from_utf8(target).map_err(|_| "points to a name that is not UTF-8")?;
-    if target.is_empty() || target.starts_with('/') || target.contains('\0') {
+    if target.is_empty() || target.len() > LONGEST || target.starts_with('/') || target.contains('\0') {
         return Err("points to no place in the archive");
     }
     let parts = || target.split('/').filter(|part| !matches!(*part, "" | "."));

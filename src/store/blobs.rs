@@ -99,7 +99,7 @@ impl Store {
             let mut new = disk::create_new(temporary, mode(executable))?;
             new.write_all(bytes).map_err(|error| disk::Error::new("write", temporary, error))?;
             drop(new);
-            self.adopt_file(temporary, file)?;
+            self.name_file(temporary, file)?;
         }
         Ok(file)
     }
@@ -110,6 +110,10 @@ impl Store {
         if self.has_file(file) {
             return Ok(disk::remove_file(path)?);
         }
+        self.name_file(path, file)
+    }
+
+    fn name_file(&self, path: &Path, file: File) -> Result<(), Error> {
         let place = self.file_path(file);
         match disk::rename(path, &place) {
             // The first of its directory.

@@ -19,8 +19,11 @@ use crate::tree::{File, Node, Tree};
 /// Files up to this many bytes are handed over whole.
 const WHOLE: usize = 1 << 20;
 
-/// How many files, or pieces of one, wait at a time.
-const WAITING: usize = 32;
+/// Small files are handed over together, as many as have so many bytes, or are so many.
+const TOGETHER: (usize, usize) = (256 << 10, 64);
+
+/// How many batches of files, or pieces of one, wait at a time.
+const WAITING: usize = 16;
 
 /// How many threads hash and write.
 const WORKERS: usize = 2;
@@ -36,8 +39,10 @@ struct Job {
 
 /// Hands files over. What it gives for a file has the file's number for a digest.
 pub(super) struct Intake<'a> {
-    jobs: &'a SyncSender<Job>,
+    jobs: &'a SyncSender<Vec<Job>>,
     count: usize,
+    /// What is to be handed over together, and its size in bytes.
+    together: (Vec<Job>, usize),
 }
 
 /// Take in all files that `work` hands over: what it gives, and the files by their numbers.
@@ -50,13 +55,16 @@ pub(super) fn run<T>(
     // It belongs to the workers alone: when the last of them gives up, nothing can be handed over any more.
     let waiting = Arc::new(Mutex::new(waiting));
     let (worked, taken) = thread::scope(|scope| {
-        let worker = || {
+        let worker = |number: usize| {
             let waiting = Arc::clone(&waiting);
-            scope.spawn(move || take_in(store, directory, &waiting))
+            // Making files in one directory, two threads would wait for each other.
+            let directory = directory.join(number.to_string());
+            scope.spawn(move || take_in(store, &directory, &waiting))
         };
-        let workers: Vec<_> = (0..WORKERS).map(|_| worker()).collect();
+        let workers: Vec<_> = (0..WORKERS).map(worker).collect();
         drop(waiting);
-        let worked = work(&mut Intake { jobs: &jobs, count: 0 });
+        let mut intake = Intake { jobs: &jobs, count: 0, together: Default::default() };
+        let worked = work(&mut intake).and_then(|done| intake.hand_over_rest().map(|()| done));
         drop(jobs);
         let joined = workers.into_iter().map(|worker| worker.join().expect("taking in does not panic"));
         (worked, joined.collect::<Result<Vec<_>, _>>())
@@ -100,11 +108,15 @@ impl Intake<'_> {
         let first = piece(content, WHOLE, usize::try_from(size).map_or(WHOLE, |size| size.min(WHOLE)))?;
         let mut read = first.len() as u64;
         if first.len() < WHOLE {
-            self.hand_over(Job { number, executable, first, more: None })?;
+            self.together.1 += first.len();
+            self.together.0.push(Job { number, executable, first, more: None });
+            if self.together.1 >= TOGETHER.0 || self.together.0.len() >= TOGETHER.1 {
+                self.hand_over_rest()?;
+            }
             return Ok(Node::File(numbered(number, read, executable)));
         }
         let (pieces, more) = sync_channel(WAITING);
-        self.hand_over(Job { number, executable, first, more: Some(more) })?;
+        self.hand_over(vec![Job { number, executable, first, more: Some(more) }])?;
         loop {
             let piece = piece(content, BUFFER, BUFFER)?;
             let is_last = piece.len() < BUFFER;
@@ -117,8 +129,13 @@ impl Intake<'_> {
         }
     }
 
-    fn hand_over(&self, job: Job) -> Result<(), Problem> {
-        self.jobs.send(job).map_err(|_| Problem::GivenUp)
+    fn hand_over_rest(&mut self) -> Result<(), Problem> {
+        let (jobs, _) = std::mem::take(&mut self.together);
+        self.hand_over(jobs)
+    }
+
+    fn hand_over(&self, jobs: Vec<Job>) -> Result<(), Problem> {
+        self.jobs.send(jobs).map_err(|_| Problem::GivenUp)
     }
 }
 
@@ -134,19 +151,22 @@ fn piece(content: &mut dyn Read, most: usize, likely: usize) -> Result<Vec<u8>, 
 fn take_in(
     store: &Store,
     directory: &Path,
-    waiting: &Mutex<Receiver<Job>>,
+    waiting: &Mutex<Receiver<Vec<Job>>>,
 ) -> Result<Vec<(usize, File)>, store::Error> {
+    disk::create_directories(directory)?;
     let mut taken = Vec::new();
     loop {
         let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(job) = next else { return Ok(taken) };
-        let temporary = directory.join(job.number.to_string());
-        let (number, executable) = (job.number, job.executable);
-        let file = match job.more {
-            None => Some(store.put_file_at(&job.first, executable, &temporary)?),
-            Some(more) => write(store, &temporary, executable, job.first, &more)?,
-        };
-        taken.extend(file.map(|file| (number, file)));
+        let Ok(jobs) = next else { return Ok(taken) };
+        for job in jobs {
+            let temporary = directory.join(job.number.to_string());
+            let (number, executable) = (job.number, job.executable);
+            let file = match job.more {
+                None => Some(store.put_file_at(&job.first, executable, &temporary)?),
+                Some(more) => write(store, &temporary, executable, job.first, &more)?,
+            };
+            taken.extend(file.map(|file| (number, file)));
+        }
     }
 }
 

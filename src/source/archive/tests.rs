@@ -359,6 +359,17 @@ fn a_name_of_many_bytes_does_not_fill_the_memory() {
     );
 }
 
+#[test]
+fn deep_paths_and_directories_that_are_only_named_count_too() {
+    let deep = |depth: usize| Tar::new().extension("path", &"d/".repeat(depth)[..depth * 2 - 1]).file("a", b"");
+    check(deep(256), &[&"d/".repeat(256)[2..511]]);
+    assert!(open(&deep(257).bytes(), "a.tar").unwrap_err().ends_with("has a name that is too long"));
+    assert!(open(&deep(200_000).bytes(), "a.tar").unwrap_err().ends_with("has a name that is too long"));
+    let limits = Limits { entries: 10, ..Limits::default() };
+    let error = open_as(&deep(20).bytes(), "a.tar", Strip::Common, limits).unwrap_err();
+    assert!(error.ends_with("the archive has more than the 10 entries that it may have"), "{error}");
+}
+
 /// Some names, most of them hostile.
 fn name() -> impl Strategy<Value = String> {
     let part = prop_oneof!["[a-c]", Just("..".to_owned()), Just(".".to_owned()), Just(String::new())];

@@ -31,7 +31,8 @@ pub(super) fn walk<V: Visitor<Error = Problem>>(
         return Err(Error::TooMany(rules.entries).into());
     }
     check_whole(&mut archive)?;
-    let mut walk = Walk { left: rules.bytes, tree: Tree::default(), newest: 0, visitor };
+    let entries = rules.entries - archive.len() as u64;
+    let mut walk = Walk { left: rules.bytes, entries, tree: Tree::default(), newest: 0, visitor };
     for number in 0..archive.len() {
         walk.entry(&mut archive, number)?;
     }
@@ -60,6 +61,8 @@ fn check_whole(archive: &mut ZipArchive<impl Read + Seek>) -> Result<(), Error> 
 struct Walk<'a, V> {
     /// How many bytes may still come.
     left: u64,
+    /// How many directories may still be made that are no entries themselves.
+    entries: u64,
     tree: Tree,
     newest: i64,
     visitor: &'a mut V,
@@ -86,7 +89,9 @@ impl<V: Visitor<Error = Problem>> Walk<'_, V> {
         let told = told(&archive.by_index_data(number).map_err(unreadable)?)?;
         let Some(told) = told else { return Ok(()) };
         let refused = |what: &'static str| Error::entry(told.path.clone(), what);
-        tarball::check_place(&self.tree, &told.path, matches!(told.shape, Shape::Directory)).map_err(refused)?;
+        let is_directory = matches!(told.shape, Shape::Directory);
+        let above = tarball::check_place(&self.tree, &told.path, is_directory).map_err(refused)?;
+        self.entries = self.entries.checked_sub(above).ok_or(Error::Whole("has more directories than it may have"))?;
         let entry = archive.by_index(number).map_err(unreadable)?;
         self.newest = self.newest.max(entry.last_modified().and_then(seconds).unwrap_or(0));
         let mut content = tarball::bounded(entry, self.left);
