@@ -14,6 +14,7 @@ mod inputs;
 mod jobs;
 mod needs;
 mod plan;
+mod project_config;
 mod run;
 pub mod sandbox;
 mod schedule;
@@ -26,9 +27,9 @@ use std::path::PathBuf;
 use crate::digest::{ActionDigest, BlobDigest, TreeDigest};
 use crate::package::{PackageId, VersionReq};
 use crate::{disk, process, recipe, source, store};
-pub use cargo_config::ProjectConfig;
 pub use identity::Memo;
 pub use plan::{Plan, Planned, Step, plan};
+pub use project_config::{Configured, Dropped, Error as ProjectConfigError, configured, toolchain_file};
 pub use schedule::{Builder, Built, Origin, default_jobs};
 pub use toolchain::{Toolchain, Wanted};
 pub use vendor::vendor;
@@ -48,6 +49,9 @@ pub enum Error {
     /// A repository that crates come from cannot be used.
     #[error(transparent)]
     Vendor(#[from] vendor::Error),
+    /// A project's own configuration of cargo cannot be used.
+    #[error(transparent)]
+    ProjectConfig(#[from] project_config::Error),
     /// A program failed.
     #[error(transparent)]
     Process(#[from] process::Error),
