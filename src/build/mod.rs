@@ -17,6 +17,7 @@ mod inputs;
 mod jobs;
 mod needs;
 mod plan;
+mod project_config;
 mod run;
 pub mod sandbox;
 mod schedule;
@@ -37,6 +38,7 @@ pub use fitness::{Lack, Unfit, unfit};
 pub use host::Host;
 pub use identity::Memo;
 pub use plan::{Plan, Planned, Step, plan};
+pub use project_config::{Configured, Dropped, Error as ProjectConfigError, configured, toolchain_file};
 pub use schedule::{Builder, Built, Origin, default_jobs};
 pub use supplies::Supplies;
 pub use toolchain::{Toolchain, Wanted};
@@ -56,6 +58,9 @@ pub enum Error {
     /// A repository that crates come from cannot be used.
     #[error(transparent)]
     Vendor(#[from] vendor::Error),
+    /// A project's own configuration of cargo cannot be used.
+    #[error(transparent)]
+    ProjectConfig(#[from] project_config::Error),
     /// A program failed.
     #[error(transparent)]
     Process(#[from] process::Error),
@@ -94,15 +99,13 @@ pub enum Error {
     #[error("the Cargo.lock of `{0}` does not fit its Cargo.toml")]
     StaleCargoLock(PackageId),
     /// A project's own configuration of cargo cannot be used.
-    #[error("`{path}` in `{id}` cannot be used")]
+    #[error("the configuration of cargo in `{id}` cannot be used")]
     CargoConfig {
         /// The package.
         id: PackageId,
-        /// The file.
-        path: String,
         /// Why not.
         #[source]
-        source: cargo_config::Error,
+        source: project_config::Error,
     },
     /// The fence cannot be had.
     #[error(transparent)]

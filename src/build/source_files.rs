@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::supplies::{Supplies, prove};
-use super::{Error, cargo_config, cargo_lock_digest};
+use super::{Error, cargo_lock_digest, project_config};
 use crate::digest::{BlobDigest, TreeDigest};
 use crate::disk;
 use crate::lock::Pin;
@@ -30,6 +30,8 @@ pub struct SourceFiles {
     pub cargo: Option<Cargo>,
     /// Digest of the files of a source that is not pinned.
     pub unpinned: Option<TreeDigest>,
+    /// Names that its configuration of cargo gives to registries, and their indexes.
+    pub registries: BTreeMap<String, String>,
     base: Base,
     /// Files that are written, or taken out, after the base is laid out.
     edits: BTreeMap<String, Option<String>>,
@@ -84,20 +86,13 @@ impl SourceFiles {
                 Self::of_tree(supplies, id, content, subdir, by_cargo)?
             }
         };
-        if let Some(pinned) = package.pin.tree(platform) {
-            prove(id, "source tree", pinned, files.base_digest())?;
-        }
-        files.edited(supplies, id)
-    }
-
-    /// The digest before edits.
-    fn base_digest(&self) -> TreeDigest {
-        self.tree.digest()
+        files.edited(id)
     }
 
     /// A crate as its registry has it. Its own configuration of cargo does not count, as with `cargo install`.
     fn of_crate(supplies: &Supplies<'_, '_>, id: &PackageId, archive: BlobDigest) -> Result<Self, Error> {
         let contents = source::read_crate(&supplies.store().blob_path(archive), id).map_err(source::Error::from)?;
+        prove_source(supplies, id, &contents.tree)?;
         let lock = chosen_lock(supplies, id, contents.cargo_lock)?;
         let configs: Vec<_> = CONFIGS.into_iter().filter(|path| contents.tree.get(path).is_some()).collect();
         Ok(Self {
@@ -106,6 +101,7 @@ impl SourceFiles {
             directory: String::new(),
             cargo: Some(Cargo { lock, workspace: String::new() }),
             unpinned: None,
+            registries: BTreeMap::new(),
             base: Base::Crate(archive, format!("{}-{}", id.name, id.version)),
             edits: configs.into_iter().map(|path| (path.to_owned(), None)).collect(),
         })
@@ -119,6 +115,7 @@ impl SourceFiles {
         by_cargo: bool,
     ) -> Result<Self, Error> {
         let Content { tree, time } = content;
+        prove_source(supplies, id, &tree)?;
         let subdir = subdir.filter(|path| !path.is_empty());
         let mut files = Self {
             base: Base::Tree(tree.clone()),
@@ -127,6 +124,7 @@ impl SourceFiles {
             time,
             cargo: None,
             unpinned: None,
+            registries: BTreeMap::new(),
             edits: BTreeMap::new(),
         };
         if by_cargo {
@@ -136,33 +134,27 @@ impl SourceFiles {
             let lock = chosen_lock(supplies, id, own)?;
             files.cargo = Some(Cargo { lock, workspace: project.workspace });
             files.directory = project.directory;
-            files.edits = files.configs(supplies, id)?;
+            files.configure(supplies, id)?;
         }
         Ok(files)
     }
 
-    /// The project's own configuration of cargo, without what would lead out of the build.
-    fn configs(&self, supplies: &Supplies<'_, '_>, id: &PackageId) -> Result<BTreeMap<String, Option<String>>, Error> {
-        let above = self.directory.match_indices('/').map(|(end, _)| &self.directory[..end]);
-        let directories = [""].into_iter().chain(above).chain([self.directory.as_str()]);
-        let mut edits = BTreeMap::new();
-        for path in directories.flat_map(|directory| CONFIGS.map(|name| join(directory, name))) {
-            let Some(Node::File(file)) = self.tree.get(&path) else { continue };
-            let bytes = disk::read(&supplies.store().file_path(*file))?;
-            let failed = |source| Error::CargoConfig { id: id.clone(), path: path.clone(), source };
-            let config = cargo_config::of_project(&String::from_utf8_lossy(&bytes)).map_err(failed)?;
-            if !config.dropped.is_empty() {
-                let note = format!("{} of `{path}` in `{id}` do not count in a build", config.dropped.join(", "));
-                supplies.progress.tell(Event::Detail(&note));
-            }
-            edits.insert(path, Some(config.text));
+    /// Of the project's own configuration of cargo, keep what counts.
+    fn configure(&mut self, supplies: &Supplies<'_, '_>, id: &PackageId) -> Result<(), Error> {
+        let configured = project_config::configured(&self.tree, &self.directory, supplies.store());
+        let configured = configured.map_err(|source| Error::CargoConfig { id: id.clone(), source })?;
+        for dropped in &configured.dropped {
+            let what = dropped.key.as_ref().map_or_else(String::new, |key| format!("`{key}` in "));
+            supplies.progress.tell(Event::Detail(&format!("{what}`{}` of `{id}` does not count", dropped.path)));
         }
-        Ok(edits)
+        self.registries = configured.registries;
+        self.base = Base::Tree(configured.tree.clone());
+        self.tree = configured.tree;
+        Ok(())
     }
 
     /// With the Cargo.lock and the configuration in their places.
-    fn edited(mut self, supplies: &Supplies<'_, '_>, id: &PackageId) -> Result<Self, Error> {
-        let _ = supplies;
+    fn edited(mut self, id: &PackageId) -> Result<Self, Error> {
         if let Some(cargo) = &self.cargo {
             self.edits.insert(join(&cargo.workspace, "Cargo.lock"), Some(cargo.lock.clone()));
         }
@@ -194,6 +186,12 @@ impl SourceFiles {
         }
         Ok(())
     }
+}
+
+/// Refuse a source that is not what was pinned.
+fn prove_source(supplies: &Supplies<'_, '_>, id: &PackageId, tree: &Tree) -> Result<(), Error> {
+    let pinned = supplies.package(id).pin.tree(Platform::host());
+    pinned.map_or(Ok(()), |pinned| prove(id, "source tree", pinned, tree.digest()))
 }
 
 /// The Cargo.lock that a package builds with: the one that was made for it, or its own, as it was pinned.

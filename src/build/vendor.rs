@@ -88,7 +88,7 @@ impl Manifests<'_> {
             if missing.is_empty() {
                 break;
             }
-            if let Some(id) = self.package(&directory)?
+            if let Some(id) = self.package(&directory, &missing)?
                 && missing.remove(&id)
             {
                 found.insert(id, directory);
@@ -135,12 +135,24 @@ impl Manifests<'_> {
         Ok(text.lines().filter_map(value).collect())
     }
 
-    /// Name and version of the package in a directory, if there is one. What cannot be read is none: repositories keep
-    /// broken manifests to test with.
-    fn package(&self, directory: &str) -> Result<Option<(String, Version)>, Error> {
-        let Some(manifest) = self.manifest(directory)? else { return Ok(None) };
+    /// Name and version of the package in a directory, if there is one with the name of one that is wanted. What cannot be
+    /// read is none: repositories keep broken manifests to test with.
+    fn package(
+        &self,
+        directory: &str,
+        wanted: &BTreeSet<(String, Version)>,
+    ) -> Result<Option<(String, Version)>, Error> {
+        let text = self.text(&join(directory, MANIFEST))?.unwrap_or_default();
+        // Understanding a manifest takes far longer than finding a name in it.
+        if !wanted.iter().any(|(name, _)| text.contains(name)) {
+            return Ok(None);
+        }
+        let Ok(manifest) = text.parse::<Table>() else { return Ok(None) };
         let Some(package) = package_of(&manifest) else { return Ok(None) };
         let Some(name) = package.get("name").and_then(Value::as_str) else { return Ok(None) };
+        if !wanted.iter().any(|(wanted, _)| wanted == name) {
+            return Ok(None);
+        }
         let version = match package.get("version") {
             Some(Value::String(version)) => Some(version.clone()),
             Some(Value::Table(_)) => self.inherited_version(directory, &manifest)?,

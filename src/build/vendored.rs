@@ -39,7 +39,8 @@ impl Vendored {
             SourceCrates::Registry { address, .. } => Some(address.as_str()),
             SourceCrates::Git { .. } => None,
         });
-        let registries = supplies.sources.names_of_registries(addresses);
+        let mut registries = supplies.sources.names_of_registries(addresses);
+        registries.extend(files.registries.clone());
         let plain = locked.into_iter().filter_map(of_crates_io).collect();
         Ok(Some(Self { plain, sources, trees, registries }))
     }

@@ -103,7 +103,7 @@ fn canonical(url: &str) -> String {
 mod tests {
     use super::*;
     use crate::digest::BlobDigest;
-    use crate::source::GitReference;
+    use crate::source::Reference as GitReference;
 
     fn git(name: &str, url: &str, reference: GitReference, commit: &str) -> LockedCrate {
         let source = LockedSource::Git(GitSource { url: url.to_owned(), reference, commit: commit.to_owned() });

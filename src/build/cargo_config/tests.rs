@@ -1,7 +1,7 @@
 use super::*;
 use crate::digest::BlobDigest;
 use crate::package::Version;
-use crate::source::{GitReference, LockedCrate, LockedSource, crate_sources};
+use crate::source::{LockedCrate, LockedSource, Reference as GitReference, crate_sources};
 use expect_test::expect;
 
 /// The bytes stand in actions, whose digests lockfiles record.
