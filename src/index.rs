@@ -6,8 +6,6 @@
 mod crates;
 mod tags;
 
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

@@ -144,7 +144,7 @@ mod tests {
             let store = Store::at(directory.path().join("store"));
             let mut bytes = disk::read(&crate::process::this_program().unwrap()).unwrap();
             change(&mut bytes);
-            let file = store.put_file(&bytes, true, &directory.path().join("t")).unwrap();
+            let file = store.put_file(&bytes, true).unwrap();
             let mut tree = Tree::default();
             tree.insert("bin/x", Node::File(file)).unwrap();
             let needs = needs::of(&tree, &store).unwrap();

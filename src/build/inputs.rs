@@ -45,11 +45,15 @@ impl Inputs<'_> {
             "" => String::new(),
             directory => format!("/{directory}"),
         };
+        let build = match self.source.build_directory() {
+            Some(directory) => format!("{root}{}/{directory}", action::SOURCE),
+            None => format!("{root}{}", action::BUILD),
+        };
         let values = Values {
             prefix: action::PLACEHOLDER,
             destdir: &format!("{root}{}", action::DESTDIR),
             source: &format!("{root}{}{directory}", action::SOURCE),
-            build: &format!("{root}{}", action::BUILD),
+            build: &build,
             name: &name,
             version: &version,
             platform: &platform.to_string(),

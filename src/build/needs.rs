@@ -112,10 +112,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::at(directory.path().to_owned());
         let mut bytes = disk::read(&crate::process::this_program().unwrap()).unwrap();
-        let file = store.put_file(&bytes, true, &directory.path().join("t")).unwrap();
+        let file = store.put_file(&bytes, true).unwrap();
         assert!(read(file, Platform::host(), &store).unwrap().is_some());
         bytes[18] ^= 1;
-        let file = store.put_file(&bytes, true, &directory.path().join("t")).unwrap();
+        let file = store.put_file(&bytes, true).unwrap();
         assert!(read(file, Platform::host(), &store).unwrap().is_none());
     }
 }

@@ -33,8 +33,8 @@ pub struct SourceFiles {
     /// Names that its configuration of cargo gives to registries, and their indexes.
     pub registries: BTreeMap<String, String>,
     base: Base,
-    /// Files that are written, or taken out, after the base is laid out.
-    edits: BTreeMap<String, Option<String>>,
+    /// Files that are written after the base is laid out.
+    edits: BTreeMap<String, String>,
 }
 
 /// What cargo needs to know of a package.
@@ -52,9 +52,6 @@ enum Base {
     /// Files in the store.
     Tree(Tree),
 }
-
-/// Files where cargo looks for its configuration, below each directory above the package.
-const CONFIGS: [&str; 2] = [".cargo/config.toml", ".cargo/config"];
 
 impl SourceFiles {
     /// The source of a package that is here, proven to be what was pinned.
@@ -89,12 +86,18 @@ impl SourceFiles {
         files.edited(id)
     }
 
-    /// A crate as its registry has it. Its own configuration of cargo does not count, as with `cargo install`.
+    /// Where intermediate files go, among them: cargo runs there. A project's own configuration of cargo lies above, and so
+    /// it counts; a published crate's does not, as with `cargo install`, so that it is built elsewhere.
+    pub fn build_directory(&self) -> Option<String> {
+        let own = self.cargo.is_some() && matches!(self.base, Base::Tree(_));
+        own.then(|| join(&self.directory, "target"))
+    }
+
+    /// A crate as its registry has it.
     fn of_crate(supplies: &Supplies<'_, '_>, id: &PackageId, archive: BlobDigest) -> Result<Self, Error> {
         let contents = source::read_crate(&supplies.store().blob_path(archive), id).map_err(source::Error::from)?;
         prove_source(supplies, id, &contents.tree)?;
         let lock = chosen_lock(supplies, id, contents.cargo_lock)?;
-        let configs: Vec<_> = CONFIGS.into_iter().filter(|path| contents.tree.get(path).is_some()).collect();
         Ok(Self {
             tree: contents.tree,
             time: contents.newest,
@@ -103,7 +106,7 @@ impl SourceFiles {
             unpinned: None,
             registries: BTreeMap::new(),
             base: Base::Crate(archive, format!("{}-{}", id.name, id.version)),
-            edits: configs.into_iter().map(|path| (path.to_owned(), None)).collect(),
+            edits: BTreeMap::new(),
         })
     }
 
@@ -156,14 +159,12 @@ impl SourceFiles {
     /// With the Cargo.lock and the configuration in their places.
     fn edited(mut self, id: &PackageId) -> Result<Self, Error> {
         if let Some(cargo) = &self.cargo {
-            self.edits.insert(join(&cargo.workspace, "Cargo.lock"), Some(cargo.lock.clone()));
+            self.edits.insert(join(&cargo.workspace, "Cargo.lock"), cargo.lock.clone());
         }
         for (path, text) in &self.edits {
+            let failed = |source| Error::Layout { id: id.clone(), source };
             self.tree.remove(path);
-            if let Some(text) = text {
-                let failed = |source| Error::Layout { id: id.clone(), source };
-                self.tree.insert(path, text_file(text)).map_err(failed)?;
-            }
+            self.tree.insert(path, text_file(text)).map_err(failed)?;
         }
         Ok(self)
     }
@@ -176,13 +177,14 @@ impl SourceFiles {
             }
             Base::Tree(tree) => store.lay_out_copy(tree, to, self.time)?,
         }
+        if let Some(directory) = self.build_directory() {
+            disk::create_directories(&to.join(directory))?;
+        }
         for (path, text) in &self.edits {
             let path = to.join(path);
             // A symlink there is not followed.
             disk::remove_tree(&path)?;
-            if let Some(text) = text {
-                disk::write_new(&path, text.as_bytes(), 0o644)?;
-            }
+            disk::write_new(&path, text.as_bytes(), 0o644)?;
         }
         Ok(())
     }

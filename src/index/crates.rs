@@ -1,4 +1,8 @@
-//! The index: what the sources offer, in the resolver's terms.
+//! Crates of one registry, as candidates.
+
+#[cfg(test)]
+#[path = "crates_tests.rs"]
+mod tests;
 
 use std::collections::BTreeMap;
 
@@ -6,7 +10,7 @@ use crate::package::{Cutoffs, PackageId, PackageName, Requirement, Version};
 use crate::resolve::{Candidate, Hidden, Index};
 use crate::source::{self, CrateVersion, Crates};
 
-/// Crates of crates.io, as candidates.
+/// Crates of a registry, as candidates.
 pub struct CrateIndex<'a> {
     crates: &'a Crates<'a>,
     locked: &'a BTreeMap<PackageName, Version>,

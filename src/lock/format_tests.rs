@@ -1,19 +1,64 @@
 //! What a lockfile's text has to be.
 
 use super::*;
-use crate::digest::{ActionDigest, BlobDigest, TextDigest, TreeDigest};
+use crate::digest::Commit;
+use crate::platform::Needs;
 use expect_test::expect_file;
+
+fn unpacked() -> Unpacked {
+    Unpacked { archive: BlobDigest::of(b"archive"), tree: TreeDigest::of(b"tree") }
+}
+
+fn crates(generated: bool) -> Crates {
+    Crates { digest: BlobDigest::of(b"crates"), generated, sources: Vec::new() }
+}
+
+/// A package of each kind of source.
+fn every_source() -> Lockfile {
+    let platform: Platform = "x86_64-linux-gnu".parse().unwrap();
+    let other: Platform = "aarch64-linux-gnu".parse().unwrap();
+    let commit: Commit = "4f1c0d2a9b8e7f6d5c4b3a291807f6e5d4c3b2a1".parse().unwrap();
+    let tree = TreeDigest::of(b"tree");
+    let package = |name: &str, version: &str, source: &str, pin, crates| Package {
+        id: PackageId { name: name.parse().unwrap(), version: Version::loose(version).unwrap() },
+        source: source.to_owned(),
+        pin,
+        patches: if name == "api" { vec![BlobDigest::of(b"patch")] } else { Vec::new() },
+        recipe: TextDigest::of(b"recipe"),
+        crates,
+        outputs: Vec::new(),
+    };
+    let source = CrateSource { url: "https://example.org/fork.git".to_owned(), commit, tree };
+    let forked = Some(Crates { sources: vec![source], ..crates(true) });
+    let git = "git+https://example.org/api.git?version=^0.16";
+    let mut lockfile = Lockfile::empty(TextDigest::of(b"requirements"));
+    lockfile.exclude_newer = Some("2026-11-17T00:00:00Z".parse().unwrap());
+    let packages = [
+        package("api", "0.16.1", git, Pin::Git { commit, tree }, forked),
+        package("billing", "0.1.0", "path+services/billing", Pin::Path, None),
+        package("geoip", "2026.01", "archive+https://example.org/geoip.tar.zst", Pin::Archive(unpacked()), None),
+        package("own", "1.0.0", "registry+company", Pin::Crate(unpacked()), Some(crates(false))),
+        package(
+            "tool",
+            "r12",
+            "archive+https://example.org/tool-{arch}.zip?strip=1",
+            Pin::Archives([(platform, unpacked()), (other, unpacked())].into()),
+            None,
+        ),
+    ];
+    lockfile.packages.extend(packages.map(|package| (package.id.name.clone(), package)));
+    lockfile
+}
 
 fn sample() -> Lockfile {
     let platform: Platform = "x86_64-linux-gnu".parse().unwrap();
     let package = |name: &str, outputs| Package {
         id: PackageId { name: name.parse().unwrap(), version: "1.0.0".parse().unwrap() },
-        source: super::super::CRATES_IO.to_owned(),
-        archive: BlobDigest::of(b"archive"),
-        tree: TreeDigest::of(b"tree"),
+        source: "registry+crates.io".to_owned(),
+        pin: Pin::Crate(unpacked()),
+        patches: Vec::new(),
         recipe: TextDigest::of(b"recipe"),
-        crates: BlobDigest::of(b"crates"),
-        generated: name == "just",
+        crates: Some(crates(name == "just")),
         outputs,
     };
     let output = |needs| Output { platform, action: ActionDigest::of(b"action"), tree: TreeDigest::of(b"out"), needs };
@@ -42,8 +87,15 @@ fn version_1_has_this_form() {
 }
 
 #[test]
+fn every_source_has_its_form() {
+    expect_file!["golden/every-source.lock"].assert_eq(&every_source().text());
+}
+
+#[test]
 fn text_reads_back() {
-    assert_eq!(parse(&sample().text()).unwrap(), sample());
+    for lockfile in [sample(), every_source()] {
+        assert_eq!(parse(&lockfile.text()).unwrap(), lockfile);
+    }
 }
 
 #[test]
@@ -58,7 +110,8 @@ fn what_is_no_lockfile_is_refused() {
     check(&text.replace("sha256:", "md5:"), "lowercase hexadecimal");
     check(&text.replace("name = \"just\"", "name = \"hexyl\""), "`hexyl` is there twice");
     check(&text.replace("name = \"just\"", "name = \"../just\""), "is not a name");
-    check(&text.replace("registry+crates.io", "git+file:///x"), "cannot use");
+    check(&text.replace("registry+crates.io", "recipe+redis"), "cannot use");
+    check(&text.replace("registry+crates.io", "git+file:///x"), "is not pinned as its source");
     check(&text.replace("crates = ", "crate = "), "unknown field");
     check(&text[..text.len() / 2], "cannot be read");
     check("", "missing field");

@@ -84,7 +84,7 @@ fn a_whole_manifest_is_read() {
     let site = manifest.site(&"siteA".parse().unwrap()).unwrap();
     assert_eq!(site.vars["port"], Value::Int(8001));
     let lines = site.dependencies.iter().map(|dependency| {
-        let Dependency { name, versions, by, params, without, span } = dependency;
+        let Dependency { name, versions, by, params, without, span, .. } = dependency;
         format!("{}:{} {name} {versions} for {by} {params:?} {without:?}\n", span.line, span.column)
     });
     expect![[r#"

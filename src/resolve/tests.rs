@@ -37,7 +37,7 @@ fn name(text: &str) -> PackageName {
 }
 
 fn asks(by: &str, what: &str, versions: &str) -> Requirement {
-    Requirement { name: name(what), versions: versions.parse().unwrap(), by: by.to_owned() }
+    Requirement { name: name(what), versions: versions.parse::<crate::package::VersionReq>().unwrap().into(), by: by.to_owned() }
 }
 
 fn cutoff() -> Timestamp {
@@ -284,7 +284,7 @@ fn universe() -> impl Strategy<Value = (Universe, Vec<Requirement>)> {
         let called = |number: usize| name(&format!("p{number}"));
         let ask = |by: String, (number, versions): (usize, &str)| Requirement {
             name: called(number),
-            versions: versions.parse().unwrap(),
+            versions: versions.parse::<crate::package::VersionReq>().unwrap().into(),
             by,
         };
         let mut universe = Universe::default();

@@ -279,7 +279,7 @@ mod tests {
 
     fn git(source: &str) -> Result<(String, GitReference), String> {
         match only(&format!("{NAMED}source = \"{source}#{COMMIT}\""))? {
-            LockedSource::Git(git) if git.commit == COMMIT => Ok((git.url, git.reference)),
+            LockedSource::Git(git) if git.commit.to_string() == COMMIT => Ok((git.url, git.reference)),
             other => panic!("{other:?}"),
         }
     }

@@ -106,7 +106,8 @@ mod tests {
     use crate::source::Reference as GitReference;
 
     fn git(name: &str, url: &str, reference: GitReference, commit: &str) -> LockedCrate {
-        let source = LockedSource::Git(GitSource { url: url.to_owned(), reference, commit: commit.to_owned() });
+        let commit = commit.repeat(40).parse().unwrap();
+        let source = LockedSource::Git(GitSource { url: url.to_owned(), reference, commit });
         LockedCrate { name: name.to_owned(), version: Version::new(1, 0, 0), source }
     }
 
@@ -171,7 +172,7 @@ mod tests {
     fn two_commits_for_one_wish_are_refused() {
         let two = ["1", "2"].map(|commit| git("a", "https://u:secret@a.example/r", GitReference::Default, commit));
         let expected =
-            "`Cargo.lock` has two commits of one repository for the same wish: `https://a.example/r` at 1 and 2";
+            "`Cargo.lock` has two commits of one repository for the same wish: `https://a.example/r` at 1111111111111111111111111111111111111111 and 2222222222222222222222222222222222222222";
         assert_eq!(crate_sources(&two).unwrap_err().to_string(), expected);
     }
 }

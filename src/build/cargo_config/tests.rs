@@ -29,7 +29,7 @@ fn locked(source: LockedSource) -> LockedCrate {
 }
 
 fn git(url: &str, reference: GitReference) -> LockedCrate {
-    let commit = "4f1c0d2e4f1c0d2e4f1c0d2e4f1c0d2e4f1c0d2e".to_owned();
+    let commit = "4f1c0d2e4f1c0d2e4f1c0d2e4f1c0d2e4f1c0d2e".parse().unwrap();
     locked(LockedSource::Git(crate::source::GitSource { url: url.to_owned(), reference, commit }))
 }
 

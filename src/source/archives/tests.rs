@@ -19,7 +19,7 @@ impl World {
     fn with(settings: Settings, mirrors: impl IntoIterator<Item = (String, String)>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::at(directory.path().join("store"));
-        Self { directory, store, downloader: Downloader::new(settings), mirrors: Mirrors::new(mirrors) }
+        Self { directory, store, downloader: Downloader::new(settings), mirrors: Mirrors::new(mirrors).unwrap() }
     }
 
     fn mirrored(from: &str, to: &str) -> Self {
