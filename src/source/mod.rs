@@ -9,7 +9,7 @@
 //! - [`crate_archive`]: reading and unpacking `.crate` files
 //! - [`cargo_manifest`]: what a `Cargo.toml` says
 //! - [`cargo_lock`]: what a `Cargo.lock` says
-//! - [`crate_sources`]: which sources its crates come from, beside crates.io
+//! - [`mod@crate_sources`]: which sources its crates come from, beside crates.io
 
 mod cargo_lock;
 mod cargo_manifest;
