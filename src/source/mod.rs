@@ -15,7 +15,7 @@
 //! - [`cargo_manifest`]: what a `Cargo.toml` says
 //! - [`cargo_project`]: which package of a tree is meant
 //! - [`cargo_lock`]: what a `Cargo.lock` says
-//! - [`crate_sources`]: which sources its crates come from, beside crates.io
+//! - [`mod@crate_sources`]: which sources its crates come from, beside crates.io
 
 mod archive;
 mod archives;

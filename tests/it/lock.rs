@@ -443,7 +443,8 @@ fn a_crate_whose_cargo_lock_leads_elsewhere_is_refused() {
     let registry = Registry::new();
     let lock = |source: &str| {
         format!(
-            "version = 4\n\n[[package]]\nname = \"app\"\nversion = \"1.0.0\"\ndependencies = [\n \"fork\",\n]\n\n[[package]]\nname = \"fork\"\nversion = \"0.1.0\"\nsource = \"{source}\"\n"
+            "version = 4\n\n[[package]]\nname = \"app\"\nversion = \"1.0.0\"\ndependencies = [\n \"fork\",\n]\n\n[[package]]\nname = \"fork\"\nversion = \"0.1.0\"\nsource = \"{source}\"\nchecksum = \"{}\"\n",
+            "4f1c0d2e".repeat(8)
         )
     };
     let app = || {
@@ -454,13 +455,13 @@ fn a_crate_whose_cargo_lock_leads_elsewhere_is_refused() {
     registry.publish(app().lock(&lock("git+https://example.org/fork.git#4f1c0d2e4f1c0d2e4f1c0d2e4f1c0d2e4f1c0d2e")));
     let scratch = site(&registry, "app = '1'");
     scratch.envy("lock").fails(1, expect![[r#"
-        fetched 1 file (741 B)
+        fetched 1 file (756 B)
         error: the Cargo.lock of `app 1.0.0` names a crate that does not come from crates.io, which this version of envy cannot use
           `fork` from git+https://example.org/fork.git#4f1c0d2e4f1c0d2e4f1c0d2e4f1c0d2e4f1c0d2e
     "#]]);
     registry.publish(app().lock(&lock("registry+https://crates.example.org/index")));
     scratch.envy("lock").fails(1, expect![[r#"
-        fetched 1 file (748 B)
+        fetched 1 file (774 B)
         error: the Cargo.lock of `app 1.0.0` names a crate that does not come from crates.io, which this version of envy cannot use
           `fork` from registry+https://crates.example.org/index
     "#]]);

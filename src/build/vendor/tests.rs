@@ -94,6 +94,10 @@ members = ['crates/*']
 [workspace.package]
 version = '0.3.0'
 edition = '2021'
+license-file = 'LICENSE'
+readme = 'README.md'
+[workspace.lints.rust]
+unused = 'deny'
 [workspace.dependencies]
 helper = { path = 'crates/helper' }
 leaf = { version = '1', registry = 'my' }
@@ -222,7 +226,13 @@ fn locked(name: &str, version: &str, source: &str, dependencies: &[&str]) -> Str
 #[test]
 fn cargo_builds_from_what_is_laid_out() {
     let world = World::new();
-    let one = format!("{INHERITS}[dependencies]\nhelper.workspace = true\nleaf.workspace = true\n");
+    let one = format!(
+        "{INHERITS}license-file.workspace = true\nreadme.workspace = true\n
+        [lints]\nworkspace = true
+        [dependencies]\nhelper.workspace = true
+        [target.'cfg(unix)'.dependencies]\nleaf = {{ workspace = true, features = [] }}
+        [dev-dependencies]\nabsent = {{ path = '../absent' }}\n"
+    );
     let new = world.tree(&[
         ("Cargo.toml", ROOT),
         ("README.md", "whole"),
@@ -231,8 +241,16 @@ fn cargo_builds_from_what_is_laid_out() {
         (
             "crates/one/src/lib.rs",
             "pub const README: &str = include_str!(\"../../../README.md\");
-            pub fn said() -> String { format!(\"{README} {} {}\", helper::HELP, leaf::LEAF) }",
+            pub fn said() -> String { format!(\"{README} {} {} {}\", env!(\"BESIDE\"), helper::HELP, leaf::LEAF) }",
         ),
+        (
+            "crates/one/build.rs",
+            "fn main() {
+                let beside = std::path::Path::new(env!(\"CARGO_MANIFEST_DIR\")).join(\"../../beside\");
+                println!(\"cargo:rustc-env=BESIDE={}\", std::fs::read_to_string(beside).unwrap());
+            }",
+        ),
+        ("beside", "beside"),
         (
             "crates/helper/Cargo.toml",
             &package("helper", &format!("{INHERITS}[dependencies]\nx = {{ path = '../../deps/x' }}\n")),
@@ -278,5 +296,5 @@ fn cargo_builds_from_what_is_laid_out() {
     world.write("app/Cargo.lock", &format!("version = 4\n\n{lock}"));
     let registries = [("my".to_owned(), registry.to_owned())].into();
     let said = world.cargo(&[(COMMIT, &new), (OTHER, &old)], &registries);
-    assert_eq!(said.trim(), "whole module leaf old leaf");
+    assert_eq!(said.trim(), "whole beside module leaf old leaf");
 }
