@@ -7,6 +7,7 @@
 //! - [`mirrors`]: other addresses for what a project names
 //! - [`tarball`]: reading tar archives, strictly
 //! - [`crate_archive`]: reading and unpacking `.crate` files
+//! - [`path`]: directories of the user's
 //! - [`cargo_manifest`]: what a `Cargo.toml` says
 //! - [`cargo_project`]: which package of a tree is meant
 //! - [`cargo_lock`]: what a `Cargo.lock` says
@@ -19,6 +20,7 @@ mod crates;
 mod index;
 mod index_cache;
 mod mirrors;
+mod path;
 mod registry;
 mod tarball;
 
@@ -29,6 +31,7 @@ pub use crate_archive::{CrateContents, read as read_crate, unpack as unpack_crat
 pub use crates::{Archive, Crates, Error as CratesError, Failure as CrateFailure, FailureKind};
 pub use index::CrateVersion;
 pub use mirrors::Mirrors;
+pub use path::{Error as PathError, PathMemo, PathSource, ingest as ingest_path, look as look_at_path};
 pub use registry::{CargoConfig, Error as RegistryError, Registry};
 
 /// A source did not give what was asked of it.
@@ -49,6 +52,9 @@ pub enum Error {
     /// A crate's lock cannot be used.
     #[error(transparent)]
     Lock(#[from] cargo_lock::Error),
+    /// A directory cannot be a source.
+    #[error(transparent)]
+    Path(#[from] path::Error),
     /// A tree does not have the package that is asked for.
     #[error(transparent)]
     Project(#[from] cargo_project::Error),
