@@ -8,6 +8,7 @@
 //! - [`tarball`]: reading tar archives, strictly
 //! - [`crate_archive`]: reading and unpacking `.crate` files
 //! - [`path`]: directories of the user's
+//! - [`patch`]: patches of source trees
 //! - [`cargo_manifest`]: what a `Cargo.toml` says
 //! - [`cargo_project`]: which package of a tree is meant
 //! - [`cargo_lock`]: what a `Cargo.lock` says
@@ -20,6 +21,7 @@ mod crates;
 mod index;
 mod index_cache;
 mod mirrors;
+mod patch;
 mod path;
 mod registry;
 mod tarball;
@@ -31,6 +33,7 @@ pub use crate_archive::{CrateContents, read as read_crate, unpack as unpack_crat
 pub use crates::{Archive, Crates, Error as CratesError, Failure as CrateFailure, FailureKind};
 pub use index::CrateVersion;
 pub use mirrors::Mirrors;
+pub use patch::{Error as PatchError, Patch, patched};
 pub use path::{Error as PathError, PathMemo, PathSource, ingest as ingest_path, look as look_at_path};
 pub use registry::{CargoConfig, Error as RegistryError, Registry};
 
@@ -52,6 +55,9 @@ pub enum Error {
     /// A crate's lock cannot be used.
     #[error(transparent)]
     Lock(#[from] cargo_lock::Error),
+    /// A patch cannot be applied.
+    #[error(transparent)]
+    Patch(#[from] patch::Error),
     /// A directory cannot be a source.
     #[error(transparent)]
     Path(#[from] path::Error),
