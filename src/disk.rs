@@ -7,6 +7,7 @@
 
 mod copying;
 mod lock;
+mod walk;
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 pub use copying::{clone_or_copy, set_time};
 pub use lock::{Lock, TryLock, try_lock};
+pub use walk::{Found, time_in, walk_unignored};
 
 /// An operation on a path failed.
 #[derive(Debug, thiserror::Error)]
@@ -122,9 +124,12 @@ pub struct Stamp {
 
 /// The stamp of the file that a path leads to.
 pub fn stamp(path: &Path) -> Result<Stamp> {
-    let metadata = fs::metadata(path).at("look at", path)?;
+    fs::metadata(path).at("look at", path).map(|metadata| stamp_of(&metadata))
+}
+
+fn stamp_of(metadata: &fs::Metadata) -> Stamp {
     let modified = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
-    Ok(Stamp { inode: metadata.ino(), size: metadata.len(), modified })
+    Stamp { inode: metadata.ino(), size: metadata.len(), modified }
 }
 
 /// Create a directory and its parents where they are missing.
@@ -369,9 +374,12 @@ pub fn list_if_exists(path: &Path) -> Result<Vec<(std::ffi::OsString, Kind)>> {
 
 /// What stands at a path itself, symlinks not followed.
 pub fn kind(path: &Path) -> Result<Kind> {
-    let metadata = fs::symlink_metadata(path).at("look at", path)?;
+    fs::symlink_metadata(path).at("look at", path).map(|metadata| kind_of(&metadata))
+}
+
+fn kind_of(metadata: &fs::Metadata) -> Kind {
     let file_type = metadata.file_type();
-    Ok(if file_type.is_symlink() {
+    if file_type.is_symlink() {
         Kind::Symlink
     } else if file_type.is_dir() {
         Kind::Directory
@@ -379,7 +387,7 @@ pub fn kind(path: &Path) -> Result<Kind> {
         Kind::File { executable: metadata.mode() & 0o100 != 0 }
     } else {
         Kind::Other
-    })
+    }
 }
 
 /// Give a second name to a file, or copy it where the file system will not link it any more.

@@ -13,7 +13,9 @@ use super::cargo_lock::{self, LockedCrate};
 use super::cargo_manifest::{self, Binary};
 use crate::package::Version;
 use crate::tree::{File, Node, Tree};
-pub(super) use workspace::{Manifests, Member, join, members, outside, workspace_root};
+pub(super) use workspace::{Files, Manifests, join, members, outside, workspace_root};
+
+use workspace::TreeFiles;
 
 /// Why a reader did not give a file's bytes.
 pub type ReadError = Box<dyn std::error::Error + Send + Sync>;
@@ -116,123 +118,134 @@ pub fn cargo_project(
     name: &str,
     subdir: Option<&str>,
 ) -> Result<Option<CargoProject>, Error> {
-    let manifests = Manifests::new(tree, read);
-    let Some(top) = top(&manifests, name, subdir)? else { return Ok(None) };
-    let directory = choose(&manifests, &top, name, subdir.is_some())?;
-    describe(&manifests, directory).map(Some)
+    let files = TreeFiles { tree, read };
+    let found = Search { tree, manifests: &Manifests::new(&files) };
+    let Some(top) = found.top(name, subdir)? else { return Ok(None) };
+    let directory = found.choose(&top, name, subdir.is_some())?;
+    found.describe(directory).map(Some)
 }
 
-/// The directory whose `Cargo.toml` to begin with.
-fn top(manifests: &Manifests<'_>, name: &str, subdir: Option<&str>) -> Result<Option<String>, Error> {
-    if let Some(subdir) = subdir {
-        let directory = join("", subdir).ok_or_else(|| Error::Subdir(subdir.to_owned()))?;
-        if !directory.is_empty() && !matches!(manifests.tree().get(&directory), Some(Node::Directory(_))) {
-            return Err(Error::NoSubdir(directory));
+/// A tree that is searched.
+struct Search<'a> {
+    tree: &'a Tree,
+    manifests: &'a Manifests<'a>,
+}
+
+impl Search<'_> {
+    /// The directory whose `Cargo.toml` to begin with.
+    fn top(&self, name: &str, subdir: Option<&str>) -> Result<Option<String>, Error> {
+        if let Some(subdir) = subdir {
+            let directory = join("", subdir).ok_or_else(|| Error::Subdir(subdir.to_owned()))?;
+            if !directory.is_empty() && !matches!(self.tree.get(&directory), Some(Node::Directory(_))) {
+                return Err(Error::NoSubdir(directory));
+            }
+            return Ok(self.manifests.is_at(&directory).then_some(directory));
         }
-        return Ok(manifests.is_at(&directory).then_some(directory));
-    }
-    if manifests.is_at("") {
-        return Ok(Some(String::new()));
-    }
-    let all = manifests.directories();
-    let below: Vec<_> = all.iter().filter(|directory| !directory.contains('/')).collect();
-    match below.as_slice() {
-        [one] => Ok(Some((*one).clone())),
-        several => {
-            let mut named = Vec::new();
-            for directory in several {
-                let manifest = manifests.at(directory)?;
-                if manifest.is_some_and(|one| one.package.as_ref().is_some_and(|package| package.name == name)) {
-                    named.push((*directory).clone());
+        if self.manifests.is_at("") {
+            return Ok(Some(String::new()));
+        }
+        let all = self.manifests.directories();
+        let below: Vec<_> = all.iter().filter(|directory| !directory.contains('/')).collect();
+        match below.as_slice() {
+            [one] => Ok(Some((*one).clone())),
+            several => {
+                let mut named = Vec::new();
+                for directory in several {
+                    let manifest = self.manifests.at(directory)?;
+                    if manifest.is_some_and(|one| one.package.as_ref().is_some_and(|package| package.name == name)) {
+                        named.push((*directory).clone());
+                    }
+                }
+                match named.as_slice() {
+                    [one] => Ok(Some(one.clone())),
+                    _ if all.is_empty() => Ok(None),
+                    _ => Err(Error::NoTop(all)),
                 }
             }
-            match named.as_slice() {
-                [one] => Ok(Some(one.clone())),
-                _ if all.is_empty() => Ok(None),
-                _ => Err(Error::NoTop(all)),
+        }
+    }
+
+    /// The directory of the package that a name means, beginning at a manifest.
+    fn choose(&self, top: &str, name: &str, by_subdir: bool) -> Result<String, Error> {
+        let path = join(top, "Cargo.toml").unwrap_or_default();
+        let manifest = self.manifests.at(top)?.expect("the caller found a manifest here");
+        let own = manifest.package.as_ref();
+        if own.is_some_and(|package| package.name == name || by_subdir || manifest.workspace.is_none()) {
+            return Ok(top.to_owned());
+        }
+        if manifest.workspace.is_none() {
+            return Err(Error::Nothing(path));
+        }
+        let members = members(self.manifests, top)?;
+        if let Some(member) = members.iter().find(|member| member.name == name) {
+            return Ok(member.directory.clone());
+        }
+        let mut with_programs = Vec::new();
+        for member in members {
+            if !self.binaries(&member.directory, top)?.is_empty() {
+                with_programs.push(member.name);
             }
         }
-    }
-}
-
-/// The directory of the package that a name means, beginning at a manifest.
-fn choose(manifests: &Manifests<'_>, top: &str, name: &str, by_subdir: bool) -> Result<String, Error> {
-    let path = join(top, "Cargo.toml").unwrap_or_default();
-    let manifest = manifests.at(top)?.expect("the caller found a manifest here");
-    let own = manifest.package.as_ref();
-    if own.is_some_and(|package| package.name == name || by_subdir || manifest.workspace.is_none()) {
-        return Ok(top.to_owned());
-    }
-    if manifest.workspace.is_none() {
-        return Err(Error::Nothing(path));
-    }
-    let members = members(manifests, top)?;
-    if let Some(member) = members.iter().find(|member| member.name == name) {
-        return Ok(member.directory.clone());
-    }
-    let mut with_programs = Vec::new();
-    for member in members {
-        if !binaries(manifests, &member.directory, top)?.is_empty() {
-            with_programs.push(member.name);
+        match own {
+            // A repository is often named otherwise than the program it is for.
+            Some(package) if with_programs.contains(&package.name) => Ok(top.to_owned()),
+            _ => Err(Error::NoMember { path, name: name.to_owned(), with_programs }),
         }
     }
-    match own {
-        // A repository is often named otherwise than the program it is for.
-        Some(package) if with_programs.contains(&package.name) => Ok(top.to_owned()),
-        _ => Err(Error::NoMember { path, name: name.to_owned(), with_programs }),
+
+    fn binaries(&self, directory: &str, root: &str) -> Result<Vec<Binary>, Error> {
+        let empty = Tree::default();
+        let files = match self.tree.get(directory) {
+            Some(Node::Directory(below)) => below,
+            _ if directory.is_empty() => self.tree,
+            _ => &empty,
+        };
+        let (manifest, root) = (self.manifests.at(directory)?, self.manifests.at(root)?);
+        let workspace = root.as_ref().and_then(|root| root.workspace.as_ref());
+        Ok(manifest.map(|manifest| manifest.binaries(files, workspace)).unwrap_or_default())
     }
-}
 
-fn binaries(manifests: &Manifests<'_>, directory: &str, root: &str) -> Result<Vec<Binary>, Error> {
-    let empty = Tree::default();
-    let files = match manifests.tree().get(directory) {
-        Some(Node::Directory(below)) => below,
-        _ if directory.is_empty() => manifests.tree(),
-        _ => &empty,
-    };
-    let (manifest, root) = (manifests.at(directory)?, manifests.at(root)?);
-    let workspace = root.as_ref().and_then(|root| root.workspace.as_ref());
-    Ok(manifest.map(|manifest| manifest.binaries(files, workspace)).unwrap_or_default())
-}
+    /// Everything about the package in a directory.
+    fn describe(&self, directory: String) -> Result<CargoProject, Error> {
+        let path = join(&directory, "Cargo.toml").unwrap_or_default();
+        let root = workspace_root(self.manifests, &directory)?;
+        let manifest = self.manifests.at(&directory)?.expect("the package was found by its manifest");
+        let root_manifest = self.manifests.at(&root)?;
+        let workspace = root_manifest.as_ref().and_then(|root| root.workspace.as_ref());
+        let package = manifest.package.as_ref().ok_or_else(|| Error::Nothing(path.clone()))?;
+        let version = package.version(workspace).and_then(|version| version.parse().ok());
+        let lock_path = join(&root, "Cargo.lock").unwrap_or_default();
+        let cargo_lock = self.manifests.text(&lock_path)?;
+        let locked = cargo_lock.as_deref().map(cargo_lock::locked_crates).transpose();
+        let locked = locked.map_err(|source| Error::Lock { path: lock_path, source })?;
+        Ok(CargoProject {
+            package: package.name.clone(),
+            version: version.ok_or_else(|| Error::Version { path: path.clone() })?,
+            manifest: self.manifests.text(&path)?.unwrap_or_default(),
+            lock_fits: locked.is_some_and(|locked| self.all_fit(&root, &directory, &locked)),
+            binaries: self.binaries(&directory, &root)?,
+            features: manifest.features(),
+            envy_metadata: package.has_envy_metadata(),
+            directory,
+            workspace: root,
+            cargo_lock,
+        })
+    }
 
-/// Everything about the package in a directory.
-fn describe(manifests: &Manifests<'_>, directory: String) -> Result<CargoProject, Error> {
-    let path = join(&directory, "Cargo.toml").unwrap_or_default();
-    let root = workspace_root(manifests, &directory)?;
-    let manifest = manifests.at(&directory)?.expect("the package was found by its manifest");
-    let root_manifest = manifests.at(&root)?;
-    let workspace = root_manifest.as_ref().and_then(|root| root.workspace.as_ref());
-    let package = manifest.package.as_ref().ok_or_else(|| Error::Nothing(path.clone()))?;
-    let version = package.version(workspace).and_then(|version| version.parse().ok());
-    let lock_path = join(&root, "Cargo.lock").unwrap_or_default();
-    let cargo_lock = manifests.text(&lock_path)?;
-    let locked = cargo_lock.as_deref().map(cargo_lock::locked_crates).transpose();
-    let locked = locked.map_err(|source| Error::Lock { path: lock_path, source })?;
-    Ok(CargoProject {
-        package: package.name.clone(),
-        version: version.ok_or_else(|| Error::Version { path: path.clone() })?,
-        manifest: manifests.text(&path)?.unwrap_or_default(),
-        lock_fits: locked.is_some_and(|locked| all_fit(manifests, &root, &directory, &locked)),
-        binaries: binaries(manifests, &directory, &root)?,
-        features: manifest.features(),
-        envy_metadata: package.has_envy_metadata(),
-        directory,
-        workspace: root,
-        cargo_lock,
-    })
-}
-
-/// Whether a lock answers a package and all members of its workspace: cargo takes no part of a lock.
-fn all_fit(manifests: &Manifests<'_>, root: &str, directory: &str, locked: &[LockedCrate]) -> bool {
-    let root_manifest = manifests.at(root).ok().flatten();
-    let workspace = root_manifest.as_ref().and_then(|root| root.workspace.as_ref());
-    let fits = |directory: &str| {
-        let manifest = manifests.at(directory).ok().flatten();
-        manifest.is_some_and(|manifest| manifest.fits(locked, workspace))
-    };
-    fits(directory)
-        && match workspace {
-            Some(_) => members(manifests, root).is_ok_and(|all| all.iter().all(|member| fits(&member.directory))),
-            None => true,
-        }
+    /// Whether a lock answers a package and all members of its workspace: cargo takes no part of a lock.
+    fn all_fit(&self, root: &str, directory: &str, locked: &[LockedCrate]) -> bool {
+        let root_manifest = self.manifests.at(root).ok().flatten();
+        let workspace = root_manifest.as_ref().and_then(|root| root.workspace.as_ref());
+        let fits = |directory: &str| {
+            let manifest = self.manifests.at(directory).ok().flatten();
+            manifest.is_some_and(|manifest| manifest.fits(locked, workspace))
+        };
+        fits(directory)
+            && match workspace {
+                Some(_) => {
+                    members(self.manifests, root).is_ok_and(|all| all.iter().all(|member| fits(&member.directory)))
+                }
+                None => true,
+            }
+    }
 }

@@ -12,6 +12,8 @@
 //! - [`archive`]: unpacking archives of all kinds into the store
 //! - [`archives`]: bringing archives into the store, from addresses that a project names
 //! - [`crate_archive`]: reading and unpacking `.crate` files
+//! - [`path`]: directories of the user's
+//! - [`patch`]: patches of source trees
 //! - [`cargo_manifest`]: what a `Cargo.toml` says
 //! - [`cargo_project`]: which package of a tree is meant
 //! - [`cargo_lock`]: what a `Cargo.lock` says

@@ -13,10 +13,29 @@ use crate::tree::{Node, Tree};
 /// How many symlinks lead to a file at most.
 const LINKS: usize = 8;
 
-/// The manifests of a tree, each read once.
+/// Where manifests lie. Paths are relative to a top.
+pub trait Files {
+    /// The text of a file, symlinks followed, or nothing where there is none.
+    fn text(&self, path: &str) -> Result<Option<String>, Error>;
+
+    /// Whether there is a file, symlinks followed.
+    fn is_file(&self, path: &str) -> bool;
+
+    /// All directories that have a manifest, as far as a pattern may name them, sorted.
+    fn directories(&self) -> Vec<String>;
+}
+
+/// The files of a tree, and how they are read.
+pub struct TreeFiles<'a> {
+    /// The tree.
+    pub tree: &'a Tree,
+    /// Gives a file's bytes.
+    pub read: Read<'a>,
+}
+
+/// Manifests, each read once.
 pub struct Manifests<'a> {
-    tree: &'a Tree,
-    read: Read<'a>,
+    files: &'a dyn Files,
     known: RefCell<BTreeMap<String, Rc<Manifest>>>,
 }
 
@@ -30,19 +49,14 @@ pub struct Member {
 }
 
 impl<'a> Manifests<'a> {
-    /// The manifests of a tree whose files are read like this.
-    pub fn new(tree: &'a Tree, read: Read<'a>) -> Self {
-        Self { tree, read, known: RefCell::default() }
-    }
-
-    /// The tree.
-    pub fn tree(&self) -> &'a Tree {
-        self.tree
+    /// The manifests that lie there.
+    pub fn new(files: &'a dyn Files) -> Self {
+        Self { files, known: RefCell::default() }
     }
 
     /// Whether a directory has a manifest.
     pub fn is_at(&self, directory: &str) -> bool {
-        join(directory, "Cargo.toml").is_some_and(|path| self.file(&path).is_some())
+        join(directory, "Cargo.toml").is_some_and(|path| self.files.is_file(&path))
     }
 
     /// The manifest in a directory.
@@ -60,13 +74,18 @@ impl<'a> Manifests<'a> {
 
     /// The text of a file, or nothing where there is none.
     pub fn text(&self, path: &str) -> Result<Option<String>, Error> {
-        let Some(file) = self.file(path) else { return Ok(None) };
-        let bytes = (self.read)(&file).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        let text = String::from_utf8(bytes).map_err(|_| Error::Text { path: path.to_owned() })?;
         // Cargo passes over a mark of byte order.
-        Ok(Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)))
+        let plain = |text: String| text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
+        Ok(self.files.text(path)?.map(plain))
     }
 
+    /// All directories that have a manifest, sorted.
+    pub fn directories(&self) -> Vec<String> {
+        self.files.directories()
+    }
+}
+
+impl TreeFiles<'_> {
     /// The file that a path leads to, through symlinks too.
     fn file(&self, path: &str) -> Option<crate::tree::File> {
         let mut path = path.to_owned();
@@ -79,9 +98,20 @@ impl<'a> Manifests<'a> {
         }
         None
     }
+}
 
-    /// All directories that have a manifest, sorted.
-    pub fn directories(&self) -> Vec<String> {
+impl Files for TreeFiles<'_> {
+    fn text(&self, path: &str) -> Result<Option<String>, Error> {
+        let Some(file) = self.file(path) else { return Ok(None) };
+        let bytes = (self.read)(&file).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        String::from_utf8(bytes).map(Some).map_err(|_| Error::Text { path: path.to_owned() })
+    }
+
+    fn is_file(&self, path: &str) -> bool {
+        self.file(path).is_some()
+    }
+
+    fn directories(&self) -> Vec<String> {
         let mut found = Vec::new();
         collect(self.tree, "", &mut |path, below| {
             if matches!(below.get("Cargo.toml"), Some(Node::File(_) | Node::Symlink(_))) {
