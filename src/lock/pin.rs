@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::{Lockfile, Package, Pin, Toolchain, Unpacked, Wish, Wishes};
-use crate::digest::{BlobDigest, Commit, TreeDigest};
+use crate::digest::{BlobDigest, Commit};
 use crate::disk;
 use crate::manifest::Source;
 use crate::package::{PackageId, PackageName, Version};

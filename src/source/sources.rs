@@ -253,7 +253,7 @@ impl<'a> Sources<'a> {
 
 /// A directory as it is now. What is known of its files is kept below `cache`.
 pub fn look_at(directory: &Path, cache: &Path) -> Result<PathSource, path::Error> {
-    path::look(directory, &PathMemo::below(cache))
+    path::look(directory, &PathMemo::in_cache(cache))
 }
 
 fn add<'c, 'a>(all: &mut Vec<(&'c Crates<'a>, Vec<Archive>)>, from: &'c Crates<'a>, archive: &Archive) {
