@@ -6,7 +6,6 @@
 mod crates;
 mod tags;
 
-
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 

@@ -29,6 +29,8 @@ mod problem;
 mod schema;
 mod source;
 #[cfg(test)]
+mod source_tests;
+#[cfg(test)]
 mod tests;
 mod variables;
 

@@ -185,6 +185,7 @@ fn registries(document: &DeTable<'_>, findings: &mut Findings<'_>) -> BTreeMap<S
                 findings.add_with_hint(name.span(), "`crates-io` is crates.io, and nothing else", hint);
             }
             Some(index) => drop(registries.insert(name.get_ref().to_string(), index.to_owned())),
+            None if !value.get_ref().is_table() => {}
             None => findings.add(name.span(), format!("registry `{}` has no `index`", name.get_ref())),
         }
     }

@@ -32,11 +32,13 @@ pub(super) fn read(key: &Text<'_>, entry: &DeTable<'_>, findings: &mut Findings<
     if let [first, second, ..] = kinds[..] {
         let message = format!("dependency `{}` has two sources, `{first}` and `{second}`", key.get_ref());
         findings.add_with_hint(place(entry, second), message, "keep one of them");
-        return Source::crates_io();
+        // A path asks for nothing more.
+        return Source::Path { path: String::new() };
     }
     misplaced(entry, kinds.first().copied(), findings);
     let Some(kind) = kinds.first() else { return crate_or_recipe(key, entry, findings) };
-    let value = entry.get(*kind).and_then(|value| value.get_ref().as_str()).unwrap_or_default().to_owned();
+    // Anything but a text was noted before.
+    let Some(value) = text(entry, kind) else { return Source::crates_io() };
     match *kind {
         "registry" => Source::Crate { registry: Some(value).filter(|name| name != "crates-io") },
         "path" => Source::Path { path: plain_path(entry, value, findings) },

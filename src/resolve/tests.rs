@@ -37,7 +37,11 @@ fn name(text: &str) -> PackageName {
 }
 
 fn asks(by: &str, what: &str, versions: &str) -> Requirement {
-    Requirement { name: name(what), versions: versions.parse::<crate::package::VersionReq>().unwrap().into(), by: by.to_owned() }
+    Requirement {
+        name: name(what),
+        versions: versions.parse::<crate::package::VersionReq>().unwrap().into(),
+        by: by.to_owned(),
+    }
 }
 
 fn cutoff() -> Timestamp {

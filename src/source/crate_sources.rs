@@ -171,8 +171,7 @@ mod tests {
     #[test]
     fn two_commits_for_one_wish_are_refused() {
         let two = ["1", "2"].map(|commit| git("a", "https://u:secret@a.example/r", GitReference::Default, commit));
-        let expected =
-            "`Cargo.lock` has two commits of one repository for the same wish: `https://a.example/r` at 1111111111111111111111111111111111111111 and 2222222222222222222222222222222222222222";
+        let expected = "`Cargo.lock` has two commits of one repository for the same wish: `https://a.example/r` at 1111111111111111111111111111111111111111 and 2222222222222222222222222222222222222222";
         assert_eq!(crate_sources(&two).unwrap_err().to_string(), expected);
     }
 }

@@ -80,7 +80,8 @@ impl World {
                 }
             }
             SourceCrates::Git { source, packages } => {
-                let (_, repository) = repositories.iter().find(|(commit, _)| source.commit.to_string() == *commit).unwrap();
+                let (_, repository) =
+                    repositories.iter().find(|(commit, _)| source.commit.to_string() == *commit).unwrap();
                 let tree = vendor(repository, packages, &self.store).unwrap();
                 assert_eq!(self.store.whole_tree(tree.digest()).unwrap(), Some(tree.clone()));
                 self.store.lay_out_copy(&tree, directory, 0).unwrap();

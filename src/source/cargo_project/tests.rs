@@ -168,7 +168,7 @@ fn features_are_those_that_can_be_asked_for() {
 }
 
 const LOCK: &str = "version = 4\n[[package]]\nname = 'a'\nversion = '1.2.3'\n[[package]]\nname = 'b'\nversion = \
-                    '0.1.0'\n[[package]]\nname = 'c'\nversion = '2.0.0'\nsource = 'git+https://a.example/#1'\n";
+                    '0.1.0'\n[[package]]\nname = 'c'\nversion = '2.0.0'\nsource = 'git+https://a.example/#4f1c0d2e4f1c0d2e4f1c0d2e4f1c0d2e4f1c0d2e'\n";
 
 fn fits(root: &str, a: &str, b: &str, lock: Option<&str>) -> bool {
     let (a, b) = (format!("{A}{a}"), format!("{B}{b}"));
