@@ -26,7 +26,7 @@ pub struct Found {
     pub changed: i128,
 }
 
-/// Everything below a directory that is no directory itself and that git would not ignore, sorted by path. Rules count
+/// Everything below a directory that is no directory itself and that git would not ignore, sorted by the bytes of its path. Rules count
 /// from `.gitignore` files of the repository and its `.git/info/exclude`, or, where there is no repository, from
 /// `.gitignore` files below the directory, but never from the user's own configuration. What is called `.git` or
 /// `.envy`, and directories that say by their `CACHEDIR.TAG` that they are caches, are left out.
@@ -59,7 +59,7 @@ pub fn walk_unignored(directory: &Path) -> Result<Vec<Found>> {
         return Err(error);
     }
     let mut found = found.into_inner().expect("no holder panics");
-    found.sort_by(|a, b| a.path.cmp(&b.path));
+    found.sort_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
     Ok(found)
 }
 

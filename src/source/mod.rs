@@ -15,7 +15,7 @@
 //! - [`path`]: directories of the user's
 //! - [`patch`]: patches of source trees
 //! - [`cargo_manifest`]: what a `Cargo.toml` says
-//! - [`cargo_project`]: which package of a tree is meant
+//! - [`mod@cargo_project`]: which package of a tree is meant
 //! - [`cargo_lock`]: what a `Cargo.lock` says
 //! - [`mod@crate_sources`]: which sources its crates come from, beside crates.io
 
