@@ -5,10 +5,10 @@ use expect_test::{Expect, expect};
 use super::*;
 
 /// What the room said.
-struct Said(String);
+pub(super) struct Said(String);
 
 impl Said {
-    fn is(self, expected: Expect) {
+    pub(super) fn is(self, expected: Expect) {
         expected.assert_eq(&self.0);
     }
 }
