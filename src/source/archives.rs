@@ -180,11 +180,20 @@ impl<'a> Archives<'a> {
         }
         let adopt = |fetched: FetchedFile| store.adopt(fetched.file, fetched.digest).map(|()| fetched.digest);
         let mut downloaded = self.downloader.fetch_files(&requests, progress, adopt)?.into_iter();
+        let files = places.iter().filter(|place| matches!(place, Ok(Place::File(_)))).count();
+        let mut copied = (0, 0);
+        if files > 0 {
+            progress.tell(Event::Fetching { files, bytes: None });
+        }
         let (mut digests, mut failures) = (Vec::new(), Vec::new());
         for (one, place) in missing.iter().zip(places) {
             let result = match place {
                 Err(error) => Err(error),
-                Ok(Place::File(path)) => copy(one, &path, store, progress),
+                Ok(Place::File(path)) => copy(one, &path, store).map(|(digest, bytes)| {
+                    progress.tell(Event::Fetched { name: &one.name, bytes });
+                    copied = (copied.0 + 1, copied.1 + bytes);
+                    digest
+                }),
                 Ok(Place::Web(_)) => {
                     let result = downloaded.next().expect("there is a result for each request");
                     result.map_err(WantedFailureKind::from).and_then(|kept| Ok(kept?))
@@ -194,6 +203,9 @@ impl<'a> Archives<'a> {
                 Ok(digest) => digests.push(digest),
                 Err(error) => failures.push(WantedFailure { name: one.name.clone(), error: self.mirrored(one, error) }),
             }
+        }
+        if files > 0 {
+            progress.tell(Event::FetchedAll { files: copied.0, bytes: copied.1 });
         }
         if failures.is_empty() { Ok(digests) } else { Err(Error::Failed { failures }) }
     }
@@ -249,8 +261,8 @@ fn request(one: &Wanted, url: &str, into: &Path) -> FileRequest {
     }
 }
 
-/// Copy a file into the store, hashing it on the way.
-fn copy(one: &Wanted, path: &Path, store: &Store, progress: &dyn Progress) -> Result<BlobDigest, WantedFailureKind> {
+/// Copy a file into the store, hashing it on the way: its digest and how many bytes it has.
+fn copy(one: &Wanted, path: &Path, store: &Store) -> Result<(BlobDigest, u64), WantedFailureKind> {
     let mut from = disk::open(path)?;
     let mut to = disk::temporary_in(&store.temporary_directory()?)?;
     let (mut hasher, mut size, mut buffer) = (Hasher::default(), 0, vec![0; 256 << 10]);
@@ -273,6 +285,5 @@ fn copy(one: &Wanted, path: &Path, store: &Store, progress: &dyn Progress) -> Re
         return Err(WantedFailureKind::Digest { path: path.to_owned(), expected, received });
     }
     store.adopt(to, received)?;
-    progress.tell(Event::Fetched { name: &one.name, bytes: size });
-    Ok(received)
+    Ok((received, size))
 }
