@@ -180,20 +180,12 @@ impl<'a> Archives<'a> {
         }
         let adopt = |fetched: FetchedFile| store.adopt(fetched.file, fetched.digest).map(|()| fetched.digest);
         let mut downloaded = self.downloader.fetch_files(&requests, progress, adopt)?.into_iter();
-        let files = places.iter().filter(|place| matches!(place, Ok(Place::File(_)))).count();
-        let mut copied = (0, 0);
-        if files > 0 {
-            progress.tell(Event::Fetching { files, bytes: None });
-        }
+        let mut copied = copy_all(missing, &places, store, progress).into_iter();
         let (mut digests, mut failures) = (Vec::new(), Vec::new());
         for (one, place) in missing.iter().zip(places) {
             let result = match place {
                 Err(error) => Err(error),
-                Ok(Place::File(path)) => copy(one, &path, store).map(|(digest, bytes)| {
-                    progress.tell(Event::Fetched { name: &one.name, bytes });
-                    copied = (copied.0 + 1, copied.1 + bytes);
-                    digest
-                }),
+                Ok(Place::File(_)) => copied.next().expect("there is a result for each file"),
                 Ok(Place::Web(_)) => {
                     let result = downloaded.next().expect("there is a result for each request");
                     result.map_err(WantedFailureKind::from).and_then(|kept| Ok(kept?))
@@ -203,9 +195,6 @@ impl<'a> Archives<'a> {
                 Ok(digest) => digests.push(digest),
                 Err(error) => failures.push(WantedFailure { name: one.name.clone(), error: self.mirrored(one, error) }),
             }
-        }
-        if files > 0 {
-            progress.tell(Event::FetchedAll { files: copied.0, bytes: copied.1 });
         }
         if failures.is_empty() { Ok(digests) } else { Err(Error::Failed { failures }) }
     }
@@ -259,6 +248,35 @@ fn request(one: &Wanted, url: &str, into: &Path) -> FileRequest {
         expected: one.sha256,
         max_size: LARGEST,
     }
+}
+
+/// Copy what are files into the store.
+fn copy_all(
+    wanted: &[&Wanted],
+    places: &[Result<Place, WantedFailureKind>],
+    store: &Store,
+    progress: &dyn Progress,
+) -> Vec<Result<BlobDigest, WantedFailureKind>> {
+    let files: Vec<_> = wanted
+        .iter()
+        .zip(places)
+        .filter_map(|(one, place)| if let Ok(Place::File(path)) = place { Some((one, path)) } else { None })
+        .collect();
+    if files.is_empty() {
+        return Vec::new();
+    }
+    progress.tell(Event::Fetching { files: files.len(), bytes: None });
+    let (mut results, mut complete, mut all) = (Vec::new(), 0, 0);
+    for (one, path) in files {
+        let copied = copy(one, path, store);
+        if let Ok((_, bytes)) = copied {
+            progress.tell(Event::Fetched { name: &one.name, bytes });
+            (complete, all) = (complete + 1, all + bytes);
+        }
+        results.push(copied.map(|(digest, _)| digest));
+    }
+    progress.tell(Event::FetchedAll { files: complete, bytes: all });
+    results
 }
 
 /// Copy a file into the store, hashing it on the way: its digest and how many bytes it has.
