@@ -301,6 +301,15 @@ fn pin(name: &PackageName, package: &FilePackage) -> Result<Pin, Source> {
             Err(format!("package `{name}` has source `{source}`, which this version of envy cannot use").into())
         }
     }
+
+    #[test]
+    fn an_interpreter_is_told_where_it_is_unusual() {
+        let needs_of =
+            |interpreter: Option<&str>| Needs { interpreter: interpreter.map(str::to_owned), ..Needs::default() };
+        assert_eq!(needs(&needs_of(None)), "");
+        let text = needs(&needs_of(Some("/lib/ld-musl-x86_64.so.1")));
+        assert_eq!(text, "needs = { interpreter = \"/lib/ld-musl-x86_64.so.1\" }\n");
+    }
 }
 
 fn unpacked(archive: &str, tree: &str) -> Result<Unpacked, Source> {

@@ -180,11 +180,12 @@ impl<'a> Archives<'a> {
         }
         let adopt = |fetched: FetchedFile| store.adopt(fetched.file, fetched.digest).map(|()| fetched.digest);
         let mut downloaded = self.downloader.fetch_files(&requests, progress, adopt)?.into_iter();
+        let mut copied = copy_all(missing, &places, store, progress).into_iter();
         let (mut digests, mut failures) = (Vec::new(), Vec::new());
         for (one, place) in missing.iter().zip(places) {
             let result = match place {
                 Err(error) => Err(error),
-                Ok(Place::File(path)) => copy(one, &path, store, progress),
+                Ok(Place::File(_)) => copied.next().expect("there is a result for each file"),
                 Ok(Place::Web(_)) => {
                     let result = downloaded.next().expect("there is a result for each request");
                     result.map_err(WantedFailureKind::from).and_then(|kept| Ok(kept?))
@@ -250,8 +251,37 @@ fn request(one: &Wanted, url: &str, into: &Path) -> FileRequest {
     }
 }
 
-/// Copy a file into the store, hashing it on the way.
-fn copy(one: &Wanted, path: &Path, store: &Store, progress: &dyn Progress) -> Result<BlobDigest, WantedFailureKind> {
+/// Copy what are files into the store.
+fn copy_all(
+    wanted: &[&Wanted],
+    places: &[Result<Place, WantedFailureKind>],
+    store: &Store,
+    progress: &dyn Progress,
+) -> Vec<Result<BlobDigest, WantedFailureKind>> {
+    let files: Vec<_> = wanted
+        .iter()
+        .zip(places)
+        .filter_map(|(one, place)| if let Ok(Place::File(path)) = place { Some((one, path)) } else { None })
+        .collect();
+    if files.is_empty() {
+        return Vec::new();
+    }
+    progress.tell(Event::Fetching { files: files.len(), bytes: None });
+    let (mut results, mut complete, mut all) = (Vec::new(), 0, 0);
+    for (one, path) in files {
+        let copied = copy(one, path, store);
+        if let Ok((_, bytes)) = copied {
+            progress.tell(Event::Fetched { name: &one.name, bytes });
+            (complete, all) = (complete + 1, all + bytes);
+        }
+        results.push(copied.map(|(digest, _)| digest));
+    }
+    progress.tell(Event::FetchedAll { files: complete, bytes: all });
+    results
+}
+
+/// Copy a file into the store, hashing it on the way: its digest and how many bytes it has.
+fn copy(one: &Wanted, path: &Path, store: &Store) -> Result<(BlobDigest, u64), WantedFailureKind> {
     let mut from = disk::open(path)?;
     let mut to = disk::temporary_in(&store.temporary_directory()?)?;
     let (mut hasher, mut size, mut buffer) = (Hasher::default(), 0, vec![0; 256 << 10]);
@@ -274,6 +304,5 @@ fn copy(one: &Wanted, path: &Path, store: &Store, progress: &dyn Progress) -> Re
         return Err(WantedFailureKind::Digest { path: path.to_owned(), expected, received });
     }
     store.adopt(to, received)?;
-    progress.tell(Event::Fetched { name: &one.name, bytes: size });
-    Ok(received)
+    Ok((received, size))
 }

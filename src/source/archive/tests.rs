@@ -370,6 +370,20 @@ fn deep_paths_and_directories_that_are_only_named_count_too() {
     assert!(error.ends_with("the archive has more than the 10 entries that it may have"), "{error}");
 }
 
+#[test]
+fn a_store_that_takes_nothing_ends_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::at(directory.path().join("store"));
+    let blob = directory.path().join("blob");
+    let many = (0..2_000).fold(Tar::new(), |tar, number| tar.file(&number.to_string(), number.to_string().as_bytes()));
+    for bytes in [many.bytes(), sample()] {
+        disk::write(&blob, &bytes).unwrap();
+        disk::write_atomic(&directory.path().join("store/blobs"), b"no directory").unwrap();
+        let unpacked = unpack_archive(&blob, "a.tar", Strip::Common, Limits::default(), &store);
+        assert!(matches!(unpacked, Err(Error::Store(_))), "{unpacked:?}");
+    }
+}
+
 /// Some names, most of them hostile.
 fn name() -> impl Strategy<Value = String> {
     let part = prop_oneof!["[a-c]", Just("..".to_owned()), Just(".".to_owned()), Just(String::new())];
