@@ -138,6 +138,14 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     file.and_then(|mut file| file.write_all(bytes)).at("write", path)
 }
 
+/// Make a file with exactly this mode, for writing; a file that is there is an error.
+pub fn create_new(path: &Path, mode: u32) -> Result<File> {
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path).at("write", path)?;
+    // The process may be one whose new files get fewer permissions than they are made with.
+    file.set_permissions(fs::Permissions::from_mode(mode)).at("set the mode of", path)?;
+    Ok(file)
+}
+
 /// Write a file with this mode, so that it survives a power cut once its directory does.
 pub fn write_synced(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);

@@ -1,4 +1,4 @@
-//! The door to the network: batches of files and texts, asked for in parallel, each file checked against its digest.
+//! The door to the network: batches of files and texts, asked for in parallel, each file checked against its digest where there is one.
 //!
 //! Outside it is a plain blocking call; inside, one small runtime keeps up to 32 requests in flight. Nothing is
 //! built before it is needed: a [`Downloader`] that is never asked opens no socket and reads no root certificate,
@@ -8,7 +8,7 @@
 //! pause that grows, or that the server names. A file goes on where it broke off, if the server lets it; the digest at
 //! the end decides. The system's root certificates, `SSL_CERT_FILE` and the proxy variables count as everywhere else.
 
-mod error;
+pub(crate) mod error;
 #[cfg(test)]
 pub(crate) mod loopback;
 mod netrc;
@@ -90,8 +90,8 @@ pub struct FileRequest {
     pub url: String,
     /// Where the temporary file shall be: on the file system that it will stay on.
     pub into: PathBuf,
-    /// What it has to be.
-    pub expected: BlobDigest,
+    /// What it has to be; without, the bytes are taken as they come.
+    pub expected: Option<BlobDigest>,
     /// The most bytes it may have.
     pub max_size: u64,
     /// What to tell the server of who asks, as it stands in `Authorization`.

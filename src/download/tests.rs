@@ -16,7 +16,7 @@ fn wanted(url: &str, into: &Path, content: &[u8]) -> FileRequest {
         name,
         url,
         into: into.to_owned(),
-        expected: BlobDigest::of(content),
+        expected: Some(BlobDigest::of(content)),
         max_size: 1 << 20,
         authorization: None,
     }

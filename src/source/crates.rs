@@ -382,7 +382,7 @@ impl<'a> Crates<'a> {
             name: archive.label(),
             url: index::download_url(&config.dl, &archive.name, &archive.version, archive.checksum),
             into: into.clone(),
-            expected: archive.checksum,
+            expected: Some(archive.checksum),
             max_size: LARGEST_ARCHIVE,
             authorization: token.cloned(),
         };

@@ -10,10 +10,14 @@
 //! - [`mirrors`]: other addresses for what a project names
 //! - [`cutoff`]: the times after which a version is too new
 //! - [`tarball`]: reading tar archives, strictly
+//! - [`archive`]: unpacking archives of all kinds into the store
+//! - [`archives`]: bringing archives into the store, from addresses that a project names
 //! - [`crate_archive`]: reading and unpacking `.crate` files
 //! - [`cargo_manifest`]: what a `Cargo.toml` says
 //! - [`cargo_lock`]: what a `Cargo.lock` says
 
+mod archive;
+mod archives;
 mod cargo_lock;
 mod cargo_manifest;
 mod crate_archive;
@@ -28,6 +32,8 @@ mod registries;
 mod registry;
 mod tarball;
 
+pub use archive::{Error as ArchiveError, Limits, Strip, Unpacked, list_archive, unpack_archive};
+pub use archives::{Archives, Error as ArchivesError, Wanted, WantedFailure, WantedFailureKind};
 pub use cargo_lock::{LockedCrate, LockedSource, locked_crates};
 pub use cargo_manifest::{binaries, has_envy_metadata, lock_fits};
 pub use crate_archive::{CrateContents, read as read_crate, unpack as unpack_crate};
@@ -49,9 +55,15 @@ pub enum Error {
     /// Cargo's configuration names no registry that can be used.
     #[error(transparent)]
     Registry(#[from] registry::Error),
-    /// An archive cannot be used.
+    /// A crate's archive cannot be used.
     #[error(transparent)]
     Archive(#[from] crate_archive::Error),
+    /// An archive could not be had.
+    #[error(transparent)]
+    Wanted(#[from] archives::Error),
+    /// An archive cannot be unpacked.
+    #[error(transparent)]
+    Unpack(#[from] archive::Error),
     /// A crate's manifest cannot be used.
     #[error(transparent)]
     Manifest(#[from] cargo_manifest::Error),

@@ -1,6 +1,6 @@
 //! Blobs: the bytes of files.
 
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::{Error, Store, place};
@@ -53,6 +53,37 @@ impl Store {
         Ok(place(file, 0o444, &self.blob_path(digest))?)
     }
 
+    /// Keep a file of a tree whose bytes are at hand. What is here is not written again; what is not is written to the
+    /// path `temporary` first, on the store's file system, where nothing is. It survives a power cut when the whole
+    /// file system was synced.
+    pub fn put_file(&self, bytes: &[u8], executable: bool, temporary: &Path) -> Result<File, Error> {
+        let file = File { blob: BlobDigest::of(bytes), size: bytes.len() as u64, executable };
+        if !self.has_file(file) {
+            let mut new = disk::create_new(temporary, mode(executable))?;
+            new.write_all(bytes).map_err(|error| disk::Error::new("write", temporary, error))?;
+            drop(new);
+            self.adopt_file(temporary, file)?;
+        }
+        Ok(file)
+    }
+
+    /// Keep a finished file of a tree, which has its mode, whose digest was computed as it was written, and which is on
+    /// the store's file system. It survives a power cut when that was synced.
+    pub fn adopt_file(&self, path: &Path, file: File) -> Result<(), Error> {
+        if self.has_file(file) {
+            return Ok(disk::remove_file(path)?);
+        }
+        let place = self.file_path(file);
+        match disk::rename(path, &place) {
+            // The first of its directory.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                disk::create_directories(place.parent().expect("a blob has a directory"))?;
+                Ok(disk::rename(path, &place)?)
+            }
+            done => Ok(done?),
+        }
+    }
+
     /// Give a file its name in the store. One from another file system is copied beside it first.
     fn take_in(&self, path: &Path, place: &Path) -> Result<(), Error> {
         match disk::rename(path, place) {
@@ -74,12 +105,17 @@ impl Store {
         if !self.has_file(file) {
             let place = self.file_path(file);
             disk::create_directories(place.parent().expect("a blob has a directory"))?;
-            disk::set_mode(path, if executable { 0o555 } else { 0o444 })?;
+            disk::set_mode(path, mode(executable))?;
             disk::sync_file(path)?;
             self.take_in(path, &place)?;
         }
         Ok(file)
     }
+}
+
+/// The mode of a file in the store.
+pub fn mode(executable: bool) -> u32 {
+    if executable { 0o555 } else { 0o444 }
 }
 
 /// Digest and size of a file's bytes.

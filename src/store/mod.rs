@@ -30,6 +30,7 @@ use std::sync::OnceLock;
 
 use crate::digest::{BlobDigest, Digest, TreeDigest};
 use crate::disk;
+pub use blobs::mode;
 pub use locks::Held;
 pub use results::{Outcome, Provenance};
 pub use stats::Kind;
