@@ -55,7 +55,7 @@ pub(super) async fn text(client: &Client, settings: &Settings, request: &TextReq
 }
 
 /// Wait until it makes sense to try again; an error where it does not.
-async fn pause_after(failure: Failure, pauses: &mut impl Iterator<Item = Duration>) -> Result<(), Error> {
+pub(super) async fn pause_after(failure: Failure, pauses: &mut impl Iterator<Item = Duration>) -> Result<(), Error> {
     let (error, after) = match failure {
         Failure::Lasting(error) => return Err(error),
         Failure::Passing { error, after } => (error, after),
@@ -187,7 +187,7 @@ async fn attempt_text(client: &Client, settings: &Settings, request: &TextReques
 }
 
 /// With what the server is to know of who asks. Redirects to another host lose it, which is the client's doing.
-fn authorized(ask: RequestBuilder, url: &str, secret: Option<&Secret>) -> Result<RequestBuilder, Failure> {
+pub(super) fn authorized(ask: RequestBuilder, url: &str, secret: Option<&Secret>) -> Result<RequestBuilder, Failure> {
     let Some(secret) = secret else { return Ok(ask) };
     if !may_be_told_secrets(url) {
         return Err(Failure::Lasting(Error::Unencrypted { url: shown(url) }));
@@ -206,7 +206,7 @@ fn malformed(url: &str, what: &'static str) -> Failure {
     Failure::passing(Error::Malformed { url: shown(url), what })
 }
 
-async fn send(ask: RequestBuilder, url: &str, settings: &Settings) -> Result<Response, Failure> {
+pub(super) async fn send(ask: RequestBuilder, url: &str, settings: &Settings) -> Result<Response, Failure> {
     within_stall_timeout(ask.send(), url, settings).await
 }
 
@@ -230,7 +230,7 @@ async fn within_stall_timeout<T>(
 }
 
 /// What an answer without content means.
-fn refusal(url: &str, status: StatusCode, headers: &HeaderMap) -> Failure {
+pub(super) fn refusal(url: &str, status: StatusCode, headers: &HeaderMap) -> Failure {
     let error = Error::Status { url: shown(url), status };
     let passing =
         status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
@@ -265,6 +265,6 @@ fn revision(headers: &HeaderMap) -> Option<Revision> {
     tag.or_else(|| text_header(headers, header::LAST_MODIFIED).map(|time| Revision::LastModified(time.to_owned())))
 }
 
-fn text_header(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+pub(super) fn text_header(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }

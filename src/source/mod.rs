@@ -3,6 +3,7 @@
 //! - [`registry`]: which registry crates come from, by cargo's own configuration
 //! - [`registries`]: all registries of a project, by name and by address
 //! - [`credentials`]: what registries want to hear from their users
+//! - [`git`]: git repositories: references, commits, and their files
 //! - [`git_index`]: the seam to indexes in git repositories
 //! - [`crates`]: what a registry offers, and bringing its archives into the store
 //! - [`index`]: a registry's index as text: addresses, lines, versions
@@ -24,6 +25,7 @@ mod crate_archive;
 mod crates;
 mod credentials;
 mod cutoff;
+mod git;
 mod git_index;
 mod index;
 mod index_cache;
@@ -40,6 +42,9 @@ pub use crate_archive::{CrateContents, read as read_crate, unpack as unpack_crat
 pub use crates::{Archive, Crates, Error as CratesError, Failure as CrateFailure, FailureKind};
 pub use credentials::Error as CredentialsError;
 pub use cutoff::{Cutoff, Cutoffs, Error as CutoffError};
+pub use git::{
+    BadEntry, Checkout, EntryKind, Error as GitError, Git, GitSettings, Reference, Submodule, Tag, TreeEntry, WantedCommit, WireError, read_entries,
+};
 pub use git_index::{GitIndexError, GitIndexes, NoGit};
 pub use index::CrateVersion;
 pub use mirrors::{Error as MirrorError, Mirrors};
@@ -70,6 +75,9 @@ pub enum Error {
     /// A crate's lock cannot be used.
     #[error(transparent)]
     Lock(#[from] cargo_lock::Error),
+    /// A git repository did not give what was asked of it.
+    #[error(transparent)]
+    Git(#[from] git::Error),
     /// A mirror cannot be used.
     #[error(transparent)]
     Mirror(#[from] mirrors::Error),
