@@ -414,6 +414,11 @@ pub fn temporary_directory_in(directory: &Path) -> Result<tempfile::TempDir> {
     tempfile::Builder::new().prefix("d").tempdir_in(directory).map_err(plain).at("write into", directory)
 }
 
+/// The same, with a beginning of its name that whoever sweeps knows.
+pub fn named_temporary_directory_in(directory: &Path, prefix: &str) -> Result<tempfile::TempDir> {
+    tempfile::Builder::new().prefix(prefix).tempdir_in(directory).map_err(plain).at("write into", directory)
+}
+
 /// Give a temporary file its mode and its place.
 pub fn persist(file: tempfile::NamedTempFile, mode: u32, path: &Path) -> Result<()> {
     file.as_file().set_permissions(fs::Permissions::from_mode(mode)).at("set the mode of", path)?;

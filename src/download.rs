@@ -10,6 +10,7 @@
 //! stall. The system's root certificates, `SSL_CERT_FILE` and the proxy variables count as everywhere else.
 
 pub(crate) mod error;
+mod exchange;
 #[cfg(test)]
 pub(crate) mod loopback;
 mod netrc;
@@ -29,6 +30,7 @@ use tempfile::NamedTempFile;
 
 pub use self::error::Error;
 pub(crate) use self::error::{is_loopback, shown};
+pub use self::exchange::{Answer, Body, Question, Reply};
 pub use self::netrc::{Login, Netrc};
 pub use self::redirect::Refused;
 pub use self::secret::Secret;

@@ -2,12 +2,16 @@
 
 #![allow(clippy::disallowed_methods, reason = "this room is the door to processes and the environment")]
 
+mod talk;
+
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
+
+pub use self::talk::{Conversation, talk};
 
 /// A program could not be run, or said that it failed.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +96,11 @@ pub fn user() -> String {
 pub fn host_name() -> Option<String> {
     let name = rustix::system::uname();
     name.nodename().to_str().ok().map(str::to_owned)
+}
+
+/// Whether someone sits before this process, who can be asked.
+pub fn is_interactive() -> bool {
+    std::io::IsTerminal::is_terminal(&io::stdin()) && std::io::IsTerminal::is_terminal(&io::stderr())
 }
 
 /// Where temporary files belong that need not lie in the store.

@@ -56,13 +56,13 @@ impl<'a> Context<'a> {
         let config = CargoConfig::load(&project.root).map_err(source::Error::from)?;
         let mut settings = config.settings();
         settings.offline |= self.globals.offline || mode.frozen;
-        let offline = settings.offline;
         let downloader = Downloader::new(settings);
         let mirrors = Mirrors::new(manifest.mirrors().clone()).map_err(source::Error::from)?;
-        let git = Git::new(&downloader, &cache, &mirrors, GitSettings { with_program: config.git_with_program });
+        let settings = GitSettings { with_program: config.git_with_program, ..GitSettings::default() };
+        let git = Git::new(&downloader, &cache, mirrors.clone(), settings);
         let registries = Registries::new(&config, manifest.registries(), &downloader, cache.clone(), &git);
         let archives = Archives::new(&downloader, &mirrors);
-        work(&Sources::new(registries, &git, archives, store, &project.root, &cache, offline))
+        work(&Sources::new(registries, &git, archives, store, &project.root, &cache))
     }
 
     /// Whether lockfiles are used as they are: asked for, or in CI, which is said.

@@ -47,6 +47,9 @@ pub enum Error {
     /// No answer, or a broken one.
     #[error("could not fetch `{url}`")]
     Transport { url: String, source: reqwest::Error },
+    /// No connection to a host.
+    #[error("could not connect to `{host}`")]
+    Connect { host: String, source: io::Error },
     /// A redirect that is not followed.
     #[error("`{url}` was not followed: {reason}")]
     Redirect { url: String, reason: Refused },

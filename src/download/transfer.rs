@@ -9,6 +9,7 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use tempfile::NamedTempFile;
 
 use super::error::{Error, Failure, is_loopback, shown};
+use super::secret::Secret;
 use super::{Authorization, FetchedFile, FileRequest, Netrc, Revision, Settings, TextReply, TextRequest};
 use crate::digest::Hasher;
 use crate::disk;
@@ -78,7 +79,7 @@ pub(super) async fn text(way: Way<'_>, request: &TextRequest) -> Result<TextRepl
 }
 
 /// Wait until it makes sense to try again; an error where it does not.
-async fn pause_after(failure: Failure, pauses: &mut impl Iterator<Item = Duration>) -> Result<(), Error> {
+pub(super) async fn pause_after(failure: Failure, pauses: &mut impl Iterator<Item = Duration>) -> Result<(), Error> {
     let (error, after) = match failure {
         Failure::Lasting(error) => return Err(error),
         Failure::Passing { error, after } => (error, after),
@@ -221,20 +222,23 @@ impl Way<'_> {
     /// A request, with what the server is to know of who asks. Redirects to another host lose that, which is the
     /// client's doing.
     fn ask(&self, url: &str, authorization: &Authorization) -> Result<RequestBuilder, Failure> {
+        self.authorized(self.client.get(url), url, authorization)
+    }
+
+    /// A request that is made already, with what the server is to know of who asks.
+    pub(super) fn authorized(
+        &self,
+        ask: RequestBuilder,
+        url: &str,
+        authorization: &Authorization,
+    ) -> Result<RequestBuilder, Failure> {
         let parsed = url::Url::parse(url).map_err(|_| Failure::Lasting(Error::Address { url: shown(url) }))?;
         if parsed.scheme() == "https" && !self.has_certificates {
             return Err(Failure::Lasting(Error::NoCertificates));
         }
-        let ask = self.client.get(url);
         let private = parsed.scheme() == "https" || is_loopback(&parsed);
         match authorization {
-            Authorization::Token(_) if !private => Err(Failure::Lasting(Error::Unencrypted { url: shown(url) })),
-            Authorization::Token(token) => {
-                let value = HeaderValue::from_str(token.expose());
-                let mut value = value.map_err(|_| Failure::Lasting(Error::Token { url: shown(url) }))?;
-                value.set_sensitive(true);
-                Ok(ask.header(header::AUTHORIZATION, value))
-            }
+            Authorization::Token(token) => authorized(ask, url, private, token),
             Authorization::Netrc if private && parsed.password().is_none() => {
                 let user = Some(parsed.username()).filter(|user| !user.is_empty());
                 let login = parsed.host_str().and_then(|host| self.netrc.login(host, user));
@@ -248,6 +252,17 @@ impl Way<'_> {
             Authorization::Netrc | Authorization::Nobody => Ok(ask),
         }
     }
+}
+
+/// With what the server is to know of who asks, if nobody else can read it on the way.
+fn authorized(ask: RequestBuilder, url: &str, private: bool, secret: &Secret) -> Result<RequestBuilder, Failure> {
+    if !private {
+        return Err(Failure::Lasting(Error::Unencrypted { url: shown(url) }));
+    }
+    let value = HeaderValue::from_str(secret.expose());
+    let mut value = value.map_err(|_| Failure::Lasting(Error::Token { url: shown(url) }))?;
+    value.set_sensitive(true);
+    Ok(ask.header(header::AUTHORIZATION, value))
 }
 
 /// Watches that a server does not drip.
@@ -281,7 +296,7 @@ fn malformed(url: &str, what: &'static str) -> Failure {
     Failure::passing(Error::Malformed { url: shown(url), what })
 }
 
-async fn send(ask: RequestBuilder, url: &str, way: Way<'_>) -> Result<Response, Failure> {
+pub(super) async fn send(ask: RequestBuilder, url: &str, way: Way<'_>) -> Result<Response, Failure> {
     let answer = within_stall_timeout(ask.send(), url, way.settings).await;
     match answer {
         // A redirect led where certificates are needed.
@@ -312,7 +327,7 @@ async fn within_stall_timeout<T>(
 }
 
 /// What an answer without content means.
-fn refusal(url: &str, status: StatusCode, headers: &HeaderMap) -> Failure {
+pub(super) fn refusal(url: &str, status: StatusCode, headers: &HeaderMap) -> Failure {
     let error = Error::Status { url: shown(url), status };
     let passing =
         status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
@@ -347,7 +362,7 @@ fn revision(headers: &HeaderMap) -> Option<Revision> {
     tag.or_else(|| text_header(headers, header::LAST_MODIFIED).map(|time| Revision::LastModified(time.to_owned())))
 }
 
-fn text_header(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+pub(super) fn text_header(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }
 

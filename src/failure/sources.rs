@@ -27,6 +27,9 @@ impl From<lock::PinError> for Failure {
 
 impl From<source::Error> for Failure {
     fn from(error: source::Error) -> Self {
+        if let Some(missing) = error.missing_offline() {
+            return offline(missing);
+        }
         match error {
             source::Error::Crates(error) => error.into(),
             source::Error::Registry(ref unknown @ source::RegistryError::Unknown { ref name }) => {
@@ -36,7 +39,6 @@ impl From<source::Error> for Failure {
             source::Error::Wanted(error) => error.into(),
             source::Error::Disk(error) => error.into(),
             source::Error::Store(error) => error.into(),
-            source::Error::Offline { missing } => offline(&missing),
             error => Self::of(Exit::Failed, &error),
         }
     }

@@ -205,7 +205,7 @@ fn write_package(package: &Package, text: &mut String) {
     }
 }
 
-fn needs(needs: &Needs) -> String {
+pub(super) fn needs(needs: &Needs) -> String {
     let glibc = needs.glibc.iter().map(|version| format!("glibc = {}", quoted(version)));
     let names: Vec<_> = needs.libraries.iter().map(|name| quoted(name)).collect();
     let libraries = (!names.is_empty()).then(|| format!("libraries = [{}]", names.join(", ")));
@@ -300,15 +300,6 @@ fn pin(name: &PackageName, package: &FilePackage) -> Result<Pin, Source> {
             let source = &package.source;
             Err(format!("package `{name}` has source `{source}`, which this version of envy cannot use").into())
         }
-    }
-
-    #[test]
-    fn an_interpreter_is_told_where_it_is_unusual() {
-        let needs_of =
-            |interpreter: Option<&str>| Needs { interpreter: interpreter.map(str::to_owned), ..Needs::default() };
-        assert_eq!(needs(&needs_of(None)), "");
-        let text = needs(&needs_of(Some("/lib/ld-musl-x86_64.so.1")));
-        assert_eq!(text, "needs = { interpreter = \"/lib/ld-musl-x86_64.so.1\" }\n");
     }
 }
 

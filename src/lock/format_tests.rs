@@ -116,3 +116,12 @@ fn what_is_no_lockfile_is_refused() {
     check(&text[..text.len() / 2], "cannot be read");
     check("", "missing field");
 }
+
+#[test]
+fn an_interpreter_is_told_where_it_is_unusual() {
+    let needs_of =
+        |interpreter: Option<&str>| Needs { interpreter: interpreter.map(str::to_owned), ..Needs::default() };
+    assert_eq!(super::format::needs(&needs_of(None)), "");
+    let text = super::format::needs(&needs_of(Some("/lib/ld-musl-x86_64.so.1")));
+    assert_eq!(text, "needs = { interpreter = \"/lib/ld-musl-x86_64.so.1\" }\n");
+}

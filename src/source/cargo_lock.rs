@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use url::Url;
 
+use super::git::Reference;
 use crate::digest::{BlobDigest, Commit};
 use crate::download::shown;
 use crate::package::Version;
@@ -74,34 +75,9 @@ pub struct GitSource {
     /// Address of the repository, without query and fragment. It may hold credentials.
     pub url: String,
     /// What was asked for.
-    pub reference: GitReference,
+    pub reference: Reference,
     /// The commit.
     pub commit: Commit,
-}
-
-/// What of a git repository was asked for.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum GitReference {
-    /// The branch that the repository shows whoever names none.
-    Default,
-    /// A branch.
-    Branch(String),
-    /// A tag.
-    Tag(String),
-    /// A commit, by its id or the beginning of it, or a reference by its whole name.
-    Rev(String),
-}
-
-impl GitReference {
-    /// The key of cargo's configuration that asks for it, and its value.
-    pub fn key(&self) -> Option<(&'static str, &str)> {
-        match self {
-            Self::Default => None,
-            Self::Branch(name) => Some(("branch", name)),
-            Self::Tag(name) => Some(("tag", name)),
-            Self::Rev(name) => Some(("rev", name)),
-        }
-    }
 }
 
 /// As a lock writes it, without credentials.
@@ -192,13 +168,13 @@ impl GitSource {
     /// What the address in a lock means: what was asked for is its query, the commit its fragment.
     fn of(mut url: Url) -> Result<Self, &'static str> {
         let commit = url.fragment().unwrap_or_default().parse().map_err(|_| "names no commit")?;
-        let mut reference = GitReference::Default;
+        let mut reference = Reference::Default;
         for (key, value) in url.query_pairs() {
             // The last one counts, and `ref` is an old word for `branch`, as cargo has it.
             reference = match &*key {
-                "branch" | "ref" => GitReference::Branch(value.into_owned()),
-                "tag" => GitReference::Tag(value.into_owned()),
-                "rev" => GitReference::Rev(value.into_owned()),
+                "branch" | "ref" => Reference::Branch(value.into_owned()),
+                "tag" => Reference::Tag(value.into_owned()),
+                "rev" => Reference::Rev(value.into_owned()),
                 _ => continue,
             };
         }
@@ -277,7 +253,7 @@ mod tests {
 
     const COMMIT: &str = "4f1c0d2e4f1c0d2e4f1c0d2e4f1c0d2e4f1c0d2e";
 
-    fn git(source: &str) -> Result<(String, GitReference), String> {
+    fn git(source: &str) -> Result<(String, Reference), String> {
         match only(&format!("{NAMED}source = \"{source}#{COMMIT}\""))? {
             LockedSource::Git(git) if git.commit.to_string() == COMMIT => Ok((git.url, git.reference)),
             other => panic!("{other:?}"),
@@ -286,8 +262,8 @@ mod tests {
 
     #[test]
     fn git_sources_say_what_was_asked_for() {
-        use GitReference::{Branch, Default, Rev, Tag};
-        let check = |query: &str, expected: GitReference| {
+        use Reference::{Branch, Default, Rev, Tag};
+        let check = |query: &str, expected: Reference| {
             assert_eq!(
                 git(&format!("git+https://a.example/a.git{query}")),
                 Ok(("https://a.example/a.git".into(), expected))
@@ -308,7 +284,7 @@ mod tests {
     #[test]
     fn git_addresses_stay_as_they_are() {
         for url in ["ssh://git@a.example/a", "file:///tmp/a%20b", "http://u:p@a.example:81/a/", "git://a.example/a"] {
-            assert_eq!(git(&format!("git+{url}")), Ok((url.to_owned(), GitReference::Default)));
+            assert_eq!(git(&format!("git+{url}")), Ok((url.to_owned(), Reference::Default)));
         }
     }
 

@@ -3,6 +3,7 @@
 //! - [`registry`]: which registry crates come from, by cargo's own configuration
 //! - [`registries`]: all registries of a project, by name and by address
 //! - [`credentials`]: what registries want to hear from their users
+//! - [`git`]: git repositories: references, commits, and their files
 //! - [`git_index`]: the seam to indexes in git repositories
 //! - [`crates`]: what a registry offers, and bringing its archives into the store
 //! - [`index`]: a registry's index as text: addresses, lines, versions
@@ -49,7 +50,10 @@ pub use crate_archive::{CrateContents, read as read_crate, unpack as unpack_crat
 pub use crate_sources::{CrateSource, Error as CrateSourcesError, SourceCrates, crate_sources};
 pub use crates::{Archive, Crates, Error as CratesError, Failure as CrateFailure, FailureKind};
 pub use credentials::Error as CredentialsError;
-pub use git::{Checkout, Error as GitError, Git, GitSettings, Reference, Tag, WantedCommit};
+pub use git::{
+    BadEntry, Checkout, EntryKind, Error as GitError, Git, GitSettings, Reference, Submodule, Tag, TreeEntry,
+    WantedCommit, WireError, read_entries,
+};
 pub use git_index::{GitIndexError, GitIndexes, NoGit};
 pub use index::CrateVersion;
 pub use mirrors::{Error as MirrorError, Mirrors};
@@ -58,6 +62,8 @@ pub use path::{Error as PathError, PathMemo, PathSource};
 pub use registries::Registries;
 pub use registry::{CargoConfig, Error as RegistryError, Registry};
 pub use sources::{Item, Origin, Sources, look_at};
+
+use crate::download;
 
 /// A source did not give what was asked of it.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +89,9 @@ pub enum Error {
     /// A crate's lock cannot be used.
     #[error(transparent)]
     Lock(#[from] cargo_lock::Error),
+    /// A git repository did not give what was asked of it.
+    #[error(transparent)]
+    Git(#[from] git::Error),
     /// A mirror cannot be used.
     #[error(transparent)]
     Mirror(#[from] mirrors::Error),
@@ -92,9 +101,6 @@ pub enum Error {
     /// A crate's lock contradicts itself.
     #[error(transparent)]
     CrateSources(#[from] crate_sources::Error),
-    /// A git repository did not give what was asked of it.
-    #[error(transparent)]
-    Git(#[from] git::Error),
     /// A directory cannot be used.
     #[error(transparent)]
     Path(#[from] path::Error),
@@ -113,4 +119,21 @@ pub enum Error {
         /// What would have to come.
         missing: Vec<String>,
     },
+}
+
+impl Error {
+    /// What would have to come, where all that is wrong is that the network may not be used.
+    pub fn missing_offline(&self) -> Option<&[String]> {
+        match self {
+            Self::Offline { missing }
+            | Self::Crates(
+                crates::Error::Offline { missing } | crates::Error::Download(download::Error::Offline { missing }),
+            )
+            | Self::Wanted(
+                archives::Error::Offline { missing } | archives::Error::Download(download::Error::Offline { missing }),
+            )
+            | Self::Git(git::Error::Offline { missing }) => Some(missing),
+            _ => None,
+        }
+    }
 }

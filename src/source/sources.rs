@@ -26,7 +26,6 @@ pub struct Sources<'a> {
     /// The project's directory, where paths begin.
     project: PathBuf,
     cache: PathBuf,
-    offline: bool,
 }
 
 /// Something that is wanted from somewhere else.
@@ -81,9 +80,8 @@ impl<'a> Sources<'a> {
         store: &'a Store,
         project: &Path,
         cache: &Path,
-        offline: bool,
     ) -> Self {
-        Self { registries, git, archives, store, project: project.to_owned(), cache: cache.to_owned(), offline }
+        Self { registries, git, archives, store, project: project.to_owned(), cache: cache.to_owned() }
     }
 
     /// The registry of a name, or crates.io.
@@ -134,14 +132,9 @@ impl<'a> Sources<'a> {
 
     /// Bring everything that is not here, in parallel. Where the network may not be used, one error names all of it.
     pub fn bring(&self, wanted: &[Item], progress: &dyn Progress) -> Result<(), Error> {
-        let missing: Vec<&Item> = wanted.iter().filter(|item| !self.has(item)).collect();
-        if self.offline && !missing.is_empty() {
-            let names: BTreeSet<_> = missing.iter().map(|item| item.label()).collect();
-            return Err(Error::Offline { missing: names.into_iter().collect() });
-        }
         let (mut archives, mut commits) = (Vec::new(), Vec::new());
         let mut crates: Vec<(&Crates<'a>, Vec<Archive>)> = Vec::new();
-        for item in missing {
+        for item in wanted.iter().filter(|item| !self.has(item)) {
             match item {
                 Item::Archive(wanted) => archives.push(wanted.clone()),
                 Item::Commit(wanted) => commits.push(wanted.clone()),
@@ -149,18 +142,19 @@ impl<'a> Sources<'a> {
                 Item::Foreign { address, archive } => add(&mut crates, self.registry_at(address)?, archive),
             }
         }
-        std::thread::scope(|scope| {
-            let commits = scope.spawn(|| self.git.fetch(&commits, progress));
-            let archives = scope.spawn(|| self.archives.fetch(&archives, self.store, progress));
-            let crates = crates.iter().try_for_each(|(from, archives)| from.fetch(archives, self.store, progress));
-            let (commits, archives) = (commits.join(), archives.join());
-            crates?;
-            archives.expect("fetching archives does not panic")?;
-            for fetched in commits.expect("fetching commits does not panic") {
-                fetched?;
-            }
-            Ok(())
-        })
+        let errors = std::thread::scope(|scope| {
+            let commits = (!commits.is_empty()).then(|| scope.spawn(|| self.git.fetch(&commits, progress)));
+            let archives =
+                (!archives.is_empty()).then(|| scope.spawn(|| self.archives.fetch(&archives, self.store, progress)));
+            let crates = crates.iter().map(|(from, archives)| from.fetch(archives, self.store, progress));
+            let mut errors: Vec<Error> = crates.filter_map(Result::err).map(Error::from).collect();
+            let archives = archives.map(|thread| thread.join().expect("fetching archives does not panic"));
+            errors.extend(archives.and_then(Result::err).map(Error::from));
+            let commits = commits.map(|thread| thread.join().expect("fetching commits does not panic"));
+            errors.extend(commits.into_iter().flatten().filter_map(Result::err).map(Error::from));
+            errors
+        });
+        one_of(errors).map_or(Ok(()), Err)
     }
 
     /// The files of something that was brought. They are read once, and in the store from then on.
@@ -254,6 +248,19 @@ impl<'a> Sources<'a> {
 /// A directory as it is now. What is known of its files is kept below `cache`.
 pub fn look_at(directory: &Path, cache: &Path) -> Result<PathSource, path::Error> {
     path::look(directory, &PathMemo::in_cache(cache))
+}
+
+/// The first of several errors; what is missing offline is gathered from all of them.
+fn one_of(errors: Vec<Error>) -> Option<Error> {
+    let (mut missing, mut others) = (BTreeSet::new(), Vec::new());
+    for error in errors {
+        match error.missing_offline() {
+            Some(names) => missing.extend(names.iter().cloned()),
+            None => others.push(error),
+        }
+    }
+    let offline = (!missing.is_empty()).then(|| Error::Offline { missing: missing.into_iter().collect() });
+    others.into_iter().next().or(offline)
 }
 
 fn add<'c, 'a>(all: &mut Vec<(&'c Crates<'a>, Vec<Archive>)>, from: &'c Crates<'a>, archive: &Archive) {

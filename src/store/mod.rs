@@ -28,7 +28,7 @@ mod stats;
 mod trees;
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::digest::{BlobDigest, Digest, TreeDigest};
 use crate::disk;
@@ -43,6 +43,7 @@ pub use stats::Kind;
 pub struct Store {
     root: PathBuf,
     workplace: OnceLock<Workplace>,
+    opening: Mutex<()>,
 }
 
 /// This process's own directory in `tmp/`; the lock tells others that it is in use.
@@ -108,7 +109,7 @@ fn holder(pid: Option<u32>) -> String {
 impl Store {
     /// The store at this path. Nothing is read or made before it is needed.
     pub fn at(root: PathBuf) -> Self {
-        Self { root, workplace: OnceLock::new() }
+        Self { root, workplace: OnceLock::new(), opening: Mutex::new(()) }
     }
 
     /// Where it is.
@@ -122,6 +123,11 @@ impl Store {
         if let Some(workplace) = self.workplace.get() {
             return Ok(workplace.path.clone());
         }
+        // Whoever opens a second one would take the first for abandoned while it has no lock yet.
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(workplace) = self.workplace.get() {
+            return Ok(workplace.path.clone());
+        }
         let workplace = self.open_workplace()?;
         Ok(self.workplace.get_or_init(|| workplace).path.clone())
     }
@@ -131,10 +137,12 @@ impl Store {
         disk::create_directories(&all)?;
         sweep(&all);
         let path = disk::temporary_directory_in(&all)?.keep();
-        match disk::try_lock(&path.join("lock"))? {
-            disk::TryLock::Held(lock) => Ok(Workplace { path, _lock: lock }),
+        match disk::try_lock(&path.join("lock")) {
+            Ok(disk::TryLock::Held(lock)) => Ok(Workplace { path, _lock: lock }),
             // Between the making and the locking another process took it for abandoned.
-            disk::TryLock::Busy(_) => self.open_workplace(),
+            Ok(disk::TryLock::Busy(_)) => self.open_workplace(),
+            Err(_) if !disk::is_directory(&path) => self.open_workplace(),
+            Err(error) => Err(error.into()),
         }
     }
 
