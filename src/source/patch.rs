@@ -5,6 +5,7 @@
 //! context has to be there. A patch whose own lines end in CR LF, because something converted it, is read without the
 //! CRs, and fits files of either kind; the ends of lines in any other patch count as they are.
 
+mod hunks;
 #[cfg(test)]
 mod tests;
 
@@ -80,7 +81,11 @@ pub fn patched(tree: &Tree, patches: &[Patch], store: &Store) -> Result<Tree, Er
     let mut now = tree.clone();
     for patch in patches {
         let before = now.clone();
-        Applying { patch: &patch.name, store, tree: &mut now }.all(&patch.text)?;
+        let (text, converted) = without_conversion(&patch.text);
+        for section in sections(&text) {
+            let before = now.clone();
+            Applying { patch: &patch.name, store, before: &before, tree: &mut now, converted }.all(section)?;
+        }
         if now == before {
             return Err(Error::Nothing { patch: patch.name.clone() });
         }
@@ -91,11 +96,13 @@ pub fn patched(tree: &Tree, patches: &[Patch], store: &Store) -> Result<Tree, Er
 
 type Change<'a> = FilePatch<'a, [u8]>;
 
-/// A patch that is being applied.
+/// One change of a tree that is being applied: a patch, or a commit in one.
 struct Applying<'a> {
     patch: &'a str,
     store: &'a Store,
+    before: &'a Tree,
     tree: &'a mut Tree,
+    converted: bool,
 }
 
 impl Applying<'_> {
@@ -104,12 +111,19 @@ impl Applying<'_> {
     }
 
     fn all(&mut self, text: &[u8]) -> Result<(), Error> {
-        let (text, converted) = without_conversion(text);
-        let options = self.options(&text)?;
-        let changes = PatchSet::parse_bytes(&text, options).collect::<Result<Vec<_>, _>>();
+        let options = self.options(text)?;
+        let changes = PatchSet::parse_bytes(text, options).collect::<Result<Vec<_>, _>>();
         let changes = changes.map_err(|source| Error::Parse { patch: self.name(), source })?;
-        let strip = self.strip(&changes);
-        changes.iter().try_for_each(|change| self.change(change, strip, converted))
+        let strip = self.strip(text, &changes);
+        // Git names sources as they were before, so what is moved away makes room for what comes.
+        for change in &changes {
+            if let FileOperation::Rename { from, .. } = change.operation() {
+                let from = self.path(from)?;
+                self.file(&from)?;
+                self.tree.remove(&from);
+            }
+        }
+        changes.iter().try_for_each(|change| self.change(change, strip))
     }
 
     fn options(&self, text: &[u8]) -> Result<ParseOptions, Error> {
@@ -124,50 +138,39 @@ impl Applying<'_> {
         if plain { Err(Error::Mixed { patch: self.name() }) } else { Ok(ParseOptions::gitdiff()) }
     }
 
-    /// How many parts to take off paths: one, unless only whole paths lead to files.
-    fn strip(&self, changes: &[Change<'_>]) -> usize {
-        let there = |strip| {
-            let mut olds = changes.iter().filter_map(|change| old_path(change, strip)).peekable();
-            olds.peek().is_some() && olds.all(|path| self.tree.get(&path).is_some())
-        };
-        let none = |strip| {
-            let mut olds = changes.iter().filter_map(|change| old_path(change, strip));
-            olds.all(|path| self.tree.get(&path).is_none())
-        };
-        usize::from(!(none(1) && there(0)))
+    /// How many parts to take off paths: one, unless git wrote them whole; and the other way round if the patch's files
+    /// are there only by that.
+    fn strip(&self, text: &[u8], changes: &[Change<'_>]) -> usize {
+        let needs: Vec<_> = changes.iter().filter(|change| !old_paths(change).is_empty()).collect();
+        let is_there = |path: &&[u8], strip| stripped(path, strip).is_some_and(|path| self.tree.get(&path).is_some());
+        let fits = |strip| needs.iter().all(|change| old_paths(change).iter().any(|path| is_there(path, strip)));
+        let (guess, other) = if has_whole_paths(text) { (0, 1) } else { (1, 0) };
+        if !needs.is_empty() && !fits(guess) && fits(other) { other } else { guess }
     }
 
-    fn change(&mut self, change: &Change<'_>, strip: usize, converted: bool) -> Result<(), Error> {
+    fn change(&mut self, change: &Change<'_>, strip: usize) -> Result<(), Error> {
         let strip_of = if by_headers(change.operation()) { 0 } else { strip };
         let operation = change.operation().strip_prefix(strip_of);
         match &operation {
             FileOperation::Create(path) => self.create(change, &self.path(path)?),
-            FileOperation::Delete(path) => self.delete(change, &self.path(path)?, converted),
+            FileOperation::Delete(path) => self.delete(change, &self.path(path)?),
             FileOperation::Modify { original, modified } => {
-                let (from, to) = self.modified(original, modified)?;
-                self.modify(change, &from, &to, converted)
+                let path = self.modified(original, modified)?;
+                self.moved(change, self.file(&path)?, &path)
             }
-            FileOperation::Rename { from, to } => {
+            FileOperation::Rename { from, to } | FileOperation::Copy { from, to } => {
                 let (from, to) = (self.path(from)?, self.path(to)?);
                 self.absent(&to)?;
-                self.modify(change, &from, &to, converted)
-            }
-            FileOperation::Copy { from, to } => {
-                let (from, to) = (self.path(from)?, self.path(to)?);
-                self.absent(&to)?;
-                let kept = self.file(&from)?;
-                self.modify(change, &from, &to, converted)?;
-                self.put(&from, kept)
+                self.moved(change, self.file_in(self.before, &from)?, &to)
             }
         }
     }
 
     /// The file that a change is of, where its two paths may differ: `diff -u file.orig file`.
-    fn modified(&self, original: &[u8], modified: &[u8]) -> Result<(String, String), Error> {
+    fn modified(&self, original: &[u8], modified: &[u8]) -> Result<String, Error> {
         let (original, modified) = (self.path(original)?, self.path(modified)?);
-        let path =
-            if self.tree.get(&modified).is_some() || self.tree.get(&original).is_none() { modified } else { original };
-        Ok((path.clone(), path))
+        let other = self.tree.get(&modified).is_none() && self.tree.get(&original).is_some();
+        Ok(if other { original } else { modified })
     }
 
     /// A plain path inside, below directories only.
@@ -195,11 +198,15 @@ impl Applying<'_> {
     }
 
     fn file(&self, path: &str) -> Result<File, Error> {
-        let (patch, path_) = (self.name(), path.to_owned());
-        match self.tree.get(path) {
+        self.file_in(self.tree, path)
+    }
+
+    fn file_in(&self, tree: &Tree, path: &str) -> Result<File, Error> {
+        let (patch, whole) = (self.name(), path.to_owned());
+        match tree.get(path) {
             Some(Node::File(file)) => Ok(*file),
-            Some(_) => Err(Error::NoFile { patch, path: path_ }),
-            None => Err(Error::Missing { patch, path: path_ }),
+            Some(_) => Err(Error::NoFile { patch, path: whole }),
+            None => Err(Error::Missing { patch, path: whole }),
         }
     }
 
@@ -209,14 +216,14 @@ impl Applying<'_> {
 
     fn create(&mut self, change: &Change<'_>, path: &str) -> Result<(), Error> {
         self.absent(path)?;
-        let bytes = self.applied(change, path, b"", false)?;
+        let bytes = self.applied(change, path, b"")?;
         let file = self.store.put_file(&bytes, self.executable(change, path, false)?)?;
         self.put(path, file)
     }
 
-    fn delete(&mut self, change: &Change<'_>, path: &str, converted: bool) -> Result<(), Error> {
+    fn delete(&mut self, change: &Change<'_>, path: &str) -> Result<(), Error> {
         let bytes = self.store.read_file(self.file(path)?)?;
-        let rest = self.applied(change, path, &bytes, converted)?;
+        let rest = self.applied(change, path, &bytes)?;
         // Git writes no hunk for a file that was empty.
         if !rest.is_empty() {
             return Err(Error::Rest { patch: self.name(), path: path.to_owned() });
@@ -225,11 +232,11 @@ impl Applying<'_> {
         Ok(())
     }
 
-    fn modify(&mut self, change: &Change<'_>, from: &str, to: &str, converted: bool) -> Result<(), Error> {
-        let file = self.file(from)?;
-        let bytes = self.applied(change, from, &self.store.read_file(file)?, converted)?;
+    /// Put a changed file where it belongs.
+    fn moved(&mut self, change: &Change<'_>, file: File, to: &str) -> Result<(), Error> {
+        let bytes = self.applied(change, to, &self.store.read_file(file)?)?;
         let file = self.store.put_file(&bytes, self.executable(change, to, file.executable)?)?;
-        self.tree.remove(from);
+        self.tree.remove(to);
         self.put(to, file)
     }
 
@@ -245,20 +252,42 @@ impl Applying<'_> {
     }
 
     /// A file's bytes after a change.
-    fn applied(&self, change: &Change<'_>, path: &str, before: &[u8], converted: bool) -> Result<Vec<u8>, Error> {
-        let PatchKind::Text(hunks) = change.patch() else {
+    fn applied(&self, change: &Change<'_>, path: &str, before: &[u8]) -> Result<Vec<u8>, Error> {
+        let PatchKind::Text(text) = change.patch() else {
             return Err(Error::Binary { patch: self.name(), path: path.to_owned() });
         };
-        let with_cr = converted && all_end_in_crlf(before);
+        let with_cr = self.converted && all_end_in_crlf(before);
         let before = if with_cr { Cow::Owned(without_cr(before)) } else { Cow::Borrowed(before) };
-        let after = diffy::apply_bytes(&before, hunks).map_err(|error| {
-            // The library says which hunk only in words.
-            let number = error.to_string().rsplit('#').next().and_then(|text| text.parse().ok()).unwrap_or(1);
-            let header = hunks.hunks().get(number - 1).map(header).unwrap_or_default();
-            Error::Hunk { patch: self.name(), path: path.to_owned(), number, header }
+        let after = hunks::apply(&before, text.hunks()).map_err(|index| {
+            let header = header(&text.hunks()[index]);
+            Error::Hunk { patch: self.name(), path: path.to_owned(), number: index + 1, header }
         })?;
         Ok(if with_cr { with_crlf(&after) } else { after })
     }
+}
+
+/// The commits that `git format-patch` wrote into one text; any other text is one.
+fn sections(text: &[u8]) -> Vec<&[u8]> {
+    let is_begin = |line: &[u8]| {
+        let id = line.strip_prefix(b"From ").and_then(|rest| rest.split(|byte| *byte == b' ').next());
+        id.is_some_and(|id| id.len() >= 40 && id.iter().all(u8::is_ascii_hexdigit))
+    };
+    let (mut begins, mut at) = (vec![0], 0);
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        if at > 0 && is_begin(line) {
+            begins.push(at);
+        }
+        at += line.len();
+    }
+    let ends = begins.iter().skip(1).copied().chain([text.len()]);
+    let all: Vec<_> = begins.iter().zip(ends).map(|(begin, end)| &text[*begin..end]).collect();
+    // A letter that introduces the others changes nothing.
+    let changes = |section: &&[u8]| {
+        let mut lines = section.split(|byte| *byte == b'\n');
+        lines.any(|line| line.starts_with(b"diff --git ") || line.starts_with(b"+++ "))
+    };
+    let with_changes: Vec<_> = all.iter().copied().filter(changes).collect();
+    if with_changes.is_empty() { all } else { with_changes }
 }
 
 /// The lines that a hunk says it is about, as it writes them.
@@ -271,14 +300,28 @@ fn by_headers(operation: &FileOperation<'_, [u8]>) -> bool {
     operation.is_rename() || operation.is_copy()
 }
 
-/// The path of the file that a change needs, if it needs one and nothing says where it is for certain.
-fn old_path(change: &Change<'_>, strip: usize) -> Option<String> {
-    let text = |path: &[u8]| String::from_utf8_lossy(path).into_owned();
-    match change.operation().strip_prefix(strip) {
-        FileOperation::Delete(path) => Some(text(&path)),
-        FileOperation::Modify { modified, .. } => Some(text(&modified)),
-        FileOperation::Create(_) | FileOperation::Rename { .. } | FileOperation::Copy { .. } => None,
+/// The paths of the file that a change needs, if it needs one and no header says where that is: any of them.
+fn old_paths<'c>(change: &'c Change<'_>) -> Vec<&'c [u8]> {
+    match change.operation() {
+        FileOperation::Delete(path) => vec![path],
+        FileOperation::Modify { original, modified } => vec![modified, original],
+        FileOperation::Create(_) | FileOperation::Rename { .. } | FileOperation::Copy { .. } => Vec::new(),
     }
+}
+
+/// A path without so many of its first parts, if it has them.
+fn stripped(path: &[u8], strip: usize) -> Option<String> {
+    let path = std::str::from_utf8(path).ok()?;
+    path.splitn(strip + 1, '/').nth(strip).map(str::to_owned)
+}
+
+/// Whether git wrote paths without `a/` and `b/`: then a file that stays where it is has one path, twice.
+fn has_whole_paths(text: &[u8]) -> bool {
+    let mut headers = text.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(b"diff --git "));
+    headers.any(|paths| {
+        let (first, second) = paths.split_at(paths.len() / 2);
+        second.strip_prefix(b" ") == Some(first)
+    })
 }
 
 /// A patch's text without what a conversion of its lines did to it, and whether there was one.

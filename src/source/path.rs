@@ -2,7 +2,9 @@
 //!
 //! What a build will see is the directory, or, where it is a package of cargo's, the root of its workspace; where that
 //! depends by path on packages outside, it is the directory above all of them, with only these in it, each where it
-//! was. Looking computes digests and copies nothing; what was looked at before is known by its [`memo`].
+//! was. Rules count for all files, also for one that git tracks although they ignore it.
+//!
+//! Looking computes digests and copies nothing; what was looked at before is known by its [`memo`].
 
 mod memo;
 mod packages;
@@ -104,9 +106,7 @@ pub fn ingest(source: &PathSource, store: &Store) -> Result<(), Error> {
         match store.copy_in(&path, *file) {
             Ok(true) => Ok(()),
             Ok(false) => Err(Error::Changed(path)),
-            Err(store::Error::Disk(error)) if error.kind() == io::ErrorKind::NotFound && error.path() == path => {
-                Err(Error::Changed(path))
-            }
+            Err(store::Error::Disk(error)) => Err(gone(&path, error)),
             Err(error) => Err(error.into()),
         }
     })?;
@@ -129,10 +129,10 @@ fn tree_of(root: &Path, found: &[Found], memory: &Memory<'_>) -> Result<Tree, Er
     // What changes from now on is not to be relied on.
     let as_of = if unknown { memory.now() } else { memory.as_of() };
     let digest = |(one, known): (&Found, Option<BlobDigest>)| match known {
-        None if is_file(one) => hash(&root.join(&one.path)).map(Some),
+        None if is_file(one) => hash(root, one).map(Some),
         known => Ok(known),
     };
-    let digests = found.par_iter().zip(known).map(digest).collect::<Result<Vec<_>, _>>()?;
+    let digests = found.par_iter().zip(known).map(digest).collect::<Result<Vec<_>, Error>>()?;
     memory.save(as_of, found, &digests);
     let mut tree = Tree::default();
     for (one, digest) in found.iter().zip(digests) {
@@ -162,8 +162,16 @@ fn node(root: &Path, name: &str, found: &Found, digest: Option<BlobDigest>) -> R
     }
 }
 
-fn hash(path: &Path) -> Result<BlobDigest, disk::Error> {
-    let (mut file, mut hasher) = (disk::open(path)?, Hasher::default());
-    io::copy(&mut file, &mut hasher).map_err(|error| disk::Error::new("read", path, error))?;
-    Ok(hasher.finish())
+fn hash(root: &Path, found: &Found) -> Result<BlobDigest, Error> {
+    let path = root.join(&found.path);
+    let mut file = disk::open(&path).map_err(|error| gone(&path, error))?;
+    let mut hasher = Hasher::default();
+    let size = io::copy(&mut file, &mut hasher).map_err(|error| disk::Error::new("read", &path, error))?;
+    if size == found.stamp.size { Ok(hasher.finish()) } else { Err(Error::Changed(path)) }
+}
+
+/// A file that was there a moment ago was edited: many editors replace files.
+fn gone(path: &Path, error: disk::Error) -> Error {
+    let gone = error.kind() == io::ErrorKind::NotFound && error.path() == path;
+    if gone { Error::Changed(path.to_owned()) } else { error.into() }
 }

@@ -191,8 +191,8 @@ pub fn excluded(workspace: &Workspace, root: &str, directory: &str) -> bool {
     workspace.exclude.iter().any(covers) && !workspace.members.iter().any(covers)
 }
 
-/// The packages of the workspace whose root is in a directory: the root itself, those that it lists, and those inside
-/// that any of them depends on by path. Sorted by directory.
+/// The packages of the workspace whose root is in a directory: the root itself, those that it lists, and those that any
+/// of them depends on by path, if this is their root too. Sorted by directory.
 pub fn members(manifests: &Manifests<'_>, root: &str) -> Result<Vec<Member>, Error> {
     let Some(manifest) = manifests.at(root)? else { return Ok(Vec::new()) };
     let Some(workspace) = &manifest.workspace else { return Ok(Vec::new()) };
@@ -211,7 +211,7 @@ pub fn members(manifests: &Manifests<'_>, root: &str) -> Result<Vec<Member>, Err
         found.insert(directory.clone(), package.name.clone());
         for dependency in member.path_dependencies(Some(workspace)) {
             let from = if dependency.of_workspace { root } else { &directory };
-            waiting.extend(join(from, dependency.path).filter(|path| within(path, root)));
+            waiting.extend(join(from, dependency.path));
         }
     }
     Ok(found.into_iter().map(|(directory, name)| Member { name, directory }).collect())

@@ -69,6 +69,11 @@ fn whole_paths_are_taken_where_they_alone_lead_to_files() {
     let after = "dir/a: one\\nTWO\\nthree\\n";
     check(&A, &format!("--- dir/a\n+++ dir/a\n{HUNK}"), after);
     check(&A, &format!("diff --git dir/a dir/a\n--- dir/a\n+++ dir/a\n{HUNK}"), after);
+    let git = "diff --git dir/b dir/b\nnew file mode 100644\n--- /dev/null\n+++ dir/b\n@@ -0,0 +1 @@\n+x\n";
+    check(&A, git, "dir/a: one\\ntwo\\nthree\\n\ndir/b: x\\n");
+    let top = [("a", "one\ntwo\nthree\n"), ("x/b", "one\ntwo\nthree\n")];
+    let patch = format!("--- a.orig\n+++ a\n{HUNK}--- x/b.orig\n+++ x/b\n{HUNK}");
+    check(&top, &patch, "a: one\\nTWO\\nthree\\n\nx/b: one\\nTWO\\nthree\\n");
     let both = [("dir/a", "one\ntwo\nthree\n"), ("a", "one\ntwo\nthree\n")];
     check(
         &both,
@@ -131,6 +136,39 @@ fn files_are_renamed_and_copied() {
     check(&A, copied, "b: one\\ntwo\\nthree\\n\ndir/a: one\\ntwo\\nthree\\n");
     let files = [("dir/a", "1"), ("new/b", "2")];
     check(&files, renamed, "the patch `fix.patch` adds `new/b`, which is there");
+}
+
+#[test]
+fn sources_are_as_they_were_before() {
+    let files = [("a", "1\n"), ("b", "2\n")];
+    let renamed = |from, to| format!("diff --git a/{from} b/{to}\nrename from {from}\nrename to {to}\n");
+    check(&files, &[renamed("a", "b"), renamed("b", "a")].concat(), "a: 2\\n\nb: 1\\n");
+    let changed = "diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-1\n+one\n";
+    let copied = "diff --git a/a b/c\ncopy from a\ncopy to c\n--- a/a\n+++ b/c\n@@ -1 +1 @@\n-1\n+uno\n";
+    check(&files, &format!("{changed}{copied}"), "a: one\\n\nb: 2\\n\nc: uno\\n");
+    let missing = "the patch `fix.patch` changes `c`, which is not there";
+    check(&files, &renamed("c", "d"), missing);
+}
+
+#[test]
+fn commits_of_one_text_follow_each_other() {
+    let head =
+        |id: &str| format!("From {} Mon Sep 17 00:00:00 2001\nSubject: [PATCH] x\n\n---\n a | 2 +-\n\n", id.repeat(40));
+    let letter = head("0").replace("---\n a | 2 +-\n", " a | 2 +-\n");
+    let changed = "diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1 +1 @@\n-1\n+2\n-- \n2.40\n\n";
+    let moved = "diff --git a/a b/b\nrename from a\nrename to b\n--- a/a\n+++ b/b\n@@ -1 +1 @@\n-2\n+3\n-- \n2.40\n\n";
+    let text = [letter, head("1"), changed.to_owned(), head("a"), moved.to_owned()].concat();
+    check(&[("a", "1\n")], &text, "b: 3\\n");
+    check(&[("a", "1\n")], &text.replace('\n', "\r\n"), "b: 3\\n");
+}
+
+#[test]
+fn of_places_that_look_alike_the_nearest_is_taken() {
+    let before = [("a", "x\n{\nx\n{\nx\n{\nx\n")];
+    check(&before, "--- a/a\n+++ b/a\n@@ -6 +5,0 @@\n-{\n", "a: x\\n{\\nx\\n{\\nx\\nx\\n");
+    let alike = [("a", "0\n0\n0\na\nx\nx\nx\nx\nx\n")];
+    let off = "--- a/a\n+++ b/a\n@@ -1 +1 @@\n-a\n+A\n@@ -3 +3 @@\n-x\n+X\n";
+    check(&alike, off, "a: 0\\n0\\n0\\nA\\nx\\nX\\nx\\nx\\nx\\n");
 }
 
 #[test]
