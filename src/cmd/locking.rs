@@ -166,11 +166,12 @@ fn choose(
     cutoffs: &Cutoffs,
     sources: &Sources<'_>,
 ) -> Result<Chosen, Failure> {
-    let locked: BTreeMap<_, _> = old
-        .into_iter()
-        .flat_map(|old| &old.packages)
-        .map(|(name, package)| (name.clone(), package.id.version.clone()))
-        .collect();
+    let old_packages = old.into_iter().flat_map(|old| &old.packages);
+    // What comes from somewhere else now is another thing, whatever its version.
+    let same = old_packages.filter(|(name, package)| {
+        wishes.packages().get(*name).is_some_and(|wish| lock::is_from(package, wish))
+    });
+    let locked: BTreeMap<_, _> = same.map(|(name, package)| (name.clone(), package.id.version.clone())).collect();
     let preferred: BTreeMap<_, _> = match moves {
         Moves::Needed => locked,
         Moves::All => BTreeMap::new(),
@@ -330,9 +331,30 @@ fn differences(old: Option<&Lockfile>, new: &Lockfile) -> Vec<String> {
         (None, Some(now)) => Some(format!("+ {name} {now}")),
         (Some(before), None) => Some(format!("- {name} {before}")),
         (Some(before), Some(now)) if before != now => Some(format!("~ {name} {before} -> {now}")),
-        _ => None,
+        (Some(_), Some(now)) => {
+            let what = other_content(&old?.packages[name], &new.packages[name])?;
+            Some(format!("~ {name} {now} ({what})"))
+        }
+        (None, None) => None,
     };
     names.into_iter().filter_map(line).collect()
+}
+
+/// In what two pins of one version differ, in words.
+fn other_content(old: &lock::Package, new: &lock::Package) -> Option<String> {
+    match (&old.pin, &new.pin) {
+        _ if old.source.split('?').next() != new.source.split('?').next() => {
+            Some(format!("{} -> {}", old.source, new.source))
+        }
+        (lock::Pin::Git { commit: before, .. }, lock::Pin::Git { commit: now, .. }) if before != now => {
+            Some(format!("{} -> {}", before.short(), now.short()))
+        }
+        _ if old.patches != new.patches => Some("other patches".to_owned()),
+        (before, now) if before != now => Some("other content".to_owned()),
+        _ if old.crates != new.crates => Some("another Cargo.lock".to_owned()),
+        _ if old.recipe != new.recipe => Some("other params, or another recipe".to_owned()),
+        _ => None,
+    }
 }
 
 /// Refuse names that a site does not require.
