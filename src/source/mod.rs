@@ -43,7 +43,8 @@ pub use crates::{Archive, Crates, Error as CratesError, Failure as CrateFailure,
 pub use credentials::Error as CredentialsError;
 pub use cutoff::{Cutoff, Cutoffs, Error as CutoffError};
 pub use git::{
-    BadEntry, Checkout, EntryKind, Error as GitError, Git, GitSettings, Reference, Submodule, Tag, TreeEntry, WantedCommit, WireError, read_entries,
+    BadEntry, Checkout, EntryKind, Error as GitError, Git, GitSettings, Reference, Submodule, Tag, TreeEntry,
+    WantedCommit, WireError, read_entries,
 };
 pub use git_index::{GitIndexError, GitIndexes, NoGit};
 pub use index::CrateVersion;
