@@ -123,7 +123,7 @@ impl<'a> Link<'a> {
                     return Ok(Self::Http { downloader, base, authorization, body: BufReader::new(reply.body) });
                 }
                 Answer::Given(_) => {
-                    return Err(talk(shown, WireError::Unsupported("serves no git repository at this address")));
+                    return Err(talk(shown, WireError::Malformed("what is not git's protocol")));
                 }
                 Answer::Unauthorized { url: asked } => {
                     if let Some(moved) = asked.strip_suffix(INFO) {
