@@ -168,9 +168,8 @@ fn choose(
 ) -> Result<Chosen, Failure> {
     let old_packages = old.into_iter().flat_map(|old| &old.packages);
     // What comes from somewhere else now is another thing, whatever its version.
-    let same = old_packages.filter(|(name, package)| {
-        wishes.packages().get(*name).is_some_and(|wish| lock::is_from(package, wish))
-    });
+    let same = old_packages
+        .filter(|(name, package)| wishes.packages().get(*name).is_some_and(|wish| lock::is_from(package, wish)));
     let locked: BTreeMap<_, _> = same.map(|(name, package)| (name.clone(), package.id.version.clone())).collect();
     let preferred: BTreeMap<_, _> = match moves {
         Moves::Needed => locked,

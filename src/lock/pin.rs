@@ -130,7 +130,7 @@ pub enum Error {
 enum Brought {
     Crate(BlobDigest),
     Commit(Commit),
-    Archives(BTreeMap<Option<Platform>, BlobDigest>),
+    Archives(archives::Sums),
     Directory,
 }
 

@@ -177,7 +177,7 @@ impl World {
         let checkout = self.tree(url, commit).unwrap_or_else(|error| panic!("{}", causes(&error)));
         let line = |(path, node): (String, &Node)| match node {
             Node::File(file) => {
-                let text = String::from_utf8(self.store.read_file(*file)).unwrap();
+                let text = String::from_utf8(self.store.read_file(*file).unwrap()).unwrap();
                 format!("{path}{} {text:?}\n", if file.executable { "*" } else { "" })
             }
             Node::Symlink(target) => format!("{path} -> {target}\n"),
@@ -185,13 +185,6 @@ impl World {
         };
         assert!(self.store.whole_tree(checkout.tree.digest()).unwrap().is_some(), "all of it is in the store");
         checkout.tree.leaves().into_iter().map(line).collect()
-    }
-}
-
-impl Store {
-    /// The bytes of a file of a tree.
-    fn read_file(&self, file: crate::tree::File) -> Vec<u8> {
-        std::fs::read(self.file_path(file)).unwrap()
     }
 }
 
