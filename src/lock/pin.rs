@@ -104,6 +104,15 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// What its Cargo.lock takes from somewhere else than crates.io cannot be had.
+    #[error("the Cargo.lock of `{id}` takes crates from where they cannot be had")]
+    CratesFrom {
+        /// The package.
+        id: PackageId,
+        /// Why not.
+        #[source]
+        source: source::Error,
+    },
     /// The registry no longer tells the sum of a version that was chosen.
     #[error("the registry no longer lists `{0}`")]
     Vanished(PackageId),

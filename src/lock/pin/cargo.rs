@@ -177,12 +177,13 @@ impl Pinner<'_, '_> {
 
     /// A Cargo.lock, with the trees of all repositories that it takes crates from.
     fn settled(&self, id: &PackageId, text: &str, generated: bool) -> Result<Crates, Error> {
+        let failed = |source| Error::CratesFrom { id: id.clone(), source };
         let mut repositories = BTreeMap::new();
         for locked in source::locked_crates(text).map_err(source::Error::from)? {
             match locked.source {
                 LockedSource::Git(git) => drop(repositories.insert((git.url, git.commit), git.reference)),
                 // Whether anybody knows this registry is better said now than in a build.
-                LockedSource::Registry { address, .. } => drop(self.sources.registry_at(&address)?),
+                LockedSource::Registry { address, .. } => drop(self.sources.registry_at(&address).map_err(failed)?),
                 LockedSource::Itself | LockedSource::CratesIo { .. } => {}
             }
         }
@@ -192,9 +193,9 @@ impl Pinner<'_, '_> {
                 Item::commit(format!("{url} for {id}"), url, *commit, Some(reference.clone()))
             })
             .collect();
-        self.sources.bring(&items, self.progress)?;
+        self.sources.bring(&items, self.progress).map_err(failed)?;
         let source = |(url, commit): (String, _)| {
-            let content = self.sources.content(&Origin::Git { url: &url, commit }, self.progress)?;
+            let content = self.sources.content(&Origin::Git { url: &url, commit }, self.progress).map_err(failed)?;
             Ok(CrateSource { url, commit, tree: content.tree.digest() })
         };
         let sources = repositories.into_keys().map(source).collect::<Result<_, Error>>()?;
