@@ -13,7 +13,6 @@ mod credentials;
 mod entries;
 mod error;
 mod fetch;
-mod indexes;
 mod local;
 mod mirror;
 mod modules;
