@@ -147,9 +147,11 @@ fn another_sum_than_the_one_asked_for_is_refused_with_both() {
     outcome.fails(
         4,
         expect![[r#"
-            error: could not fetch `tool 0.0.0`
-              `tool 0.0.0` from `http://127.0.0.1:[PORT]/tool.tar` is not what was pinned: expected sha256:[..], received sha256:[..]
-            hint: nothing of it was kept; compare `sha256` in `envy.toml` with what the owner publishes
+            error: `tool 0.0.0` is not what was pinned
+              from     http://127.0.0.1:[PORT]/tool.tar
+              expected sha256:[..]
+              received sha256:[..]
+            hint: nothing of it was kept; if the new content is right, correct its `sha256` in `envy.toml`, or update it if it has none
         "#]],
     );
     for sum in [sum, checksum(&tool("tool"))] {
@@ -270,7 +272,7 @@ fn archives_that_reach_out_are_refused_by_name() {
         ("zip", zip(&[("bin/tool", "x"), ("../escaped", "x")]), "`../escaped`"),
     ];
     for (name, bytes, named) in hostile {
-        let tool = files.put(&format!("/{name}.tar"), bytes);
+        let tool = files.put(&format!("/{name}.tar.gz"), bytes);
         let scratch = site(&format!("tool = {{ {tool}, version = \"1.0\" }}"));
         let before = outside(&scratch);
 
@@ -354,7 +356,7 @@ fn a_host_that_lacks_something_is_told_so_before_anything_is_shown() {
             built tool 0.0.0 in [TIME]
             error: this host cannot run what the lockfile pins
               tool 0.0.0: `bin/lacking` needs `libthere.so.7`, which neither the prefix nor this host has
-            hint: use a host with a newer C library, or a source that builds the package here
+            hint: install what this host lacks, or use a source that builds the package here
         "#]],
     );
 

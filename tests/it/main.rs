@@ -24,6 +24,7 @@ mod interruptions;
 mod journey;
 mod krate;
 mod lock;
+mod mirrors;
 mod network;
 mod outcome;
 mod outputs;
