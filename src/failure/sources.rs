@@ -154,7 +154,7 @@ fn wrong(failure: &source::CrateFailure) -> Option<Failure> {
     Some(failure.hint(OTHER_BYTES))
 }
 
-const OTHER_ARCHIVE: &str = "nothing of it was kept; if the new content is right, correct its `sha256` in `envy.toml`, or update it if it has none";
+const OTHER_ARCHIVE: &str = "nothing of it was kept; if the new content is right, correct its `sha256` in `envy.toml`, or run `envy update` where it has none";
 
 /// One archive of an address that is not what was pinned, or not what the manifest says.
 fn other(failure: &WantedFailure) -> Option<Failure> {

@@ -151,7 +151,7 @@ fn another_sum_than_the_one_asked_for_is_refused_with_both() {
               from     http://127.0.0.1:[PORT]/tool.tar
               expected sha256:[..]
               received sha256:[..]
-            hint: nothing of it was kept; if the new content is right, correct its `sha256` in `envy.toml`, or update it if it has none
+            hint: nothing of it was kept; if the new content is right, correct its `sha256` in `envy.toml`, or run `envy update` where it has none
         "#]],
     );
     for sum in [sum, checksum(&tool("tool"))] {

@@ -74,7 +74,14 @@ fn a_mirror_that_serves_something_else_is_named_and_nothing_is_kept() {
     mirror.put("/tool-1.0.tar", tool());
     mirror.misbehave("/tool", Fault::WrongBytes);
     let scratch = wanting(&format!("\"https://example.org/pub/\" = \"{}\"", mirror.url("/")));
-    scratch.envy("build").fails(4, expect![[""]]);
+    scratch.envy("build").fails(4, expect![[r#"
+        error: `tool 1.0` is not what was pinned
+          from     http://127.0.0.1:[PORT]/tool-1.0.tar
+          in place of https://example.org/pub/tool-1.0.tar
+          expected sha256:[..]
+          received sha256:[..]
+        hint: nothing of it was kept; if the new content is right, correct its `sha256` in `envy.toml`, or run `envy update` where it has none
+    "#]]);
     assert!(!scratch.store().join("blobs").exists(), "nothing of it was kept");
     assert!(!scratch.path("lockfiles").exists());
 }
@@ -83,7 +90,10 @@ fn a_mirror_that_serves_something_else_is_named_and_nothing_is_kept() {
 fn a_mirror_that_is_gone_is_named_and_nobody_else_is_asked() {
     let mirror = Files::new();
     let scratch = wanting(&format!("\"https://example.org/pub/\" = \"{}\"", mirror.url("/")));
-    scratch.envy("build").fails(1, expect![[""]]);
+    scratch.envy("build").fails(1, expect![[r#"
+        error: could not fetch `tool 1.0`
+          `https://example.org/pub/tool-1.0.tar` is fetched from its mirror `http://127.0.0.1:[PORT]/tool-1.0.tar`, and from nowhere else: `http://127.0.0.1:[PORT]/tool-1.0.tar` answered 404 Not Found
+    "#]]);
     mirror.go_away();
     let outcome = scratch.env("CARGO_NET_RETRY", "0").envy("build");
     outcome.ends(1).says("https://example.org/pub/tool-1.0.tar").says("http://127.0.0.1:[PORT]/tool-1.0.tar");
@@ -92,7 +102,9 @@ fn a_mirror_that_is_gone_is_named_and_nobody_else_is_asked() {
 #[test]
 fn a_mirror_that_anyone_can_read_along_with_is_refused() {
     let scratch = wanting("\"https://example.org/\" = \"http://mirror.example.net/\"");
-    scratch.envy("build").fails(1, expect![[""]]);
+    scratch.envy("build").fails(1, expect![[r#"
+        error: the mirror `http://mirror.example.net/` of `https://example.org/` is not encrypted, though what it stands for is
+    "#]]);
 }
 
 #[test]
