@@ -34,6 +34,8 @@ pub struct Dependency {
     pub range: VersionReq,
     pub kind: &'static str,
     pub optional: bool,
+    /// The index of the registry that it comes from, if that is not crates.io.
+    pub index: Option<String>,
 }
 
 /// The `Cargo.lock` that a crate carries.
@@ -164,7 +166,7 @@ impl Crate {
 
     fn depends(mut self, name: &str, range: &str, kind: &'static str, optional: bool) -> Self {
         let range = VersionReq::parse(range).expect("tests ask for semver ranges");
-        self.dependencies.push(Dependency { name: name.to_owned(), range, kind, optional });
+        self.dependencies.push(Dependency { name: name.to_owned(), range, kind, optional, index: None });
         self
     }
 
@@ -228,9 +230,10 @@ impl Crate {
         if !dependencies.is_empty() {
             line(toml, format_args!("\n[{table}]"));
         }
-        for Dependency { name, range, optional, .. } in dependencies {
+        for Dependency { name, range, optional, index, .. } in dependencies {
             let optional = if *optional { ", optional = true" } else { "" };
-            line(toml, format_args!("{name} = {{ version = \"{range}\"{optional} }}"));
+            let index = index.as_ref().map(|index| format!(", registry-index = \"{index}\"")).unwrap_or_default();
+            line(toml, format_args!("{name} = {{ version = \"{range}\"{optional}{index} }}"));
         }
     }
 

@@ -11,6 +11,7 @@
 #![allow(clippy::print_stderr, reason = "a test that is left out says so")]
 #![allow(dead_code, reason = "the harness offers what tests to come will use")]
 
+mod archives;
 mod bad_input;
 mod cli_reference;
 mod commands;
@@ -23,9 +24,11 @@ mod interruptions;
 mod journey;
 mod krate;
 mod lock;
+mod mirrors;
 mod network;
 mod outcome;
 mod outputs;
+mod packed;
 mod registries;
 mod registry;
 mod scratch;
