@@ -249,6 +249,7 @@ impl From<source::Error> for Failure {
     fn from(error: source::Error) -> Self {
         match error {
             source::Error::Crates(error) => error.into(),
+            source::Error::Git(source::GitError::Offline { missing }) => offline(&missing),
             error => Self::of(Exit::Failed, &error),
         }
     }

@@ -52,8 +52,10 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // An empty file names nobody. Closing it releases the lock.
+        // An empty file names nobody. Closing it would release the lock too, but not before every process that another
+        // thread is just starting has let go of what it inherited.
         let _ = self.file.set_len(0);
+        let _ = self.file.unlock();
     }
 }
 
