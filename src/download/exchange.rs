@@ -97,6 +97,8 @@ impl Downloader {
             match TcpStream::connect_timeout(&address, self.settings.connect_timeout) {
                 Ok(stream) => {
                     let limit = Some(self.settings.stall_timeout);
+                    // Questions are short, and the next waits for the answer.
+                    stream.set_nodelay(true).map_err(failed)?;
                     stream.set_read_timeout(limit).and_then(|()| stream.set_write_timeout(limit)).map_err(failed)?;
                     return Ok(stream);
                 }
