@@ -12,7 +12,6 @@ use envy::cli::Cli;
 use envy::lock::Lockfile;
 use envy::manifest::Manifest;
 
-
 use crate::registry::{Crate, Registry};
 use crate::scratch::Scratch;
 use crate::{docs, media};
