@@ -9,9 +9,9 @@ use crate::build::{Memo, Toolchain, Wanted};
 use crate::digest::Commit;
 use crate::failure::{Exit, Failure};
 use crate::index::{Place, SiteIndex};
-use crate::lock::{self, Drift, Lockfile, Pinner, Wishes};
+use crate::lock::{self, Drift, Lockfile, Pinner, Task, Wishes};
 use crate::manifest::{ExcludeNewer, GitReference, Manifest, Site, Source};
-use crate::package::{Cutoffs, PackageId, PackageName, Range, Version};
+use crate::package::{Cutoff, Cutoffs, PackageId, PackageName, Range, Version};
 use crate::platform::Platform;
 use crate::process;
 use crate::resolve;
@@ -65,7 +65,8 @@ pub fn propose(
     let cutoffs = cutoffs(&wishes);
     let chosen = choose(context, site, &wishes, old.as_ref(), moves, compiler.version(), &cutoffs, sources)?;
     let toolchain = compiler.pin(&Memo::open(&context.cache()?))?;
-    let make = |directory: &Path| compiler.make_cargo_lock(directory, project, context.globals.offline);
+    let cargo_lock =
+        |directory: &Path, task: Task<'_>| compiler.cargo_lock(directory, task, project, context.globals.offline);
     let pinner = Pinner {
         sources,
         book: &context.book,
@@ -73,13 +74,15 @@ pub fn propose(
         commits: &chosen.commits,
         moving: &moving(&wishes, moves),
         lost: &old.as_ref().map(|old| lost(project, site, &wishes, old)).unwrap_or_default(),
-        make_cargo_lock: &make,
+        cutoffs: &cutoffs,
+        cargo_lock: &cargo_lock,
         progress: context.ui,
     };
     let mut pinned = pinner.pin(&wishes, &chosen.versions, toolchain, old.as_ref())?;
     // The time of a limit that moves with the clock stays what it was where nothing else changed.
-    let unchanged = old.as_ref().filter(|old| old.packages == pinned.lockfile.packages && cutoffs.all.is_some());
-    pinned.lockfile.exclude_newer = unchanged.and_then(|old| old.exclude_newer).or(cutoffs.all);
+    let unchanged = old.as_ref().filter(|old| old.packages == pinned.lockfile.packages);
+    let kept = unchanged.and_then(|old| old.exclude_newer).filter(|old| moves_on(&wishes) && Some(*old) <= cutoffs.all);
+    pinned.lockfile.exclude_newer = kept.or(cutoffs.all);
     Ok(Proposal { lockfile: pinned.lockfile, generated: pinned.generated, old })
 }
 
@@ -130,10 +133,17 @@ impl Compiler {
         }
     }
 
-    /// Have cargo make a Cargo.lock for the package in a directory. It knows the project's registries.
-    fn make_cargo_lock(&self, directory: &Path, project: &Project, offline: bool) -> Result<String, Cause> {
+    /// Have cargo make or change the Cargo.lock of the package in a directory. It knows the project's registries.
+    fn cargo_lock(&self, directory: &Path, task: Task<'_>, project: &Project, offline: bool) -> Result<String, Cause> {
         let found = self.found.as_ref().ok_or("this host has no rust to make it with")?;
-        let mut arguments = vec!["generate-lockfile".to_owned(), "--manifest-path".to_owned()];
+        let mut arguments = match task {
+            Task::Make => vec!["generate-lockfile".to_owned()],
+            Task::Move { from, to } => {
+                let (crate_and_version, to) = (format!("{}@{}", from.name, from.version), to.to_string());
+                vec!["update".to_owned(), crate_and_version, "--precise".to_owned(), to]
+            }
+        };
+        arguments.push("--manifest-path".to_owned());
         arguments.push(directory.join("Cargo.toml").to_str().ok_or("the store's path is not UTF-8")?.to_owned());
         arguments.extend(offline.then(|| "--offline".to_owned()));
         for (name, index) in project.manifest.registries() {
@@ -183,8 +193,9 @@ fn choose(
     });
     let index = SiteIndex::new(sources, places.collect(), &preferred, rust, cutoffs.clone(), context.ui);
     // What was chosen before a limit was set may be beyond it.
-    let within = cutoffs.all.is_none_or(|limit| old.and_then(|old| old.exclude_newer).is_some_and(|old| old <= limit));
-    if within && let Some(versions) = unmoved(wishes, &preferred, &index)? {
+    if !cutoffs.are_set()
+        && let Some(versions) = unmoved(wishes, &preferred, &index)?
+    {
         return Ok(Chosen { versions, commits: BTreeMap::new() });
     }
     index.prefetch()?;
@@ -234,6 +245,11 @@ fn moment(limit: &ExcludeNewer, now: jiff::Timestamp) -> Option<jiff::Timestamp>
         ExcludeNewer::Off => None,
         ExcludeNewer::Than { cutoff, .. } => Some(cutoff.at(now)),
     }
+}
+
+/// Whether the limit of a project moves with the clock.
+fn moves_on(wishes: &Wishes) -> bool {
+    matches!(wishes.exclude_newer(), Some(ExcludeNewer::Than { cutoff: Cutoff::Before(_), .. }))
 }
 
 /// The moments after which a version is too new, for a site as it is asked for now.

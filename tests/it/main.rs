@@ -15,6 +15,7 @@ mod archives;
 mod bad_input;
 mod cli_reference;
 mod commands;
+mod cutoff;
 mod docs;
 mod documents;
 mod generations;
