@@ -18,6 +18,8 @@ pub struct Crate {
     pub yanked: bool,
     pub dependencies: Vec<Dependency>,
     pub lock: Lock,
+    /// The registry beside crates.io whose crates it depends on, as cargo writes it when it publishes.
+    pub registry: Option<String>,
     files: BTreeMap<String, String>,
     binaries: Vec<String>,
     features: BTreeMap<String, Vec<String>>,
@@ -58,6 +60,7 @@ impl Crate {
             yanked: false,
             dependencies: Vec::new(),
             lock: Lock::Usual,
+            registry: None,
             files: BTreeMap::new(),
             binaries: Vec::new(),
             features: BTreeMap::new(),
@@ -230,7 +233,9 @@ impl Crate {
         }
         for Dependency { name, range, optional, .. } in dependencies {
             let optional = if *optional { ", optional = true" } else { "" };
-            line(toml, format_args!("{name} = {{ version = \"{range}\"{optional} }}"));
+            let from =
+                self.registry.as_ref().map(|index| format!(", registry-index = \"{index}\"")).unwrap_or_default();
+            line(toml, format_args!("{name} = {{ version = \"{range}\"{from}{optional} }}"));
         }
     }
 
