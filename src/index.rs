@@ -113,6 +113,14 @@ impl<'a, 's> SiteIndex<'a, 's> {
         reference: &Reference,
         subdir: Option<&str>,
     ) -> Result<Candidate, source::Error> {
+        let locked = self.places.get(name).and_then(|place| place.commit.clone());
+        // A branch that was not asked to move stays, and nobody is asked where it is now.
+        if let Some((version, commit)) = locked.filter(|(version, _)| self.locked.get(name) == Some(version))
+            && !matches!(reference, Reference::Tag(_))
+        {
+            self.remember(name, &version, commit);
+            return Ok(self.without_time(name, version));
+        }
         let mut commit = self.sources.git().resolve(url, reference)?;
         if let Reference::Tag(tag) = reference {
             let locked = self.places.get(name).and_then(|place| place.commit.as_ref()).map(|(_, commit)| *commit);

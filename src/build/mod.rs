@@ -38,7 +38,7 @@ pub use fitness::{Lack, Unfit, unfit};
 pub use host::Host;
 pub use identity::Memo;
 pub use plan::{Plan, Planned, Step, plan};
-pub use project_config::{Configured, Dropped, Error as ProjectConfigError, configured, toolchain_file};
+pub use project_config::{Configured, Dropped, Error as ProjectConfigError, configured};
 pub use schedule::{Builder, Built, Origin, default_jobs};
 pub use supplies::Supplies;
 pub use toolchain::{Toolchain, Wanted};

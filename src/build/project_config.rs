@@ -1,4 +1,4 @@
-//! A project's own configuration of cargo, and the compiler it asks for, in the tree of its source.
+//! A project's own configuration of cargo, in the tree of its source.
 //!
 //! Cargo reads a configuration in the directory that it runs in, and in each above it. In the tree they are replaced by
 //! what of them counts, so that the digest of the source tells what a build really reads.
@@ -103,14 +103,6 @@ impl Configured {
     }
 }
 
-/// The file by which a project asks for a compiler, nearest to a directory of its source. Cargo is called directly, so
-/// that it does not count.
-pub fn toolchain_file(source: &Tree, directory: &str) -> Option<String> {
-    let files = |above: &String| ["rust-toolchain", "rust-toolchain.toml"].map(|name| format!("{above}{name}"));
-    let all = ancestors(directory);
-    all.iter().rev().flat_map(files).find(|path| matches!(source.get(path), Some(Node::File(_) | Node::Symlink(_))))
-}
-
 /// A directory and those above it, the topmost first, each so that a name can follow.
 fn ancestors(directory: &str) -> Vec<String> {
     let mut all = vec![String::new()];
@@ -196,17 +188,5 @@ mod tests {
         let world = world(&[("app/.cargo/config.toml", "<<<")]);
         let error = configured(&world.tree, "app", &world.store).unwrap_err();
         assert_eq!(error.to_string(), "`app/.cargo/config.toml` of the source cannot be used");
-    }
-
-    #[test]
-    fn the_nearest_wish_for_a_compiler_is_found() {
-        let world = world(&[("rust-toolchain.toml", ""), ("app/rust-toolchain", ""), ("x/y", "")]);
-        let check = |directory: &str, expected: Option<&str>| {
-            assert_eq!(toolchain_file(&world.tree, directory).as_deref(), expected);
-        };
-        check("", Some("rust-toolchain.toml"));
-        check("x", Some("rust-toolchain.toml"));
-        check("app", Some("app/rust-toolchain"));
-        assert_eq!(toolchain_file(&Tree::default(), ""), None);
     }
 }

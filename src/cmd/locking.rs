@@ -176,11 +176,12 @@ fn choose(
     cutoffs: &Cutoffs,
     sources: &Sources<'_>,
 ) -> Result<Chosen, Failure> {
-    let old_packages = old.into_iter().flat_map(|old| &old.packages);
-    // What comes from somewhere else now is another thing, whatever its version.
-    let same = old_packages
-        .filter(|(name, package)| wishes.packages().get(*name).is_some_and(|wish| lock::is_from(package, wish)));
-    let locked: BTreeMap<_, _> = same.map(|(name, package)| (name.clone(), package.id.version.clone())).collect();
+    let locked: BTreeMap<_, _> = old
+        .into_iter()
+        .flat_map(|old| &old.packages)
+        .filter(|(name, package)| wishes.packages().get(*name).is_some_and(|wish| still_fits(wish, package)))
+        .map(|(name, package)| (name.clone(), package.id.version.clone()))
+        .collect();
     let preferred: BTreeMap<_, _> = match moves {
         Moves::Needed => locked,
         Moves::All => BTreeMap::new(),
@@ -227,11 +228,20 @@ fn unmoved(
             Source::Path { path } => Some(index.in_directory(name, path)?.version),
             _ => preferred.get(name).cloned(),
         };
-        let fits = |version: &Version| wish.requirements.iter().all(|one| one.versions.matches(version));
-        let Some(version) = version.filter(fits) else { return Ok(None) };
+        let Some(version) = version.filter(|version| fits(wish, version)) else { return Ok(None) };
         versions.insert(name.clone(), version);
     }
     Ok(Some(versions))
+}
+
+/// Whether a locked package is one that is asked for: what came from elsewhere says nothing about this source.
+fn still_fits(wish: &lock::Wish, package: &lock::Package) -> bool {
+    lock::is_from(package, wish) && fits(wish, &package.id.version)
+}
+
+/// Whether a version is all that is asked of a package.
+fn fits(wish: &lock::Wish, version: &Version) -> bool {
+    wish.requirements.iter().all(|one| one.versions.matches(version))
 }
 
 /// The moment after which a version is too new for the project.

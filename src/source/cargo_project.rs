@@ -249,3 +249,15 @@ impl Search<'_> {
             }
     }
 }
+
+/// The file by which a project asks for a compiler, nearest to a directory of its source.
+pub fn toolchain_file(source: &Tree, directory: &str) -> Option<String> {
+    let is_file = |path: &String| matches!(source.get(path), Some(Node::File(_) | Node::Symlink(_)));
+    let names = ["rust-toolchain", "rust-toolchain.toml"];
+    let directories = std::iter::successors(Some(directory), |at| match at.rsplit_once('/') {
+        Some((above, _)) => Some(above),
+        None => (!at.is_empty()).then_some(""),
+    });
+    let mut paths = directories.flat_map(|directory| names.map(|name| join(directory, name).unwrap_or_default()));
+    paths.find(is_file)
+}

@@ -18,6 +18,8 @@ pub struct Crate {
     pub yanked: bool,
     pub dependencies: Vec<Dependency>,
     pub lock: Lock,
+    /// The registry beside crates.io whose crates it depends on, as cargo writes it when it publishes.
+    pub registry: Option<String>,
     files: BTreeMap<String, String>,
     binaries: Vec<String>,
     features: BTreeMap<String, Vec<String>>,
@@ -60,6 +62,7 @@ impl Crate {
             yanked: false,
             dependencies: Vec::new(),
             lock: Lock::Usual,
+            registry: None,
             files: BTreeMap::new(),
             binaries: Vec::new(),
             features: BTreeMap::new(),
@@ -232,7 +235,8 @@ impl Crate {
         }
         for Dependency { name, range, optional, index, .. } in dependencies {
             let optional = if *optional { ", optional = true" } else { "" };
-            let index = index.as_ref().map(|index| format!(", registry-index = \"{index}\"")).unwrap_or_default();
+            let index = index.as_ref().or(self.registry.as_ref());
+            let index = index.map(|index| format!(", registry-index = \"{index}\"")).unwrap_or_default();
             line(toml, format_args!("{name} = {{ version = \"{range}\"{optional}{index} }}"));
         }
     }

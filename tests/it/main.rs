@@ -1,8 +1,9 @@
 //! Runs the program: each test has a home, a store and a registry of its own, all on this machine and all its own.
 //!
 //! Start with [`scratch::Scratch`], which runs envy in a clean world, and [`registry::Registry`], which crates are
-//! published into. [`hostile`] makes archives that no honest registry would serve, [`docs`] runs documents, [`media`]
-//! has what they fetch, and [`harness`] tests all of these. Tests are grouped into one file a command or a noun.
+//! published into. [`repository::Repository`] is a git repository. [`hostile`] makes archives that no honest registry
+//! would serve, [`docs`] runs documents, [`media`] has what they fetch, and [`harness`] tests all of these. Tests are
+//! grouped into one file a command or a noun.
 //!
 //! `ENVY_KEEP_SCRATCH=1` keeps the directories of the tests and prints where they are; `UPDATE_EXPECT=1` rewrites
 //! expectations.
@@ -19,6 +20,7 @@ mod cutoff;
 mod docs;
 mod documents;
 mod generations;
+mod git;
 mod harness;
 mod hostile;
 mod interruptions;
@@ -31,7 +33,10 @@ mod network;
 mod outcome;
 mod outputs;
 mod packed;
+mod patches;
+mod paths;
 mod registries;
 mod registry;
+mod repository;
 mod scratch;
 mod server;

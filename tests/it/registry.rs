@@ -84,6 +84,9 @@ impl Registry {
         if package.wants_lock() {
             package.lock = Lock::Text(self.cargo_lock(&package));
         }
+        if !self.stands_for_crates_io {
+            package.registry = Some(self.index());
+        }
         let bytes = package.archive();
         let entry = package.index_entry(&checksum(&bytes));
         self.put(&package.name, package.version, Published { entry, bytes, dependencies: package.dependencies });

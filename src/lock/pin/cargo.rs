@@ -13,6 +13,7 @@ use crate::package::{PackageId, PackageName};
 use crate::progress::Event;
 use crate::source::{self, CargoProject, Item, LockedSource, Origin};
 use crate::store::{self, Content};
+use crate::tree::Tree;
 
 impl Pinner<'_, '_> {
     /// The tree and the Cargo.lock of a crate as its registry has it.
@@ -53,6 +54,7 @@ impl Pinner<'_, '_> {
         let project = self.sources.cargo_project(&content.tree, &id.name, subdir(&wish.source))?;
         let project = project.ok_or_else(|| Error::NoProject(id.clone()))?;
         self.check_project(id, wish, &project)?;
+        self.tell_toolchain(id, &content.tree, &project);
         match project.cargo_lock.as_ref().filter(|_| project.lock_fits) {
             Some(text) => self.settled(id, text, false).map(Some),
             None => {
@@ -77,6 +79,7 @@ impl Pinner<'_, '_> {
         let project = self.sources.project_in(&directory, &id.name)?;
         let project = project.ok_or_else(|| Error::NoProject(id.clone()))?;
         self.check_project(id, wish, &project)?;
+        self.tell_toolchain(id, &directory.tree, &project);
         if project.cargo_lock.is_some() && project.lock_fits {
             return Ok(None);
         }
@@ -100,6 +103,14 @@ impl Pinner<'_, '_> {
         if has {
             let note = format!("`{id}` states needs of its own, which this version of envy does not read");
             self.progress.tell(Event::Warning(&note));
+        }
+    }
+
+    /// Cargo is called directly, so that such a wish does not count.
+    fn tell_toolchain(&self, id: &PackageId, tree: &Tree, project: &CargoProject) {
+        if let Some(path) = source::toolchain_file(tree, &project.directory) {
+            let note = format!("`{id}` asks for another Rust by `{path}`; it is built with the project's");
+            self.progress.tell(Event::Note(&note));
         }
     }
 

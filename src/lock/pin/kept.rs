@@ -58,7 +58,7 @@ pub fn kept_commit(package: &Package, wish: &Wish) -> Option<(Version, Commit)> 
     is_from(package, wish).then(|| (package.id.version.clone(), commit))
 }
 
-/// Whether an old pin is from where the package shall come from now.
+/// Whether a package is locked from where it shall come from now, whichever version is asked for.
 pub fn is_from(package: &Package, wish: &Wish) -> bool {
     origin(&package.source) == origin(&wish.source_text)
 }

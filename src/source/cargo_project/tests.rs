@@ -221,3 +221,16 @@ fn paths_are_brought_into_plain_form() {
     assert_eq!(outside("a", "../../b/../c"), Some((1, "c".into())));
     assert_eq!(outside("a", "/b"), None);
 }
+
+#[test]
+fn the_nearest_wish_for_a_compiler_is_found() {
+    let check = |directory: &str, expected: Option<&str>| {
+        let scene = scene(&[("rust-toolchain.toml", ""), ("app/rust-toolchain", ""), ("x/y", "")]);
+        assert_eq!(toolchain_file(&scene.tree, directory).as_deref(), expected);
+    };
+    check("", Some("rust-toolchain.toml"));
+    check("x", Some("rust-toolchain.toml"));
+    check("app", Some("app/rust-toolchain"));
+    check("app/below", Some("app/rust-toolchain"));
+    assert_eq!(toolchain_file(&Tree::default(), ""), None);
+}
