@@ -41,7 +41,7 @@ pub enum Command {
     #[command(visible_alias = "ls")]
     List(cmd::list::Args),
     /// Require packages: edit envy.toml, lock, build
-    Add(cmd::add::Args),
+    Add(Box<cmd::add::Args>),
     /// Require packages no longer: edit envy.toml, lock, build
     #[command(visible_alias = "rm")]
     Remove(cmd::remove::Args),
@@ -51,6 +51,8 @@ pub enum Command {
     Update(cmd::update::Args),
     /// Build sites from their lockfiles and make the result current
     Build(cmd::build::Args),
+    /// Bring everything that locked builds need, for work without a network
+    Fetch(cmd::fetch::Args),
     /// Run a program in a site
     Run(cmd::run::Args),
     /// Print the variables of a site
@@ -85,6 +87,7 @@ impl Cli {
             Command::Lock(args) => cmd::lock::run(&context, &args),
             Command::Update(args) => cmd::update::run(&context, &args),
             Command::Build(args) => cmd::build::run(&context, &args),
+            Command::Fetch(args) => cmd::fetch::run(&context, &args),
             Command::Run(args) => return cmd::run::run(&context, &args),
             Command::Env(args) => cmd::env::run(&context, &args),
             Command::Status(args) => cmd::status::run(&context, &args),

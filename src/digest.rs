@@ -4,6 +4,8 @@
 //! `sha256:` and 64 lowercase hexadecimal digits. The kinds are types, so that the digest of a tree can
 //! never be handed where the digest of a file's bytes is meant.
 
+mod commit;
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher as StdHasher};
@@ -11,6 +13,7 @@ use std::io;
 use std::marker::PhantomData;
 use std::str::FromStr;
 
+pub use commit::{Commit, ParseCommitError};
 use sha2::Digest as _;
 
 /// A sha256 of content of the kind `K`.

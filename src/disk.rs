@@ -5,14 +5,18 @@
 
 #![allow(clippy::disallowed_methods, reason = "this room is the door to the file system")]
 
+mod copying;
 mod lock;
+mod walk;
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+pub use copying::{clone_or_copy, set_time};
 pub use lock::{Lock, TryLock, try_lock};
+pub use walk::{Found, time_in, walk_unignored};
 
 /// An operation on a path failed.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +61,14 @@ impl<T> At<T> for io::Result<T> {
 /// All bytes of a file.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).at("read", path)
+}
+
+/// The first bytes of a file: so many, or all where it has fewer.
+pub fn read_head(path: &Path, count: usize) -> Result<Vec<u8>> {
+    let mut head = Vec::with_capacity(count);
+    let file = File::open(path).at("open", path)?;
+    file.take(count as u64).read_to_end(&mut head).at("read", path)?;
+    Ok(head)
 }
 
 /// All bytes of a file, or nothing where there is no such file.
@@ -112,9 +124,12 @@ pub struct Stamp {
 
 /// The stamp of the file that a path leads to.
 pub fn stamp(path: &Path) -> Result<Stamp> {
-    let metadata = fs::metadata(path).at("look at", path)?;
+    fs::metadata(path).at("look at", path).map(|metadata| stamp_of(&metadata))
+}
+
+fn stamp_of(metadata: &fs::Metadata) -> Stamp {
     let modified = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
-    Ok(Stamp { inode: metadata.ino(), size: metadata.len(), modified })
+    Stamp { inode: metadata.ino(), size: metadata.len(), modified }
 }
 
 /// Create a directory and its parents where they are missing.
@@ -136,6 +151,14 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     let file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     file.and_then(|mut file| file.write_all(bytes)).at("write", path)
+}
+
+/// Make a file with exactly this mode, for writing; a file that is there is an error.
+pub fn create_new(path: &Path, mode: u32) -> Result<File> {
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path).at("write", path)?;
+    // The process may be one whose new files get fewer permissions than they are made with.
+    file.set_permissions(fs::Permissions::from_mode(mode)).at("set the mode of", path)?;
+    Ok(file)
 }
 
 /// Write a file with this mode, so that it survives a power cut once its directory does.
@@ -351,9 +374,12 @@ pub fn list_if_exists(path: &Path) -> Result<Vec<(std::ffi::OsString, Kind)>> {
 
 /// What stands at a path itself, symlinks not followed.
 pub fn kind(path: &Path) -> Result<Kind> {
-    let metadata = fs::symlink_metadata(path).at("look at", path)?;
+    fs::symlink_metadata(path).at("look at", path).map(|metadata| kind_of(&metadata))
+}
+
+fn kind_of(metadata: &fs::Metadata) -> Kind {
     let file_type = metadata.file_type();
-    Ok(if file_type.is_symlink() {
+    if file_type.is_symlink() {
         Kind::Symlink
     } else if file_type.is_dir() {
         Kind::Directory
@@ -361,7 +387,7 @@ pub fn kind(path: &Path) -> Result<Kind> {
         Kind::File { executable: metadata.mode() & 0o100 != 0 }
     } else {
         Kind::Other
-    })
+    }
 }
 
 /// Give a second name to a file, or copy it where the file system will not link it any more.
@@ -386,6 +412,11 @@ pub fn temporary_in(directory: &Path) -> Result<tempfile::NamedTempFile> {
 /// A temporary directory, removed when the value goes.
 pub fn temporary_directory_in(directory: &Path) -> Result<tempfile::TempDir> {
     tempfile::Builder::new().prefix("d").tempdir_in(directory).map_err(plain).at("write into", directory)
+}
+
+/// The same, with a beginning of its name that whoever sweeps knows.
+pub fn named_temporary_directory_in(directory: &Path, prefix: &str) -> Result<tempfile::TempDir> {
+    tempfile::Builder::new().prefix(prefix).tempdir_in(directory).map_err(plain).at("write into", directory)
 }
 
 /// Give a temporary file its mode and its place.

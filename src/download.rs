@@ -1,14 +1,16 @@
-//! The door to the network: batches of files and texts, asked for in parallel, each file checked against its digest.
+//! The door to the network: batches of files and texts, asked for in parallel, each file checked against its digest where there is one.
 //!
 //! Outside it is a plain blocking call; inside, one small runtime keeps up to 32 requests in flight. Nothing is
 //! built before it is needed: a [`Downloader`] that is never asked opens no socket and reads no root certificate,
 //! and one that is offline refuses a batch whole, naming all of it.
 //!
 //! A request that fails in a way that may pass (no connection, a stall, a cut, 408, 429, 5xx) is tried again after a
-//! pause that grows, or that the server names. A file goes on where it broke off, if the server lets it; the digest at
-//! the end decides. The system's root certificates, `SSL_CERT_FILE` and the proxy variables count as everywhere else.
+//! pause that grows, or that the server names; a file that comes forward may break off as often as it likes. It goes on
+//! where it broke off, if the server lets it; the digest at the end decides. Servers that drip are left like those that
+//! stall. The system's root certificates, `SSL_CERT_FILE` and the proxy variables count as everywhere else.
 
-mod error;
+pub(crate) mod error;
+mod exchange;
 #[cfg(test)]
 pub(crate) mod loopback;
 mod netrc;
@@ -28,6 +30,7 @@ use tempfile::NamedTempFile;
 
 pub use self::error::Error;
 pub(crate) use self::error::{is_loopback, shown};
+pub use self::exchange::{Answer, Body, Question, Reply};
 pub use self::netrc::{Login, Netrc};
 pub use self::redirect::Refused;
 pub use self::secret::Secret;
@@ -51,6 +54,10 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// How long a server may send nothing.
     pub stall_timeout: Duration,
+    /// How long a file may come slowly, and how many bytes have to come in that time for it not to be slow.
+    pub slow: (Duration, u64),
+    /// Who the user is on which host, in place of the user's own `.netrc`.
+    pub netrc: Option<Netrc>,
     /// How often a failure that may pass is tried again.
     pub retries: usize,
     /// The pause before the first of these attempts; it doubles from one to the next.
@@ -65,6 +72,8 @@ impl Default for Settings {
             ca_file: None,
             connect_timeout: Duration::from_secs(20),
             stall_timeout: Duration::from_secs(30),
+            slow: (Duration::from_mins(2), 120 << 10),
+            netrc: None,
             retries: 3,
             first_pause: Duration::from_millis(300),
         }
@@ -90,10 +99,12 @@ pub struct FileRequest {
     pub url: String,
     /// Where the temporary file shall be: on the file system that it will stay on.
     pub into: PathBuf,
-    /// What it has to be.
-    pub expected: BlobDigest,
+    /// What it has to be; without, the bytes are taken as they come.
+    pub expected: Option<BlobDigest>,
     /// The most bytes it may have.
     pub max_size: u64,
+    /// Who the server is told that asks.
+    pub authorization: Authorization,
 }
 
 /// A file that arrived and is what it has to be.
@@ -114,6 +125,20 @@ pub struct TextRequest {
     pub url: String,
     /// Which one we have.
     pub revision: Option<Revision>,
+    /// Who the server is told that asks.
+    pub authorization: Authorization,
+}
+
+/// Who a server is told that asks. Another host that it redirects to is told nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Authorization {
+    /// Nobody, or whom the address itself names.
+    #[default]
+    Nobody,
+    /// The owner of a token, which is sent as it is.
+    Token(Secret),
+    /// Whom the user's `.netrc` names for the host, if the way there is one that nobody else can read.
+    Netrc,
 }
 
 /// What a server calls the state of a resource.
@@ -148,6 +173,7 @@ pub struct Downloader {
 struct Network {
     runtime: tokio::runtime::Runtime,
     client: reqwest::Client,
+    has_certificates: bool,
 }
 
 impl Downloader {
@@ -174,10 +200,18 @@ impl Downloader {
     ) -> Result<Vec<Result<T, Error>>, Error> {
         let Some(network) = self.network(requests, |request| request.name.clone())? else { return Ok(Vec::new()) };
         progress.tell(Event::Fetching { files: requests.len(), bytes: None });
+        let netrc = self.netrc(requests.iter().map(|request| &request.authorization))?;
+        let way = network.way(&self.settings, &netrc);
         let (mut complete, mut bytes) = (0, 0);
         let results = network.all(
             requests,
-            |request| transfer::file(&network.client, &self.settings, request),
+            async |request| {
+                let fetched = transfer::file(way, request, progress).await;
+                if fetched.is_err() {
+                    progress.tell(Event::NotFetched { name: &request.name });
+                }
+                fetched
+            },
             |request, fetched| {
                 progress.tell(Event::Fetched { name: &request.name, bytes: fetched.size });
                 (complete, bytes) = (complete + 1, bytes + fetched.size);
@@ -194,7 +228,17 @@ impl Downloader {
         let Some(network) = self.network(requests, |request| error::shown(&request.url))? else {
             return Ok(Vec::new());
         };
-        Ok(network.all(requests, |request| transfer::text(&network.client, &self.settings, request), |_, reply| reply))
+        let netrc = self.netrc(requests.iter().map(|request| &request.authorization))?;
+        let way = network.way(&self.settings, &netrc);
+        Ok(network.all(requests, |request| transfer::text(way, request), |_, reply| reply))
+    }
+
+    /// Who the user is on which host, where some request wants it known.
+    fn netrc<'r>(&self, mut wanted: impl Iterator<Item = &'r Authorization>) -> Result<Netrc, Error> {
+        if !wanted.any(|authorization| *authorization == Authorization::Netrc) {
+            return Ok(Netrc::default());
+        }
+        self.settings.netrc.clone().map_or_else(|| Ok(Netrc::load()?), Ok)
     }
 
     /// The open door, or none where nothing is asked for.
@@ -217,22 +261,22 @@ impl Network {
     fn open(settings: &Settings) -> Result<Self, Error> {
         // One that is there already is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut client = reqwest::Client::builder()
-            .user_agent(concat!("envy/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(settings.connect_timeout)
-            // Bodies are wanted as they are: a file's digest is that of its own bytes, and texts are unpacked by us.
-            .no_gzip()
-            .redirect(redirect::policy());
-        if let Some(proxy) = &settings.proxy {
-            client = client.proxy(explicit_proxy(proxy)?);
-        }
-        if let Some(path) = &settings.ca_file {
-            client = client.tls_certs_only(certificates(path)?);
-        }
-        let client = client.build().map_err(Error::of_client)?;
+        // Without certificates no server can be trusted, but those of the plain web need not be.
+        let (client, has_certificates) = match client(settings)?.build().map_err(Error::of_client) {
+            Ok(client) => (client, true),
+            Err(Error::NoCertificates) => {
+                let client = client(settings)?.tls_certs_only([]).build();
+                (client.map_err(|_| Error::NoCertificates)?, false)
+            }
+            Err(error) => return Err(error),
+        };
         // The calling thread drives the batch; these two decrypt.
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        Ok(Self { runtime: runtime.map_err(Error::Runtime)?, client })
+        Ok(Self { runtime: runtime.map_err(Error::Runtime)?, client, has_certificates })
+    }
+
+    fn way<'n>(&'n self, settings: &'n Settings, netrc: &'n Netrc) -> transfer::Way<'n> {
+        transfer::Way { client: &self.client, has_certificates: self.has_certificates, settings, netrc }
     }
 
     /// Drive all requests, some at a time, and give what came of them in their order.
@@ -258,6 +302,22 @@ impl Network {
         });
         results.into_iter().map(|result| result.expect("the stream ends when every request has its result")).collect()
     }
+}
+
+fn client(settings: &Settings) -> Result<reqwest::ClientBuilder, Error> {
+    let mut client = reqwest::Client::builder()
+        .user_agent(concat!("envy/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(settings.connect_timeout)
+        // Bodies are wanted as they are: a file's digest is that of its own bytes, and texts are unpacked by us.
+        .no_gzip()
+        .redirect(redirect::policy());
+    if let Some(proxy) = &settings.proxy {
+        client = client.proxy(explicit_proxy(proxy)?);
+    }
+    if let Some(path) = &settings.ca_file {
+        client = client.tls_certs_only(certificates(path)?);
+    }
+    Ok(client)
 }
 
 /// Cargo and curl allow a proxy without a scheme, and hosts that go past it.

@@ -1,13 +1,13 @@
 //! Failures: what an error means for who typed the command. The one place that knows exit codes and hints.
 
+mod sources;
+
 use std::error::Error as StdError;
 
-use crate::download;
 use crate::lock::{self, Drift};
 use crate::manifest;
 use crate::package::SiteName;
 use crate::resolve::Conflict;
-use crate::source::{self, CratesError, FailureKind};
 use crate::{build, disk, process, recipe, site, store, tree};
 
 /// How a command ends when it does not do what was asked.
@@ -224,124 +224,6 @@ impl From<lock::Error> for Failure {
     }
 }
 
-impl From<lock::PinError> for Failure {
-    fn from(error: lock::PinError) -> Self {
-        match error {
-            lock::PinError::Source(error) => return error.into(),
-            lock::PinError::Store(error) => return error.into(),
-            _ => {}
-        }
-        let failure = Self::of(Exit::Failed, &error);
-        match error {
-            lock::PinError::NoProgram(_) => {
-                failure.hint("libraries belong into a `Cargo.toml`; `envy.toml` is for programs")
-            }
-            lock::PinError::NoSuchFeature { nearest: Some(name), .. } => {
-                failure.hint(format!("did you mean `{name}`?"))
-            }
-            lock::PinError::ForeignCrate { name, from, .. } => failure.fact(format!("`{name}` from {from}")),
-            _ => failure,
-        }
-    }
-}
-
-impl From<source::Error> for Failure {
-    fn from(error: source::Error) -> Self {
-        match error {
-            source::Error::Crates(error) => error.into(),
-            error => Self::of(Exit::Failed, &error),
-        }
-    }
-}
-
-impl From<CratesError> for Failure {
-    fn from(error: CratesError) -> Self {
-        match error {
-            CratesError::Offline { missing } | CratesError::Download(download::Error::Offline { missing }) => {
-                offline(&missing)
-            }
-            CratesError::Disk(error) => error.into(),
-            CratesError::Store(error) => error.into(),
-            CratesError::Archives { ref failures } | CratesError::Index { ref failures } => {
-                let told = match failures.as_slice() {
-                    [only] => wrong(only),
-                    _ => None,
-                };
-                if let Some(failure) = told {
-                    return failure;
-                }
-                let exit = if failures.iter().any(|failure| is_wrong(&failure.error)) {
-                    Exit::Verification
-                } else {
-                    Exit::Failed
-                };
-                let failure = Self::new(exit, error.to_string()).facts(error.facts());
-                match exit {
-                    Exit::Verification => failure.hint(OTHER_BYTES),
-                    _ if failures.iter().any(|failure| is_full(&failure.error)) => failure.hint(FULL),
-                    _ if failures.iter().any(|failure| may_pass(&failure.error)) => {
-                        failure.hint("try again; what has arrived is kept")
-                    }
-                    _ => failure,
-                }
-            }
-            _ => Self::of(Exit::Failed, &error),
-        }
-    }
-}
-
-/// How many missing things are named one by one.
-const NAMED: usize = 400;
-
-fn offline(missing: &[String]) -> Failure {
-    let (count, what) = (missing.len(), if missing.len() == 1 { "thing is" } else { "things are" });
-    let more = missing.len().saturating_sub(NAMED);
-    let mut failure = Failure::new(Exit::Offline, format!("the network may not be used, and {count} {what} not here"))
-        .facts(missing.iter().take(NAMED).cloned());
-    if more > 0 {
-        failure = failure.fact(format!("and {more} more"));
-    }
-    failure.hint("run the same command once without `--offline`")
-}
-
-fn is_wrong(error: &FailureKind) -> bool {
-    matches!(error, FailureKind::Digest { .. } | FailureKind::Download(download::Error::Digest { .. }))
-}
-
-const OTHER_BYTES: &str =
-    "nothing of it was kept; restore the lockfile if it was edited, else tell the owner of the registry";
-
-/// One archive that is not what was pinned.
-fn wrong(failure: &source::CrateFailure) -> Option<Failure> {
-    let (from, expected, received) = match &failure.error {
-        FailureKind::Digest { path, expected, received } => (path.display().to_string(), expected, received),
-        FailureKind::Download(download::Error::Digest { url, expected, received, .. }) => {
-            (url.clone(), expected, received)
-        }
-        _ => return None,
-    };
-    let outcome = format!("{} is not what was pinned", failure.name);
-    let failure = Failure::new(Exit::Verification, outcome)
-        .fact(format!("from     {from}"))
-        .fact(format!("expected {expected}"))
-        .fact(format!("received {received}"));
-    Some(failure.hint(OTHER_BYTES))
-}
-
-/// Whether the same request may be answered another time.
-fn may_pass(error: &FailureKind) -> bool {
-    use download::Error;
-    match error {
-        FailureKind::Download(Error::Status { status, .. }) => {
-            status.is_server_error() || matches!(status.as_u16(), 408 | 429)
-        }
-        FailureKind::Download(error) => {
-            matches!(error, Error::Transport { .. } | Error::Stalled { .. } | Error::Malformed { .. })
-        }
-        _ => false,
-    }
-}
-
 impl From<site::Error> for Failure {
     fn from(error: site::Error) -> Self {
         match error {
@@ -361,6 +243,17 @@ impl From<site::Error> for Failure {
                 let hint = format!("run `envy build {site}`, which makes a new one");
                 Self::of(Exit::Failed, &error).hint(hint)
             }
+        }
+    }
+}
+
+impl From<lock::WishError> for Failure {
+    fn from(error: lock::WishError) -> Self {
+        match error {
+            lock::WishError::Recipe(error) => error.into(),
+            lock::WishError::Differs { ref name, ref asked } => Self::new(Exit::NoSolution, error.to_string())
+                .facts(asked.iter().cloned())
+                .hint(format!("say the same in both places, or give one of them another name than `{name}`")),
         }
     }
 }
@@ -399,6 +292,8 @@ impl From<build::Error> for Failure {
                 .fact(format!("expected {expected}"))
                 .fact(format!("received {received}"))
                 .hint(format!("restore what the lockfile says of `{}`: versions of crates.io never change", id.name)),
+            Error::StaleCargoLock(_) => failure(Exit::Lockfile).hint("run `cargo update --workspace` there, or `envy lock`"),
+            Error::NoArchive { .. } => failure(Exit::Lockfile).hint("run `envy lock`"),
             Error::NoCargoLock { path, .. } => {
                 failure(Exit::Lockfile).hint(format!("restore it: `git checkout {}`", path.display()))
             }

@@ -1,73 +1,223 @@
 //! The index: what the sources offer, in the resolver's terms.
+//!
+//! A name of a site stands for one source, so the index asks that one and no other: nothing falls back from one
+//! source to another.
+
+mod crates;
+mod tags;
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
-use crate::package::{PackageId, PackageName, Requirement, Version};
+use crate::digest::Commit;
+use crate::manifest::{GitReference, Source};
+use crate::package::{Cutoffs, PackageId, PackageName, Range, Requirement, Version};
+use crate::progress::{Event, Progress};
 use crate::resolve::{Candidate, Hidden, Index};
-use crate::source::{self, CrateVersion, Crates, Cutoffs};
+use crate::source::{self, Item, Origin, Reference, Sources};
+pub use crates::CrateIndex;
+pub use tags::{VersionTag, version_tags};
 
-/// Crates of crates.io, as candidates.
-pub struct CrateIndex<'a> {
-    crates: &'a Crates<'a>,
+/// What is asked of one name: where to look for it, and what limits it.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Its source.
+    pub source: Source,
+    /// The version that the source has, where the requirement itself says so, as for archives.
+    pub version: Option<Version>,
+    /// The version and the commit that are locked from this very source, if any are.
+    pub commit: Option<(Version, Commit)>,
+}
+
+/// Everything that a site's names may stand for, as candidates.
+pub struct SiteIndex<'a, 's> {
+    sources: &'a Sources<'s>,
+    places: BTreeMap<PackageName, Place>,
     locked: &'a BTreeMap<PackageName, Version>,
     rust: Option<Version>,
     cutoffs: Cutoffs,
+    commits: Mutex<BTreeMap<PackageId, Commit>>,
+    progress: &'a dyn Progress,
 }
 
-impl<'a> CrateIndex<'a> {
-    /// An index over crates. A yanked version is offered only where it is `locked`, and one that needs a newer
-    /// compiler than `rust` is hidden.
-    pub fn new(crates: &'a Crates<'a>, locked: &'a BTreeMap<PackageName, Version>, rust: Option<Version>) -> Self {
-        Self { crates, locked, rust, cutoffs: Cutoffs::default() }
+impl<'a, 's> SiteIndex<'a, 's> {
+    /// An index over these names. A yanked crate is offered only where it is `locked`, one that needs a newer compiler
+    /// than `rust` is hidden, and so is what is newer than its cut-off.
+    pub fn new(
+        sources: &'a Sources<'s>,
+        places: BTreeMap<PackageName, Place>,
+        locked: &'a BTreeMap<PackageName, Version>,
+        rust: Option<Version>,
+        cutoffs: Cutoffs,
+        progress: &'a dyn Progress,
+    ) -> Self {
+        Self { sources, places, locked, rust, cutoffs, commits: Mutex::default(), progress }
     }
 
-    /// Hide versions that were published after a package's cut-off, locked ones too, and those of which the index does
-    /// not say when they were.
-    pub fn with_cutoffs(self, cutoffs: Cutoffs) -> Self {
-        Self { cutoffs, ..self }
-    }
-
-    /// Ask for the versions of many crates at once, before the solver asks for them one by one.
-    pub fn prefetch(&self, names: &[PackageName]) -> Result<(), source::Error> {
-        self.crates.versions(names)?;
-        Ok(())
-    }
-
-    fn candidate(&self, name: &PackageName, version: &CrateVersion) -> Candidate {
-        let locked = self.locked.get(name) == Some(&version.version);
-        let too_new = version.rust_version.as_ref().zip(self.rust.as_ref()).filter(|(needed, have)| needed > have);
-        let hidden = match too_new {
-            _ if version.yanked && !locked => Some(Hidden::Yanked),
-            Some((needed, have)) => Some(Hidden::NeedsRust { needed: needed.clone(), have: have.clone() }),
-            None => self.too_new(name, version),
-        };
-        Candidate { version: version.version.clone(), hidden }
-    }
-
-    fn too_new(&self, name: &PackageName, version: &CrateVersion) -> Option<Hidden> {
-        let cutoff = self.cutoffs.of(name)?;
-        match version.published {
-            None => Some(Hidden::NoTime { cutoff }),
-            Some(published) => (published > cutoff).then_some(Hidden::Newer { published, cutoff }),
+    /// Ask for everything at once, before the solver asks for one after the other: each registry for its crates, each
+    /// repository for its tags.
+    pub fn prefetch(&self) -> Result<(), source::Error> {
+        let mut crates: BTreeMap<Option<&str>, Vec<PackageName>> = BTreeMap::new();
+        let mut repositories: Vec<&str> = Vec::new();
+        for (name, place) in &self.places {
+            match &place.source {
+                Source::Crate { registry } => crates.entry(registry.as_deref()).or_default().push(name.clone()),
+                Source::Git { url, reference: GitReference::Versions, .. } => repositories.push(url),
+                Source::Git { .. } | Source::Archive(_) | Source::Path { .. } => {}
+            }
         }
+        std::thread::scope(|scope| {
+            let tags: Vec<_> = repositories.iter().map(|url| scope.spawn(|| self.sources.git().tags(url))).collect();
+            let asked = crates.iter().try_for_each(|(registry, names)| {
+                self.sources.registry(*registry)?.versions(names)?;
+                Ok(())
+            });
+            // Whatever fails here fails again when the solver asks for it, and is reported with its name.
+            tags.into_iter().for_each(|tags| drop(tags.join()));
+            asked
+        })
+    }
+
+    /// The commit that a candidate of a git repository is.
+    pub fn commit(&self, id: &PackageId) -> Option<Commit> {
+        self.commits.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied()
+    }
+
+    fn remember(&self, name: &PackageName, version: &Version, commit: Commit) {
+        let id = PackageId { name: name.clone(), version: version.clone() };
+        self.commits.lock().unwrap_or_else(PoisonError::into_inner).insert(id, commit);
+    }
+
+    /// A version of something that nobody says the time of.
+    fn without_time(&self, name: &PackageName, version: Version) -> Candidate {
+        Candidate { version, hidden: self.cutoffs.of(name).map(|cutoff| Hidden::NoTime { cutoff }) }
+    }
+
+    fn tagged(&self, name: &PackageName, url: &str) -> Result<Vec<Candidate>, source::Error> {
+        let tags = self.sources.git().tags(url)?;
+        let versions = version_tags(name, &tags);
+        let candidate = |tag: VersionTag| {
+            let locked = self.places.get(name).and_then(|place| place.commit.as_ref());
+            let locked = locked.filter(|(version, _)| *version == tag.version).map(|(_, commit)| *commit);
+            self.remember(name, &tag.version, self.held(url, &tag.tag, tag.commit, locked));
+            self.without_time(name, tag.version)
+        };
+        Ok(versions.into_iter().map(candidate).collect())
+    }
+
+    /// The one version that a commit has: the one that its manifest says.
+    fn at_commit(
+        &self,
+        name: &PackageName,
+        url: &str,
+        reference: &Reference,
+        subdir: Option<&str>,
+    ) -> Result<Candidate, source::Error> {
+        let locked = self.places.get(name).and_then(|place| place.commit.clone());
+        // A branch that was not asked to move stays, and nobody is asked where it is now.
+        if let Some((version, commit)) = locked.filter(|(version, _)| self.locked.get(name) == Some(version))
+            && !matches!(reference, Reference::Tag(_))
+        {
+            self.remember(name, &version, commit);
+            return Ok(self.without_time(name, version));
+        }
+        let mut commit = self.sources.git().resolve(url, reference)?;
+        if let Reference::Tag(tag) = reference {
+            let locked = self.places.get(name).and_then(|place| place.commit.as_ref()).map(|(_, commit)| *commit);
+            commit = self.held(url, tag, commit, locked);
+        }
+        let wanted = Item::commit(name.to_string(), url, commit, Some(reference.clone()));
+        self.sources.bring(&[wanted], self.progress)?;
+        let content = self.sources.content(&Origin::Git { url, commit }, self.progress)?;
+        let project = self.sources.cargo_project(&content.tree, name, subdir)?;
+        let version = project.map_or(Version::new(0, 0, 0), |project| project.version);
+        self.remember(name, &version, commit);
+        Ok(self.without_time(name, version))
+    }
+
+    /// The commit that counts for a tag: the locked one, though the tag may have been moved since, which is said.
+    fn held(&self, url: &str, tag: &str, now: Commit, locked: Option<Commit>) -> Commit {
+        let Some(locked) = locked.filter(|locked| *locked != now) else { return now };
+        let (from, to) = (locked.short(), now.short());
+        let text = format!(
+            "tag `{tag}` of {url} was moved from {from} to {to}; the lockfile stays at {from}, and `rev = \"{now}\"` would follow"
+        );
+        self.progress.tell(Event::Warning(&text));
+        locked
+    }
+
+    /// The one version that a directory has now.
+    pub fn in_directory(&self, name: &PackageName, path: &str) -> Result<Candidate, source::Error> {
+        let project = self.sources.project_in(&self.sources.directory(path)?, name)?;
+        let version = project.map_or(Version::new(0, 0, 0), |project| project.version);
+        Ok(Candidate { version, hidden: None })
     }
 }
 
-impl Index for CrateIndex<'_> {
+impl Index for SiteIndex<'_, '_> {
     type Error = source::Error;
 
     fn candidates(&self, name: &PackageName) -> Result<Option<Vec<Candidate>>, source::Error> {
-        let mut versions = self.crates.versions(std::slice::from_ref(name))?;
-        let versions = versions.remove(name).flatten();
-        Ok(versions.map(|versions| versions.iter().map(|version| self.candidate(name, version)).collect()))
+        let Some(place) = self.places.get(name) else { return Ok(None) };
+        match &place.source {
+            Source::Crate { registry } => {
+                let crates = self.sources.registry(registry.as_deref())?;
+                let index = CrateIndex::new(crates, self.locked, self.rust.clone()).with_cutoffs(self.cutoffs.clone());
+                index.candidates(name)
+            }
+            Source::Git { url, reference, subdir } => match fixed(reference) {
+                None => self.tagged(name, url).map(Some),
+                Some(reference) => self.at_commit(name, url, &reference, subdir.as_deref()).map(|one| Some(vec![one])),
+            },
+            Source::Archive(_) => {
+                let version = place.version.clone().unwrap_or(Version::new(0, 0, 0));
+                Ok(Some(vec![self.without_time(name, version)]))
+            }
+            Source::Path { path } => self.in_directory(name, path).map(|one| Some(vec![one])),
+        }
     }
 
-    /// A crate's programs need no other package of the site.
+    /// Programs need no other package of the site.
     fn requirements(&self, _id: &PackageId) -> Result<Vec<Requirement>, source::Error> {
         Ok(Vec::new())
     }
 
+    fn owner(&self, name: &PackageName) -> String {
+        let registry = match self.places.get(name).map(|place| &place.source) {
+            Some(Source::Crate { registry }) => registry.as_deref(),
+            _ => None,
+        };
+        self.sources.registry(registry).map(|crates| crates.title().to_owned()).unwrap_or_default()
+    }
+
     fn similar(&self, name: &PackageName) -> Vec<String> {
-        self.crates.similar(name)
+        match self.places.get(name).map(|place| &place.source) {
+            Some(Source::Crate { registry }) => {
+                self.sources.registry(registry.as_deref()).map(|crates| crates.similar(name)).unwrap_or_default()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// What a reference is to git, unless versions are chosen among the tags.
+pub fn fixed(reference: &GitReference) -> Option<Reference> {
+    match reference {
+        GitReference::Versions => None,
+        GitReference::Default => Some(Reference::Default),
+        GitReference::Branch(name) => Some(Reference::Branch(name.clone())),
+        GitReference::Tag(name) => Some(Reference::Tag(name.clone())),
+        GitReference::Rev(name) => Some(Reference::Rev(name.clone())),
+    }
+}
+
+impl Place {
+    /// A source, and the requirements that are put to it.
+    pub fn new(source: Source, requirements: &[Requirement]) -> Self {
+        let exact = requirements.iter().find_map(|one| match &one.versions {
+            Range::Exactly(version) => Some(version.clone()),
+            Range::Any | Range::Req(_) => None,
+        });
+        Self { source, version: exact, commit: None }
     }
 }

@@ -42,6 +42,40 @@ impl Platform {
         }
     }
 
+    /// The instruction set, as in the platform's own name.
+    pub fn arch(self) -> &'static str {
+        match self.arch {
+            Arch::X86_64 => "x86_64",
+            Arch::Aarch64 => "aarch64",
+        }
+    }
+
+    /// The instruction set, by its number in ELF headers.
+    pub fn elf_machine(self) -> u16 {
+        match self.arch {
+            Arch::X86_64 => 62,
+            Arch::Aarch64 => 183,
+        }
+    }
+
+    /// The program that usually loads others.
+    pub fn interpreter(self) -> &'static str {
+        match (self.arch, self.libc) {
+            (Arch::X86_64, Libc::Gnu) => "/lib64/ld-linux-x86-64.so.2",
+            (Arch::X86_64, Libc::Musl) => "/lib/ld-musl-x86_64.so.1",
+            (Arch::Aarch64, Libc::Gnu) => "/lib/ld-linux-aarch64.so.1",
+            (Arch::Aarch64, Libc::Musl) => "/lib/ld-musl-aarch64.so.1",
+        }
+    }
+
+    /// What glibc's linker calls libraries for it in its cache.
+    pub fn linker_flags(self) -> u32 {
+        match self.arch {
+            Arch::X86_64 => 0x303,
+            Arch::Aarch64 => 0xa03,
+        }
+    }
+
     /// The instruction set, in the lexicon of the Remote Execution API (platform property `ISA`).
     pub fn isa(self) -> &'static str {
         match self.arch {
@@ -65,6 +99,9 @@ pub struct Needs {
     /// Shared libraries that are loaded from the host, sorted; those of glibc itself are not listed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub libraries: Vec<String>,
+    /// The program that loads them, where it is another than the platform's usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interpreter: Option<String>,
 }
 
 /// A text names no platform that envy knows.

@@ -2,12 +2,16 @@
 
 #![allow(clippy::disallowed_methods, reason = "this room is the door to processes and the environment")]
 
+mod talk;
+
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output, Stdio};
+
+pub use self::talk::{Conversation, talk};
 
 /// A program could not be run, or said that it failed.
 #[derive(Debug, thiserror::Error)]
@@ -94,6 +98,11 @@ pub fn host_name() -> Option<String> {
     name.nodename().to_str().ok().map(str::to_owned)
 }
 
+/// Whether someone sits before this process, who can be asked.
+pub fn is_interactive() -> bool {
+    std::io::IsTerminal::is_terminal(&io::stdin()) && std::io::IsTerminal::is_terminal(&io::stderr())
+}
+
 /// Where temporary files belong that need not lie in the store.
 pub fn temporary_directory() -> PathBuf {
     std::env::temp_dir()
@@ -138,6 +147,29 @@ pub fn capture<S: AsRef<OsStr>>(
         return Ok(stdout);
     }
     Err(Error::Failed { program: program.to_owned(), status, said: String::from_utf8_lossy(&stderr).into_owned() })
+}
+
+/// Run a program to its end, give it a text on stdin, and give what it wrote to stdout. It shares this process's
+/// stderr, so that it may talk with the user; `environment` comes on top of this process's own.
+pub fn ask<S: AsRef<OsStr>>(
+    program: &Path,
+    arguments: impl IntoIterator<Item = S>,
+    environment: &[(&str, &str)],
+    question: &[u8],
+) -> Result<Vec<u8>, Error> {
+    let mut command = Command::new(program);
+    command.args(arguments).envs(environment.iter().copied()).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let start = |source| Error::Start { program: program.to_owned(), source };
+    let mut child = command.spawn().map_err(start)?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // One that does not listen answers all the same, or fails.
+        let _ = stdin.write_all(question);
+    }
+    let Output { status, stdout, .. } = child.wait_with_output().map_err(start)?;
+    if status.success() {
+        return Ok(stdout);
+    }
+    Err(Error::Failed { program: program.to_owned(), status, said: String::new() })
 }
 
 /// Become another program. Returns only if that is not possible.

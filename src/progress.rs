@@ -5,8 +5,12 @@
 pub enum Event<'a> {
     /// Downloads begin: this many, of this many bytes in all where that is known.
     Fetching { files: usize, bytes: Option<u64> },
+    /// So many bytes of a download have arrived, of so many where that is known. Told a few times a second.
+    Receiving { name: &'a str, bytes: u64, of: Option<u64> },
     /// One download is complete.
     Fetched { name: &'a str, bytes: u64 },
+    /// One download has come to nothing.
+    NotFetched { name: &'a str },
     /// All downloads of a batch are complete.
     FetchedAll { files: usize, bytes: u64 },
     /// A build begins.

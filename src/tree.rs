@@ -167,6 +167,16 @@ impl Tree {
         })
     }
 
+    /// The same tree with other files.
+    pub fn with_files(self, other: &impl Fn(File) -> File) -> Self {
+        let change = |node| match node {
+            Node::File(file) => Node::File(other(file)),
+            Node::Directory(tree) => Node::Directory(tree.with_files(other)),
+            Node::Symlink(target) => Node::Symlink(target),
+        };
+        Self { entries: self.entries.into_iter().map(|(name, node)| (name, change(node))).collect() }
+    }
+
     /// The canonical encoding of every directory in it, children before parents, and the digest of the root.
     pub fn encode(&self) -> Encoded {
         let mut directories = Vec::new();

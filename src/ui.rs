@@ -3,6 +3,8 @@
 //! On a terminal long work shows itself while it goes on; elsewhere each finished step is one plain line. Colour
 //! never carries meaning of its own.
 
+mod downloads;
+
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,6 +13,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use self::downloads::Downloads;
 use crate::failure::Failure;
 use crate::process;
 use crate::progress::{Event, Progress};
@@ -32,15 +35,13 @@ pub struct Ui {
     bars: MultiProgress,
     live: bool,
     running: Mutex<BTreeMap<String, ProgressBar>>,
+    downloads: Mutex<Option<Downloads>>,
 }
 
 const GREEN: Style = AnsiColor::Green.on_default().bold();
 const YELLOW: Style = AnsiColor::Yellow.on_default().bold();
 const RED: Style = AnsiColor::Red.on_default().bold();
 const CYAN: Style = AnsiColor::Cyan.on_default().bold();
-
-/// The key of the bar that counts downloads.
-const DOWNLOADS: &str = "\0downloads";
 
 impl Ui {
     /// A printer. Progress is live only on a terminal that can move its cursor, and outside CI.
@@ -49,7 +50,13 @@ impl Ui {
         let live =
             volume >= Volume::Normal && std::io::stderr().is_terminal() && !dumb && process::variable("CI").is_none();
         let target = if live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Self { volume, bars: MultiProgress::with_draw_target(target), live, running: Mutex::default() }
+        Self {
+            volume,
+            bars: MultiProgress::with_draw_target(target),
+            live,
+            running: Mutex::default(),
+            downloads: Mutex::default(),
+        }
     }
 
     /// Print a result to stdout.
@@ -133,11 +140,25 @@ impl Ui {
         }
     }
 
+    fn downloads(&self) -> MutexGuard<'_, Option<Downloads>> {
+        self.downloads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn begin_downloads(&self, files: usize) {
-        let bar = self.bars.add(ProgressBar::new(files as u64));
-        bar.set_style(style("fetching {bar:30} {pos}/{len} {msg}"));
-        bar.tick();
-        self.running().insert(DOWNLOADS.to_owned(), bar);
+        let new = || {
+            let bar = self.bars.add(ProgressBar::new(0));
+            bar.set_style(style("fetching {bar:30} {pos}/{len} {wide_msg}"));
+            Downloads::new(bar)
+        };
+        self.downloads().get_or_insert_with(new).begin(files);
+    }
+
+    fn end_downloads(&self) {
+        let over = self.downloads().take_if(Downloads::end);
+        if let Some(over) = over {
+            over.bar().finish_and_clear();
+            self.bars.remove(over.bar());
+        }
     }
 }
 
@@ -184,14 +205,24 @@ impl Progress for Ui {
     fn tell(&self, event: Event<'_>) {
         match event {
             Event::Fetching { files, .. } => self.begin_downloads(files),
-            Event::Fetched { name, .. } => {
-                if let Some(bar) = self.running().get(DOWNLOADS) {
-                    bar.set_message(name.to_owned());
-                    bar.inc(1);
+            Event::Receiving { name, bytes, of } if self.live => {
+                if let Some(downloads) = &mut *self.downloads() {
+                    downloads.received(name, bytes, of);
+                }
+            }
+            Event::Receiving { .. } => {}
+            Event::Fetched { name, bytes } => {
+                if let Some(downloads) = &mut *self.downloads() {
+                    downloads.complete(name, bytes);
+                }
+            }
+            Event::NotFetched { name } => {
+                if let Some(downloads) = &mut *self.downloads() {
+                    downloads.complete(name, 0);
                 }
             }
             Event::FetchedAll { files, bytes: size } => {
-                self.finish(DOWNLOADS);
+                self.end_downloads();
                 if files > 0 {
                     self.done("fetched", format!("{} ({})", count(files, "file"), bytes(size)));
                 }

@@ -6,7 +6,8 @@
 //! | part | where |
 //! | --- | --- |
 //! | the source with its Cargo.lock | input root, `envy/src` |
-//! | the archive of every crate of that Cargo.lock | input root, `envy/crates` |
+//! | the archive of every crate of that Cargo.lock | input root, `envy/crates` and its like |
+//! | what repositories that it names gave, normalised | input root, `envy/crates.1` and its like |
 //! | the rendered steps | input root, `envy/script` |
 //! | cargo's configuration | input root, `envy/cargo/config.toml` |
 //! | the complete environment | `Command.environment_variables` |
@@ -69,8 +70,8 @@ pub struct Action {
     pub environment: BTreeMap<String, String>,
     /// What it builds for.
     pub platform: Platform,
-    /// Names the compiler.
-    pub toolchain: TextDigest,
+    /// Names the compiler, where one is needed.
+    pub toolchain: Option<TextDigest>,
     /// Names the tools.
     pub tools: TextDigest,
     /// The way it is fenced.
@@ -114,18 +115,20 @@ impl Action {
             ("ISA", self.platform.isa().to_owned()),
             ("OSFamily", self.platform.os_family().to_owned()),
             ("envy-sandbox", self.sandbox.clone()),
-            ("envy-toolchain", self.toolchain.to_string()),
             ("envy-tools", self.tools.to_string()),
-        ];
+        ]
+        .to_vec();
+        properties.extend(self.toolchain.map(|digest| ("envy-toolchain", digest.to_string())));
         properties.sort();
         let property = |(name, value): (&str, String)| message::Property { name: name.to_owned(), value };
         message::Platform { properties: properties.into_iter().map(property).collect() }
     }
 }
 
-/// The environment of every build. `epoch` is the time that counts as now, in seconds since 1970.
-pub fn environment(epoch: i64) -> BTreeMap<String, String> {
-    let path = format!("{TOOLCHAIN}/bin:{TOOLS}");
+/// The environment of a build, with or without a compiler of Rust. `epoch` is the time that counts as now, in seconds
+/// since 1970.
+pub fn environment(epoch: i64, rust: bool) -> BTreeMap<String, String> {
+    let path = if rust { format!("{TOOLCHAIN}/bin:{TOOLS}") } else { TOOLS.to_owned() };
     let epoch = epoch.to_string();
     let variables = [
         ("CARGO_HOME", CARGO_HOME),
@@ -137,7 +140,8 @@ pub fn environment(epoch: i64) -> BTreeMap<String, String> {
         ("TMPDIR", "/tmp"),
         ("TZ", "UTC"),
     ];
-    variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+    let known = variables.into_iter().filter(|(name, _)| rust || *name != "CARGO_HOME");
+    known.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// The messages of the Remote Execution API that actions are written as, with the fields that envy uses.
@@ -212,9 +216,9 @@ mod tests {
         inputs.insert("envy/src/src/main.rs", Node::File(file)).unwrap();
         Action {
             inputs,
-            environment: environment(1_153_704_088),
+            environment: environment(1_153_704_088, true),
             platform: "x86_64-linux-gnu".parse().unwrap(),
-            toolchain: TextDigest::of(b"rustc"),
+            toolchain: Some(TextDigest::of(b"rustc")),
             tools: TextDigest::of(b"cc"),
             sandbox: "namespaces".to_owned(),
         }
@@ -246,7 +250,7 @@ mod tests {
         assert_eq!(changed(|_| {}), same);
         assert_ne!(changed(|action| action.sandbox = "none".into()), same);
         assert_ne!(changed(|action| action.tools = TextDigest::of(b"other cc")), same);
-        assert_ne!(changed(|action| action.toolchain = TextDigest::of(b"other rustc")), same);
+        assert_ne!(changed(|action| action.toolchain = Some(TextDigest::of(b"other rustc"))), same);
         assert_ne!(changed(|action| action.platform = "aarch64-linux-gnu".parse().unwrap()), same);
         assert_ne!(changed(|action| drop(action.environment.insert("A".into(), "b".into()))), same);
         assert_ne!(changed(|action| action.inputs.insert("envy/x", Node::Symlink("y".into())).unwrap()), same);

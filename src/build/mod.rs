@@ -3,27 +3,44 @@
 //! [`plan()`] decides, purely, which packages have an output that the store holds and which must be made. What must
 //! be made becomes an [`action`], whose digest keys its result; [`run`] runs it behind the [`sandbox`]'s fence,
 //! and [`schedule`] several at a time under one budget of jobs.
+//!
+//! Cargo finds crates where its configuration says ([`cargo_config`]): those of a registry as they were unpacked, those of
+//! a git repository as [`vendor`](mod@vendor) lays them out.
 
 pub mod action;
+pub mod cargo_config;
+mod elf;
+mod fitness;
+mod host;
 mod identity;
 mod inputs;
 mod jobs;
 mod needs;
 mod plan;
+mod project_config;
 mod run;
 pub mod sandbox;
 mod schedule;
+mod source_files;
+mod supplies;
 mod toolchain;
 mod tools;
+pub mod vendor;
+mod vendored;
 
 use std::path::PathBuf;
 
 use crate::digest::{ActionDigest, BlobDigest, TreeDigest};
 use crate::package::{PackageId, VersionReq};
+use crate::platform::Platform;
 use crate::{disk, process, recipe, source, store};
+pub use fitness::{Lack, Unfit, unfit};
+pub use host::Host;
 pub use identity::Memo;
 pub use plan::{Plan, Planned, Step, plan};
+pub use project_config::{Configured, Dropped, Error as ProjectConfigError, configured};
 pub use schedule::{Builder, Built, Origin, default_jobs};
+pub use supplies::Supplies;
 pub use toolchain::{Toolchain, Wanted};
 
 /// A package cannot be built here.
@@ -38,12 +55,58 @@ pub enum Error {
     /// A source failed.
     #[error(transparent)]
     Source(#[from] source::Error),
+    /// A repository that crates come from cannot be used.
+    #[error(transparent)]
+    Vendor(#[from] vendor::Error),
+    /// A project's own configuration of cargo cannot be used.
+    #[error(transparent)]
+    ProjectConfig(#[from] project_config::Error),
     /// A program failed.
     #[error(transparent)]
     Process(#[from] process::Error),
     /// The recipe failed.
     #[error(transparent)]
     Recipe(#[from] recipe::Error),
+    /// A patch does not fit.
+    #[error("could not patch `{id}`")]
+    Patch {
+        /// The package.
+        id: PackageId,
+        /// Why not.
+        #[source]
+        source: source::PatchError,
+    },
+    /// There is no file of patches.
+    #[error("there is no `{}`, which is to patch `{id}`", path.display())]
+    NoPatch {
+        /// The package.
+        id: PackageId,
+        /// The patch.
+        path: PathBuf,
+    },
+    /// A package has archives for other platforms only.
+    #[error("the lockfile pins no archive of `{id}` for {platform}")]
+    NoArchive {
+        /// The package.
+        id: PackageId,
+        /// The platform.
+        platform: Platform,
+    },
+    /// It is to be built by cargo, and holds nothing for it.
+    #[error("`{0}` has no `Cargo.toml`, and recipe `cargo` builds nothing else")]
+    NoProject(PackageId),
+    /// A directory changed since its Cargo.lock was.
+    #[error("the Cargo.lock of `{0}` does not fit its Cargo.toml")]
+    StaleCargoLock(PackageId),
+    /// A project's own configuration of cargo cannot be used.
+    #[error("the configuration of cargo in `{id}` cannot be used")]
+    CargoConfig {
+        /// The package.
+        id: PackageId,
+        /// Why not.
+        #[source]
+        source: project_config::Error,
+    },
     /// The fence cannot be had.
     #[error(transparent)]
     Sandbox(#[from] sandbox::Error),

@@ -1,12 +1,11 @@
 //! What built files need from the host: read from their dynamic sections.
 
-use object::Endianness;
-use object::read::elf::{Dyn as _, FileHeader as _, SectionHeader as _};
-
 use super::Error;
-use crate::platform::Needs;
+use super::elf::{self, Elf, Glibc};
+use crate::disk;
+use crate::platform::{Needs, Platform};
 use crate::store::Store;
-use crate::tree::Tree;
+use crate::tree::{File, Node, Tree};
 
 /// Libraries that come with glibc: whoever has the right version of it has them.
 const GLIBC: &[&str] = &[
@@ -22,14 +21,20 @@ const GLIBC: &[&str] = &[
     "ld-linux-aarch64.so.1",
 ];
 
-/// What the ELF files of a tree need that the tree does not bring.
+/// Whether a library comes with glibc.
+pub(super) fn is_of_glibc(library: &str) -> bool {
+    GLIBC.contains(&library)
+}
+
+/// What the ELF files of a tree need that the tree does not bring. Files for other machines than this one count for
+/// nothing: nobody here can load them.
 pub fn of(tree: &Tree, store: &Store) -> Result<Needs, Error> {
-    let mut all = Found::default();
+    let (platform, mut all) = (Platform::host(), Found::default());
     for (path, node) in tree.leaves() {
-        if let crate::tree::Node::File(file) = node {
-            let bytes = crate::disk::read(&store.file_path(*file))?;
-            // What cannot be read as ELF cannot be loaded as ELF either, so it needs nothing.
-            let _ = read(&bytes, &mut all);
+        if let Node::File(file) = node
+            && let Some((_, elf)) = read(*file, platform, store)?
+        {
+            all.add(elf, platform);
         }
         let name = path.rsplit('/').next().unwrap_or(&path).to_owned();
         all.brought.push(name);
@@ -37,57 +42,42 @@ pub fn of(tree: &Tree, store: &Store) -> Result<Needs, Error> {
     Ok(all.needs())
 }
 
+/// A file's bytes and what it asks for, if it is one that can be loaded on this platform.
+pub(super) fn read(file: File, platform: Platform, store: &Store) -> Result<Option<(Vec<u8>, Elf)>, Error> {
+    let path = store.file_path(file);
+    if elf::machine(&disk::read_head(&path, elf::HEAD)?) != Some(platform.elf_machine()) {
+        return Ok(None);
+    }
+    let bytes = disk::read(&path)?;
+    // What cannot be read as ELF cannot be loaded as ELF either, so it needs nothing.
+    let elf = Elf::read(&bytes).ok();
+    Ok(elf.map(|elf| (bytes, elf)))
+}
+
 #[derive(Default)]
 struct Found {
-    glibc: Option<(Vec<u32>, String)>,
+    glibc: Option<Glibc>,
     libraries: Vec<String>,
+    interpreters: Vec<String>,
     brought: Vec<String>,
 }
 
 impl Found {
+    fn add(&mut self, elf: Elf, platform: Platform) {
+        let glibc = elf::highest_glibc(&elf.versions);
+        self.glibc = std::mem::take(&mut self.glibc).max(glibc);
+        self.libraries.extend(elf.libraries);
+        self.interpreters.extend(elf.interpreter.filter(|path| path != platform.interpreter()));
+    }
+
     fn needs(self) -> Needs {
-        let host = |name: &String| !GLIBC.contains(&name.as_str()) && !self.brought.contains(name);
+        let host = |name: &String| !is_of_glibc(name) && !self.brought.contains(name);
         let mut libraries: Vec<_> = self.libraries.iter().filter(|name| host(name)).cloned().collect();
         libraries.sort();
         libraries.dedup();
-        Needs { glibc: self.glibc.map(|(_, text)| text), libraries }
+        let interpreter = self.interpreters.into_iter().min();
+        Needs { glibc: self.glibc.map(|(_, text)| text), libraries, interpreter }
     }
-
-    fn symbol_version(&mut self, name: &str) {
-        let Some(text) = name.strip_prefix("GLIBC_") else { return };
-        let Ok(numbers) = text.split('.').map(str::parse).collect::<Result<Vec<u32>, _>>() else { return };
-        if self.glibc.as_ref().is_none_or(|(highest, _)| numbers > *highest) {
-            self.glibc = Some((numbers, text.to_owned()));
-        }
-    }
-}
-
-fn read(bytes: &[u8], found: &mut Found) -> object::read::Result<()> {
-    if !bytes.starts_with(b"\x7fELF") {
-        return Ok(());
-    }
-    let header = object::elf::FileHeader64::<Endianness>::parse(bytes)?;
-    let endian = header.endian()?;
-    let sections = header.sections(endian, bytes)?;
-    if let Some((entries, link)) = sections.dynamic(endian, bytes)? {
-        let strings = sections.strings(endian, bytes, link)?;
-        for entry in entries {
-            if entry.tag(endian) == object::elf::DT_NEEDED {
-                let name = entry.string(endian, strings)?;
-                found.libraries.push(String::from_utf8_lossy(name).into_owned());
-            }
-        }
-    }
-    for section in sections.iter() {
-        let Some((mut verneeds, link)) = section.gnu_verneed(endian, bytes)? else { continue };
-        let strings = sections.strings(endian, bytes, link)?;
-        while let Some((_, mut auxiliaries)) = verneeds.next()? {
-            while let Some(auxiliary) = auxiliaries.next()? {
-                found.symbol_version(&String::from_utf8_lossy(auxiliary.name(endian, strings)?));
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -95,20 +85,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_compared_as_numbers() {
-        let mut found = Found::default();
-        for name in ["GLIBC_2.4", "GLIBC_2.34", "GLIBC_2.3.4", "GCC_3.0", "GLIBC_PRIVATE"] {
-            found.symbol_version(name);
-        }
-        assert_eq!(found.needs().glibc.as_deref(), Some("2.34"));
+    fn only_what_is_unusual_and_not_brought_is_needed() {
+        let platform = Platform::host();
+        let mut found = Found { brought: vec!["libours.so.1".to_owned()], ..Found::default() };
+        let text = |name: &str| name.to_owned();
+        found.add(
+            Elf {
+                interpreter: Some(platform.interpreter().to_owned()),
+                libraries: ["libc.so.6", "libz.so.1", "libours.so.1"].map(text).to_vec(),
+                versions: ["GLIBC_2.4", "GLIBC_2.34"].map(text).to_vec(),
+                ..Elf::default()
+            },
+            platform,
+        );
+        found.add(Elf { interpreter: Some(text("/lib/ld-musl-x86_64.so.1")), ..Elf::default() }, platform);
+        let needs = Needs {
+            glibc: Some(text("2.34")),
+            libraries: vec![text("libz.so.1")],
+            interpreter: Some(text("/lib/ld-musl-x86_64.so.1")),
+        };
+        assert_eq!(found.needs(), needs);
     }
 
     #[test]
-    fn this_very_program_needs_glibc() {
-        let mut found = Found::default();
-        let bytes = crate::disk::read(&crate::process::this_program().unwrap()).unwrap();
-        read(&bytes, &mut found).unwrap();
-        assert!(found.libraries.contains(&"libc.so.6".to_owned()));
-        assert!(found.needs().glibc.is_some());
+    fn a_file_for_another_machine_needs_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::at(directory.path().to_owned());
+        let mut bytes = disk::read(&crate::process::this_program().unwrap()).unwrap();
+        let file = store.put_file(&bytes, true).unwrap();
+        assert!(read(file, Platform::host(), &store).unwrap().is_some());
+        bytes[18] ^= 1;
+        let file = store.put_file(&bytes, true).unwrap();
+        assert!(read(file, Platform::host(), &store).unwrap().is_none());
     }
 }

@@ -10,6 +10,7 @@ use super::action::{self, PLACEHOLDER};
 use super::inputs::Inputs;
 use super::sandbox::{Entry, Fence, Mode, View};
 use super::tools::Tools;
+use super::vendored::Vendored;
 use super::{Error, Toolchain};
 use crate::disk;
 use crate::package::PackageId;
@@ -42,7 +43,8 @@ const SYSTEM: &[&str] = &[
 pub struct Runner<'a> {
     pub store: &'a Store,
     pub fence: &'a Fence,
-    pub toolchain: &'a Toolchain,
+    /// The compiler, where one is needed.
+    pub toolchain: Option<&'a Toolchain>,
     pub tools: &'a Tools,
     pub platform: Platform,
     /// The pipe with the tokens of the jobs that may run beside this build's first.
@@ -117,24 +119,26 @@ impl Runner<'_> {
             Ok((from.clone(), Entry::Writable { from, to: to.to_owned() }))
         };
         let (source, entry) = writable("src", action::SOURCE)?;
-        let top = format!("{}-{}", inputs.id.name, inputs.id.version);
-        source::unpack_crate(&self.store.blob_path(inputs.archive), &top, &source).map_err(source::Error::from)?;
-        write_over(&source.join("Cargo.lock"), inputs.cargo_lock.as_bytes())?;
+        inputs.source.lay_out(self.store, &source)?;
         entries.push(entry);
-        let (cargo_home, entry) = writable("cargo", action::CARGO_HOME)?;
-        disk::write(&cargo_home.join("config.toml"), Inputs::cargo_config(&root).as_bytes())?;
-        entries.push(entry);
+        if let Some(config) = inputs.cargo_config(&root) {
+            let (cargo_home, entry) = writable("cargo", action::CARGO_HOME)?;
+            disk::write(&cargo_home.join("config.toml"), config.as_bytes())?;
+            entries.push(entry);
+        }
         for (name, to) in [("build", action::BUILD), ("out", action::DESTDIR), ("home", action::HOME)] {
             entries.push(writable(name, to)?.1);
         }
-        entries.extend(self.crate_entries(inputs, scratch)?);
+        if let Some(crates) = &inputs.crates {
+            entries.extend(self.crate_entries(crates, scratch)?);
+        }
         entries.extend(self.tool_entries(scratch, &root)?);
         entries.extend(users(scratch)?);
         let script = scratch.join("script");
         disk::write(&script, inputs.script(&root, self.platform)?.as_bytes())?;
         entries.push(Entry::ReadOnly { from: script, to: action::SCRIPT.to_owned() });
-        let toolchain = self.toolchain.sysroot().to_owned();
-        entries.push(Entry::ReadOnly { from: toolchain, to: action::TOOLCHAIN.to_owned() });
+        let toolchain = self.toolchain.map(|toolchain| toolchain.sysroot().to_owned());
+        entries.extend(toolchain.map(|from| Entry::ReadOnly { from, to: action::TOOLCHAIN.to_owned() }));
         entries.push(Entry::Writable { from: self.jobserver.to_owned(), to: JOBSERVER.to_owned() });
         let mut environment = inputs.environment(&root);
         environment.insert("JOBS".to_owned(), self.jobs.to_string());
@@ -144,9 +148,9 @@ impl Runner<'_> {
     }
 
     /// Crates are unpacked once, for all builds. A build without a fence could write into them, so it has its own.
-    fn crate_entries(&self, inputs: &Inputs<'_>, scratch: &Path) -> Result<Vec<Entry>, Error> {
+    fn crate_entries(&self, crates: &Vendored, scratch: &Path) -> Result<Vec<Entry>, Error> {
         let unpacked = AtomicBool::new(false);
-        let entry = |one: &source::Archive| {
+        let entry = |(directory, one): &(String, &source::Archive)| {
             let name = format!("{}-{}", one.name, one.version);
             let from = match self.fence.mode() {
                 Mode::Namespaces => self.store.checkout(one.checksum, |directory| {
@@ -154,26 +158,42 @@ impl Runner<'_> {
                     self.unpack(one, directory)
                 })?,
                 Mode::Bare => {
-                    let directory = scratch.join("crates").join(&name);
-                    disk::create_directories(&directory)?;
-                    self.unpack(one, &directory)?;
-                    directory
+                    let own = scratch.join("crates").join(directory.trim_start_matches('/')).join(&name);
+                    disk::create_directories(&own)?;
+                    self.unpack(one, &own)?;
+                    own
                 }
             };
-            Ok(Entry::ReadOnly { from, to: format!("{}/{name}", action::CRATES) })
+            Ok(Entry::ReadOnly { from, to: format!("{directory}/{name}") })
         };
-        let mut entries = inputs.crates.par_iter().map(entry).collect::<Result<Vec<_>, Error>>()?;
+        let archives: Vec<_> = crates.archives().collect();
+        let mut entries = archives.par_iter().map(entry).collect::<Result<Vec<_>, Error>>()?;
         if unpacked.into_inner() {
             // Builds to come trust what lies there, so it has to survive a power cut whole.
             disk::sync_file_system(self.store.root())?;
         }
-        if entries.is_empty() {
+        for (to, tree) in crates.trees() {
+            entries.push(Entry::ReadOnly { from: self.laid_out(tree, scratch)?, to: to.to_owned() });
+        }
+        if crates.has_no_plain() {
             // A directory source must be there even where nothing is asked of it.
             let empty = self.store.temporary_directory()?.join("no-crates");
             disk::create_directories(&empty)?;
             entries.push(Entry::ReadOnly { from: empty, to: action::CRATES.to_owned() });
         }
         Ok(entries)
+    }
+
+    /// What a repository gives, as a directory that all builds share, or where they could write into it, one of its own.
+    fn laid_out(&self, tree: &Tree, scratch: &Path) -> Result<PathBuf, Error> {
+        let digest = tree.digest();
+        if self.fence.mode() == Mode::Namespaces {
+            return Ok(self.store.checkout(digest, |directory| self.store.lay_out_copy(tree, directory, 0))?);
+        }
+        let own = scratch.join("trees").join(digest.hex());
+        disk::create_directories(&own)?;
+        self.store.lay_out_copy(tree, &own, 0)?;
+        Ok(own)
     }
 
     /// Lay a crate out as cargo wants it in a directory source.

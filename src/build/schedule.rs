@@ -5,40 +5,32 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use super::inputs::{self, Generated, Inputs};
+use super::inputs::Inputs;
 use super::run::Runner;
 use super::sandbox::{Fence, Mode, Setting};
+use super::source_files::SourceFiles;
+use super::supplies::Supplies;
 use super::tools::Tools;
+use super::vendored::Vendored;
 use super::{Error, Memo, Plan, Step, Toolchain, Wanted, jobs::Budget, needs};
-use crate::digest::ActionDigest;
-use crate::lock::{Lockfile, Output, Wishes};
-use crate::package::{PackageId, PackageName, SiteName};
-use crate::platform::Platform;
+use crate::digest::{ActionDigest, TreeDigest};
+use crate::lock::Output;
+use crate::package::{PackageId, PackageName};
+use crate::platform::{Needs, Platform};
 use crate::process;
 use crate::progress::{Event, Progress};
 use crate::recipe::Book;
-use crate::source::{self, Crates};
 use crate::store::{Held, Outcome, Provenance, Store};
 use crate::tree::{Node, Tree};
 
 /// What building needs.
-pub struct Builder<'a> {
+pub struct Builder<'a, 's> {
     /// Where everything is kept.
     pub store: &'a Store,
-    /// Where crates come from.
-    pub crates: &'a Crates<'a>,
     /// The recipes.
     pub book: &'a Book,
-    /// What is asked.
-    pub wishes: &'a Wishes,
-    /// What is pinned.
-    pub lockfile: &'a Lockfile,
-    /// The site that is built.
-    pub site: &'a SiteName,
-    /// The project's directory.
-    pub project: &'a Path,
-    /// Cargo.locks that were made just now and are not written yet.
-    pub generated: &'a BTreeMap<PackageName, String>,
+    /// What is asked and pinned, and where it comes from.
+    pub supplies: &'a Supplies<'a, 's>,
     /// Where logs go.
     pub logs: &'a Path,
     /// How builds are fenced.
@@ -66,6 +58,10 @@ pub struct Built {
     pub origin: Origin,
     /// What a lockfile records of it.
     pub output: Option<Output>,
+    /// Digest of the files of a source that is not pinned.
+    pub source: Option<TreeDigest>,
+    /// What it needs from the host.
+    pub needs: Needs,
 }
 
 /// Where an output comes from, and what vouches for it.
@@ -79,6 +75,8 @@ pub enum Origin {
     New,
     /// It was made, and differs from what the lockfile records for other builders.
     Unproven,
+    /// It was made from a directory as it is now, which no lockfile pins.
+    Unpinned,
 }
 
 impl Origin {
@@ -89,26 +87,29 @@ impl Origin {
             Self::Proven => "proven",
             Self::New => "new",
             Self::Unproven => "unproven",
+            Self::Unpinned => "unpinned",
         }
     }
 }
 
 /// What all builds of a run share.
-struct Site<'a> {
+struct Site<'a, 's> {
     fence: Fence,
-    toolchain: Toolchain,
+    toolchain: Option<Toolchain>,
     budget: Budget,
-    builder: &'a Builder<'a>,
+    builder: &'a Builder<'a, 's>,
 }
 
-impl Builder<'_> {
+impl Builder<'_, '_> {
     /// The outputs of everything that is planned.
     pub fn outputs(&self, plan: &Plan) -> Result<BTreeMap<PackageName, Built>, Error> {
         let mut outputs = BTreeMap::new();
         for planned in &plan.packages {
             if let Step::Use(output, tree) = &planned.step {
-                let (id, tree, output) = (planned.id.clone(), tree.clone(), Some(output.clone()));
-                outputs.insert(id.name.clone(), Built { id, tree, origin: Origin::Recorded, output });
+                let (id, tree, needs) = (planned.id.clone(), tree.clone(), output.needs.clone());
+                let output = Some(output.clone());
+                outputs
+                    .insert(id.name.clone(), Built { id, tree, origin: Origin::Recorded, output, source: None, needs });
             }
         }
         let to_make: Vec<_> = plan.to_make().collect();
@@ -121,14 +122,20 @@ impl Builder<'_> {
     }
 
     fn make(&self, ids: &[&PackageId]) -> Result<Vec<Built>, Error> {
-        let toolchain = self.toolchain()?;
+        let recipes = ids.iter().map(|id| self.book.get(&self.supplies.wish(id).recipe));
+        let recipes = recipes.collect::<Result<Vec<_>, _>>()?;
+        let needs_rust = recipes.iter().any(|recipe| recipe.vendor().is_some());
+        let toolchain = if needs_rust { Some(self.toolchain()?) } else { None };
         let (fence, why_not) = Fence::choose(self.setting, None)?;
         if let Some(why) = why_not {
             let warning = format!("building without a sandbox, so outputs are not recorded: {why}");
             self.progress.tell(Event::Warning(&warning));
         }
-        let (rust, sysroot) = (&toolchain.rust, toolchain.sysroot().display());
-        self.progress.tell(Event::Detail(&format!("rust {rust} in {sysroot}; sandbox: {}", fence.mode())));
+        if let Some(toolchain) = &toolchain {
+            let (rust, sysroot) = (&toolchain.rust, toolchain.sysroot().display());
+            self.progress.tell(Event::Detail(&format!("rust {rust} in {sysroot}")));
+        }
+        self.progress.tell(Event::Detail(&format!("sandbox: {}", fence.mode())));
         let inputs = self.inputs(ids)?;
         let budget = Budget::new(self.jobs, &self.store.temporary_directory()?)?;
         let site = Site { fence, toolchain, budget, builder: self };
@@ -136,9 +143,10 @@ impl Builder<'_> {
     }
 
     fn toolchain(&self) -> Result<Toolchain, Error> {
-        let wanted = self.lockfile.toolchain.as_ref().map_or(Wanted::Any(self.wishes.toolchain()), Wanted::Locked);
+        let (lockfile, wishes) = (self.supplies.lockfile, self.supplies.wishes);
+        let wanted = lockfile.toolchain.as_ref().map_or(Wanted::Any(wishes.toolchain()), Wanted::Locked);
         let toolchain = Toolchain::find(wanted)?;
-        if let Some(locked) = self.lockfile.toolchain.as_ref().filter(|locked| locked.rust != toolchain.rust) {
+        if let Some(locked) = lockfile.toolchain.as_ref().filter(|locked| locked.rust != toolchain.rust) {
             let note = format!("building with rust {}, while the lockfile pins {}", toolchain.rust, locked.rust);
             self.progress.tell(Event::Warning(&note));
         }
@@ -148,7 +156,7 @@ impl Builder<'_> {
 
     /// A compiler that says the same of itself as the pinned one may still be another.
     fn tell_other_content(&self, toolchain: &Toolchain) -> Result<(), Error> {
-        let pinned = self.lockfile.toolchain.as_ref().filter(|pinned| pinned.rust == toolchain.rust);
+        let pinned = self.supplies.lockfile.toolchain.as_ref().filter(|pinned| pinned.rust == toolchain.rust);
         let Some(content) = pinned.and_then(|pinned| pinned.content.get(&self.platform)) else { return Ok(()) };
         if *content != toolchain.content(self.platform.rust_target(), self.memo)? {
             let text = "this host's rust has the version that the lockfile pins, but other files: outputs may differ";
@@ -157,26 +165,23 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// Bring all archives, then all crates that they name, and prove them.
+    /// Bring all sources, then all crates that they name, and prove them.
     fn inputs(&self, ids: &[&PackageId]) -> Result<Vec<Inputs<'_>>, Error> {
-        let archives = inputs::archives(self.lockfile, ids.iter().copied());
-        self.crates.fetch(&archives, self.store, self.progress).map_err(source::Error::from)?;
-        let open = |id: &&PackageId| {
-            let package = &self.lockfile.packages[&id.name];
-            let wish = &self.wishes.packages()[&id.name];
-            let path = self.project.join(Lockfile::generated_path(self.site, &id.name));
-            let text = match self.generated.get(&id.name) {
-                Some(text) => Some(text.clone()),
-                None => crate::disk::read_text_if_exists(&path)?,
-            };
-            Inputs::open(package, Generated { path, text }, self.book.get(wish.recipe)?, wish, self.store)
-        };
-        let inputs = ids.iter().map(open).collect::<Result<Vec<_>, Error>>()?;
-        let mut crates: Vec<_> = inputs.iter().flat_map(|one| one.crates.iter().cloned()).collect();
-        crates.sort_by_key(|one| one.checksum);
-        crates.dedup_by_key(|one| one.checksum);
-        self.crates.fetch(&crates, self.store, self.progress).map_err(source::Error::from)?;
-        Ok(inputs)
+        let supplies = self.supplies;
+        supplies.bring(ids, &[self.platform])?;
+        let opened = ids.iter().map(|id| {
+            let recipe = self.book.get(&supplies.wish(id).recipe)?;
+            Ok((*id, recipe, SourceFiles::open(supplies, id, recipe, self.platform)?))
+        });
+        let opened = opened.collect::<Result<Vec<_>, Error>>()?;
+        let locks = opened.iter().filter_map(|(id, _, files)| Some((*id, files.cargo.as_ref()?)));
+        let items = locks.map(|(id, cargo)| supplies.crate_items(id, &cargo.lock)).collect::<Result<Vec<_>, _>>()?;
+        supplies.sources.bring(&items.concat(), self.progress).map_err(Error::from)?;
+        let inputs = opened.into_iter().map(|(id, recipe, source)| {
+            let crates = Vendored::of(supplies, id, &source)?;
+            Ok(Inputs { id: id.clone(), recipe, wish: supplies.wish(id), source, crates })
+        });
+        inputs.collect()
     }
 
     fn log_path(&self, id: &PackageId, action: ActionDigest) -> PathBuf {
@@ -184,7 +189,7 @@ impl Builder<'_> {
     }
 }
 
-impl Site<'_> {
+impl Site<'_, '_> {
     /// Work on all of them with as many workers as there are jobs. After a failure no further build begins.
     fn make_all(&self, inputs: &[Inputs<'_>]) -> Result<Vec<Built>, Error> {
         let queue = Mutex::new(inputs.iter());
@@ -207,10 +212,14 @@ impl Site<'_> {
     /// Find a package's result by its action, or build it.
     fn make(&self, inputs: &Inputs<'_>) -> Result<Built, Error> {
         let Builder { store, platform, memo, progress, patience, .. } = *self.builder;
-        let target = inputs.target(platform);
-        self.toolchain.require_target(target)?;
         let tools = Tools::find(&inputs.recipe.tools(&inputs.wish.params), inputs.recipe.name(), memo)?;
-        let content = self.toolchain.content(target, memo)?;
+        let content = match (inputs.target(platform), &self.toolchain) {
+            (Some(target), Some(toolchain)) => {
+                toolchain.require_target(target)?;
+                Some(toolchain.content(target, memo)?)
+            }
+            _ => None,
+        };
         let action = inputs.action(store, platform, content, tools.identity, self.fence.mode().to_string())?.digest();
         progress.tell(Event::Detail(&format!("the action of {} is {action}", inputs.id)));
         if let Some(built) = self.look_up(inputs, action)? {
@@ -237,7 +246,8 @@ impl Site<'_> {
         let package = inputs.id.to_string();
         progress.tell(Event::Building { package: &package });
         let log = self.builder.log_path(&inputs.id, action);
-        let (fence, toolchain, jobserver) = (&self.fence, &self.toolchain, self.budget.pipe());
+        let toolchain = self.toolchain.as_ref().filter(|_| inputs.crates.is_some());
+        let (fence, jobserver) = (&self.fence, self.budget.pipe());
         let done = Runner { store, fence, toolchain, tools, platform, jobserver, jobs, log }.run(inputs)?;
         let encoded = done.tree.encode();
         let outcome = Outcome {
@@ -247,7 +257,7 @@ impl Site<'_> {
                 package: package.clone(),
                 envy: env!("CARGO_PKG_VERSION").to_owned(),
                 sandbox: self.fence.mode().to_string(),
-                toolchain: self.toolchain.rust.clone(),
+                toolchain: toolchain.map(|toolchain| toolchain.rust.clone()).unwrap_or_default(),
                 seconds: done.seconds,
                 needs: needs::of(&done.tree, store)?,
             },
@@ -259,21 +269,23 @@ impl Site<'_> {
 
     /// Compare what was made with what the lockfile records.
     fn judge(&self, inputs: &Inputs<'_>, action: ActionDigest, tree: Tree, outcome: &Outcome) -> Result<Built, Error> {
-        let Builder { lockfile, platform, .. } = *self.builder;
+        let Builder { supplies: Supplies { lockfile, .. }, platform, .. } = *self.builder;
         let recorded: Vec<_> = lockfile.outputs(&inputs.id.name, platform).collect();
         if let Some(same) = recorded.iter().find(|output| output.action == action && output.tree != outcome.tree) {
             return Err(self.not_reproduced(inputs, same, &tree));
         }
         let origin = match recorded.iter().any(|output| output.tree == outcome.tree) {
+            _ if inputs.source.unpinned.is_some() => Origin::Unpinned,
             true => Origin::Proven,
             false if recorded.is_empty() => Origin::New,
             false => Origin::Unproven,
         };
         // What was built without a fence may hold anything of the host: it is used, but never recorded.
-        let fenced = self.fence.mode() == Mode::Namespaces;
+        let recordable = self.fence.mode() == Mode::Namespaces && inputs.source.unpinned.is_none();
         let needs = outcome.provenance.needs.clone();
-        let output = fenced.then_some(Output { platform, action, tree: outcome.tree, needs });
-        Ok(Built { id: inputs.id.clone(), tree, origin, output })
+        let output = recordable.then_some(Output { platform, action, tree: outcome.tree, needs });
+        let needs = outcome.provenance.needs.clone();
+        Ok(Built { id: inputs.id.clone(), tree, origin, output, source: inputs.source.unpinned, needs })
     }
 
     fn not_reproduced(&self, inputs: &Inputs<'_>, recorded: &Output, made: &Tree) -> Error {

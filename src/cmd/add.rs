@@ -1,16 +1,19 @@
 //! `envy add`
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::committing::{Then, commit};
 use super::context::Context;
-use super::locking::Moves;
+use super::locking::{self, Moves};
 use super::project::Project;
 use super::{Jobs, LockMode};
 use crate::build::{Toolchain, Wanted};
+use crate::disk;
 use crate::failure::{Exit, Failure};
 use crate::index::CrateIndex;
+use crate::lock::file_name;
 use crate::manifest::Param;
 use crate::manifest::edit::{self, NewDependency, Where};
 use crate::package::{PackageName, Requirement, SiteName, VersionReq};
@@ -19,19 +22,21 @@ use crate::resolve::{self, Conflict, Fact};
 /// Arguments of `envy add`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Crates with programs: NAME, or NAME@VERSION
-    #[arg(required = true, value_name = "REQ")]
+    /// Packages: NAME, or NAME@VERSION [default with a source: the name that the source suggests]
+    #[arg(required_unless_present = "source", value_name = "REQ")]
     requirements: Vec<Wanting>,
     /// For this site alone, instead of for every site
     #[arg(long, value_name = "SITE")]
     site: Option<SiteName>,
-    /// Switch on these features of the crates
+    #[command(flatten)]
+    from: From,
+    /// Switch on these features of the packages
     #[arg(short = 'F', long, value_name = "FEATURE", value_delimiter = ',')]
     features: Vec<String>,
-    /// Leave the default feature of the crates off
+    /// Leave the default feature of the packages off
     #[arg(long)]
     no_default_features: bool,
-    /// Build these programs of the crates alone
+    /// Build these programs of the packages alone
     #[arg(long = "bin", value_name = "NAME")]
     bins: Vec<String>,
     /// Stop after locking
@@ -41,7 +46,50 @@ pub struct Args {
     jobs: Jobs,
 }
 
-/// A crate as it is asked for on the command line.
+/// Where packages come from, if not from crates.io.
+#[derive(Debug, clap::Args)]
+#[group(id = "source", multiple = false)]
+struct Source {
+    /// From this git repository
+    #[arg(long, value_name = "URL")]
+    git: Option<String>,
+    /// From this directory
+    #[arg(long, value_name = "DIR")]
+    path: Option<PathBuf>,
+    /// From this archive, `{version}`, `{os}` and `{arch}` in its address being replaced
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// From this registry of crates
+    #[arg(long, value_name = "NAME")]
+    registry: Option<String>,
+}
+
+/// Where packages come from, and which state of that.
+#[derive(Debug, clap::Args)]
+struct From {
+    #[command(flatten)]
+    source: Source,
+    /// The versions that would do
+    #[arg(long, value_name = "RANGE")]
+    version: Option<String>,
+    /// The repository's commit with this tag
+    #[arg(long, value_name = "NAME", requires = "git", conflicts_with_all = ["branch", "rev"])]
+    tag: Option<String>,
+    /// The repository's newest commit of this branch
+    #[arg(long, value_name = "NAME", requires = "git", conflicts_with = "rev")]
+    branch: Option<String>,
+    /// This commit of the repository
+    #[arg(long, value_name = "ID", requires = "git")]
+    rev: Option<String>,
+    /// The directory in the repository or archive
+    #[arg(long, value_name = "DIR")]
+    subdir: Option<String>,
+    /// What the archive has to be
+    #[arg(long, value_name = "DIGITS", requires = "url")]
+    sha256: Option<String>,
+}
+
+/// A package as it is asked for on the command line.
 #[derive(Clone, Debug)]
 struct Wanting {
     name: PackageName,
@@ -53,7 +101,7 @@ impl FromStr for Wanting {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, versions) = text.split_once('@').map_or((text, None), |(name, versions)| (name, Some(versions)));
-        if let Some(versions) = versions {
+        if let Some(versions) = versions.filter(|text| crate::package::Version::loose(text).is_err()) {
             versions
                 .parse::<VersionReq>()
                 .map_err(|error| format!("`{versions}` is not a version or a range: {error}"))?;
@@ -71,9 +119,10 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
         Some(site) => Where::Site(&project.site(site)?.name),
         None => Where::Shared,
     };
+    let source = args.from.keys(&project)?;
     let mut text = project.text.clone();
-    for (name, version) in versions(context, &project, &args.requirements)? {
-        text = edit::add_dependency(&text, table, &name, &args.dependency(version))?;
+    for (name, version) in versions(context, &project, args)? {
+        text = edit::add_dependency(&text, table, &name, &args.dependency(version, source.clone()))?;
     }
     let edited = project.edited(text)?;
     let sites = edited.sites(args.site.as_slice())?;
@@ -86,7 +135,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
 }
 
 impl Args {
-    fn dependency(&self, version: String) -> NewDependency {
+    fn dependency(&self, version: Option<String>, source: Vec<(&'static str, String)>) -> NewDependency {
         let mut params = BTreeMap::new();
         if self.no_default_features {
             params.insert("no-default-features".to_owned(), Param::Bool(true));
@@ -94,36 +143,114 @@ impl Args {
         if !self.bins.is_empty() {
             params.insert("bins".to_owned(), Param::List(self.bins.clone()));
         }
-        NewDependency { version, features: self.features.clone(), params }
+        NewDependency { version, source, features: self.features.clone(), params }
     }
 }
 
-/// The versions to write: as asked for, or the highest that could be chosen now.
+impl From {
+    /// The keys of the manifest that say the same.
+    fn keys(&self, project: &Project) -> Result<Vec<(&'static str, String)>, Failure> {
+        let Source { git, path, url, registry } = &self.source;
+        let path = path.as_deref().map(|path| project.relative(path)).transpose()?;
+        let keys = [
+            ("git", git),
+            ("path", &path),
+            ("url", url),
+            ("registry", registry),
+            ("tag", &self.tag),
+            ("branch", &self.branch),
+            ("rev", &self.rev),
+            ("subdir", &self.subdir),
+            ("sha256", &self.sha256),
+        ];
+        Ok(keys.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))).collect())
+    }
+
+    /// The name that a source suggests, where none was typed.
+    fn name(&self) -> Result<PackageName, Failure> {
+        let Source { git, path, url, .. } = &self.source;
+        let suggested = match (git, path, url) {
+            (Some(url), ..) => {
+                let last = file_name(url.trim_end_matches('/'));
+                self.subdir.as_deref().map_or(last.trim_end_matches(".git"), file_name).to_owned()
+            }
+            (_, Some(path), _) => cargo_name(path).unwrap_or_else(|| directory_name(path)),
+            (.., Some(url)) => stem(file_name(url)).to_owned(),
+            _ => String::new(),
+        };
+        let unclear = |_| {
+            Failure::new(Exit::Usage, "it is not clear what the package shall be called")
+                .hint("type its name first: `envy add NAME …`")
+        };
+        suggested.parse().map_err(unclear)
+    }
+
+    fn is_elsewhere(&self) -> bool {
+        self.source.git.is_some() || self.source.path.is_some() || self.source.url.is_some()
+    }
+}
+
+/// What a file of an archive is called, without its version and ending.
+fn stem(name: &str) -> &str {
+    let end = name.find("{version}").or_else(|| {
+        let digit = |(at, _): &(usize, &str)| name[at + 1..].starts_with(|c: char| c.is_ascii_digit());
+        name.match_indices(['-', '_']).find(digit).map(|(at, _)| at)
+    });
+    let stem = end.map_or_else(|| name.split('.').next().unwrap_or(name), |end| &name[..end]);
+    stem.trim_end_matches(['-', '_', '.', 'v'])
+}
+
+/// The name of the package that a directory's `Cargo.toml` is of.
+fn cargo_name(directory: &Path) -> Option<String> {
+    let text = disk::read_text_if_exists(&directory.join("Cargo.toml")).ok()??;
+    let manifest: toml::Table = text.parse().ok()?;
+    Some(manifest.get("package")?.get("name")?.as_str()?.to_owned())
+}
+
+fn directory_name(path: &Path) -> String {
+    let path = disk::canonical(path).unwrap_or_else(|_| path.to_owned());
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// The versions to write: as asked for, or of crates the highest that could be chosen now.
 fn versions(
     context: &Context<'_>,
     project: &Project,
-    wanted: &[Wanting],
-) -> Result<Vec<(PackageName, String)>, Failure> {
+    args: &Args,
+) -> Result<Vec<(PackageName, Option<String>)>, Failure> {
+    let mut wanted = args.requirements.clone();
+    if wanted.is_empty() {
+        wanted.push(Wanting { name: args.from.name()?, versions: None });
+    }
+    for one in &mut wanted {
+        one.versions = one.versions.take().or_else(|| args.from.version.clone());
+    }
+    if args.from.is_elsewhere() {
+        return Ok(wanted.into_iter().map(|one| (one.name, one.versions)).collect());
+    }
     let open: Vec<_> = wanted.iter().filter(|one| one.versions.is_none()).map(|one| one.name.clone()).collect();
-    let chosen = if open.is_empty() { BTreeMap::new() } else { highest(context, project, &open)? };
+    let registry = args.from.source.registry.as_deref();
+    let chosen = if open.is_empty() { BTreeMap::new() } else { highest(context, project, registry, &open)? };
     let version = |one: &Wanting| one.versions.clone().unwrap_or_else(|| chosen[&one.name].to_string());
-    Ok(wanted.iter().map(|one| (one.name.clone(), version(one))).collect())
+    Ok(wanted.iter().map(|one| (one.name.clone(), Some(version(one)))).collect())
 }
 
 fn highest(
     context: &Context<'_>,
     project: &Project,
+    registry: Option<&str>,
     names: &[PackageName],
 ) -> Result<BTreeMap<PackageName, crate::package::Version>, Failure> {
     let toolchain = Toolchain::find(Wanted::Any(project.manifest.toolchain()))?;
-    let nothing = BTreeMap::new();
-    context.with_crates(project, LockMode::default(), |crates| {
-        let _busy = context.ui.busy("asking crates.io");
-        let index = CrateIndex::new(crates, &nothing, Some(toolchain.version));
+    let (nothing, cutoffs) = (BTreeMap::new(), locking::project_cutoff(&project.manifest));
+    context.with_sources(project, LockMode::default(), |sources| {
+        let _busy = context.ui.busy(format!("asking {}", registry.unwrap_or("crates.io")));
+        let index = CrateIndex::new(sources.registry(registry)?, &nothing, Some(toolchain.version));
+        let index = index.with_cutoffs(cutoffs);
         index.prefetch(names)?;
         let any = |name: &PackageName| Requirement {
             name: name.clone(),
-            versions: VersionReq::STAR,
+            versions: VersionReq::STAR.into(),
             by: "`envy add`".to_owned(),
         };
         let requirements: Vec<_> = names.iter().map(any).collect();

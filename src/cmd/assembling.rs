@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::Jobs;
 use super::context::Context;
 use super::project::{Project, config};
-use crate::build::{Builder, Built, Memo, Origin, plan};
+use crate::build::{Builder, Built, Host, Lack, Memo, Origin, Supplies, plan, unfit};
 use crate::digest::{TextDigest, TreeDigest};
 use crate::failure::{Exit, Failure};
 use crate::lock::{Lockfile, Prefix, Wishes, outputs_digest};
@@ -14,7 +14,7 @@ use crate::manifest::Site;
 use crate::package::PackageName;
 use crate::platform::Platform;
 use crate::site::{Generation, Member, Move, Note, Place, scripts};
-use crate::source::Crates;
+use crate::source::Sources;
 use crate::store::Held;
 use crate::tree::Tree;
 
@@ -53,7 +53,7 @@ pub fn assemble(
     project: &Project,
     site: &Site,
     order: &Order<'_>,
-    crates: &Crates<'_>,
+    sources: &Sources<'_>,
 ) -> Result<Assembled, Failure> {
     let &Order { lockfile, generated, recording, jobs } = order;
     let (store, platform) = (context.store()?, Platform::host());
@@ -61,27 +61,25 @@ pub fn assemble(
     project.place(&site.name).claim()?;
     let wishes = project.wishes(context, site)?;
     let plan = plan(lockfile, platform, |tree| store.whole_tree(tree).ok().flatten());
+    let (wishes, project_root, progress) = (&wishes, &project.root, context.ui);
+    let supplies = Supplies { sources, wishes, lockfile, site: &site.name, project: project_root, generated, progress };
     let builder = Builder {
         store,
-        crates,
+        supplies: &supplies,
         book: &context.book,
-        wishes: &wishes,
-        lockfile,
-        site: &site.name,
-        project: &project.root,
-        generated,
         logs: &project.place(&site.name).logs(),
         setting: project.sandbox(),
         jobs: jobs.number(),
         memo: &Memo::open(&context.cache()?),
         platform,
         patience: context.globals.patience(),
-        progress: context.ui,
+        progress,
     };
     let outputs = builder.outputs(&plan)?;
     warn_unproven(context, &outputs);
-    let tree = merge(site, &wishes, &outputs)?;
-    let lockfile = proven(site, &wishes, lockfile, &outputs, &tree, recording)?;
+    let tree = merge(site, wishes, &outputs)?;
+    require_fit(context, &outputs, &tree)?;
+    let lockfile = proven(site, wishes, lockfile, &outputs, &tree, recording)?;
     let members = outputs.values().map(member).collect();
     Ok(Assembled { tree, members, lockfile })
 }
@@ -104,6 +102,23 @@ fn warn_unproven(context: &Context<'_>, outputs: &BTreeMap<PackageName, Built>) 
             built.id
         ));
     }
+}
+
+/// Refuse to show programs that this host cannot run.
+fn require_fit(context: &Context<'_>, outputs: &BTreeMap<PackageName, Built>, prefix: &Tree) -> Result<(), Failure> {
+    let (store, host) = (context.store()?, Host::look());
+    let mut failure = Failure::new(Exit::Host, "this host cannot run what the lockfile pins");
+    let mut too_old = false;
+    for built in outputs.values() {
+        let unfit = unfit(&built.tree, &built.needs, prefix, store, &host)?;
+        too_old |= unfit.iter().any(|one| matches!(one.lack, Lack::Glibc { .. }));
+        failure.facts.extend(unfit.iter().map(|one| format!("{}: {one}", built.id)));
+    }
+    if failure.facts.is_empty() {
+        return Ok(());
+    }
+    let host = if too_old { "use a host with a newer C library" } else { "install what this host lacks" };
+    Err(failure.hint(format!("{host}, or use a source that builds the package here")))
 }
 
 fn merge(site: &Site, wishes: &Wishes, outputs: &BTreeMap<PackageName, Built>) -> Result<Tree, Failure> {
@@ -186,6 +201,7 @@ fn member(built: &Built) -> Member {
         version: built.id.version.to_string(),
         tree: built.tree.digest(),
         origin: built.origin.word().to_owned(),
+        source: built.source,
     }
 }
 

@@ -109,10 +109,10 @@ fn locked_build(
     wish: &Wish<'_>,
 ) -> Result<(), Failure> {
     let generated = BTreeMap::new();
-    let assembled = context.with_crates(project, wish.mode, |crates| {
+    let assembled = context.with_sources(project, wish.mode, |sources| {
         let order =
             Order { lockfile: &locked.lockfile, generated: &generated, recording: Recording::Off, jobs: wish.jobs };
-        assemble(context, project, site, &order, crates)
+        assemble(context, project, site, &order, sources)
     })?;
     let ready = ready(context, project, site, &assembled, &locked.text)?;
     ready.show(context, project, wish.showing, wish.message.map(str::to_owned))?;
@@ -124,12 +124,12 @@ fn recording_build(context: &Context<'_>, name: &SiteName, wish: &Wish<'_>) -> R
     let mut project = context.project()?;
     let _held = project.hold(context)?;
     let site = project.site(name)?;
-    context.with_crates(&project, wish.mode, |crates| {
-        let proposal = propose(context, &project, site, &Moves::Needed, crates)?;
+    context.with_sources(&project, wish.mode, |sources| {
+        let proposal = propose(context, &project, site, &Moves::Needed, sources)?;
         locking::tell(context, site, &proposal);
         let (lockfile, generated) = (&proposal.lockfile, &proposal.generated);
         let order = Order { lockfile, generated, recording: Recording::On, jobs: wish.jobs };
-        let assembled = assemble(context, &project, site, &order, crates)?;
+        let assembled = assemble(context, &project, site, &order, sources)?;
         let text = assembled.lockfile.text();
         let ready = ready(context, &project, site, &assembled, &text)?;
         let mut writes = Writes::default();
@@ -146,8 +146,8 @@ fn dry_run(context: &Context<'_>, project: &Project, args: &Args, locked: bool) 
         let wishes = project.wishes(context, site)?;
         let lockfile = match locked {
             true => project.current_lock(&site.name, &wishes)?.lockfile,
-            false => context.with_crates(project, args.mode, |crates| {
-                let proposal = propose(context, project, site, &Moves::Needed, crates)?;
+            false => context.with_sources(project, args.mode, |sources| {
+                let proposal = propose(context, project, site, &Moves::Needed, sources)?;
                 locking::foretell(context, site, &proposal);
                 Ok(proposal.lockfile)
             })?,

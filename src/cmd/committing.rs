@@ -37,7 +37,7 @@ impl Writes {
             self.write(generated(name), text);
         }
         for (name, package) in proposal.old.iter().flat_map(|old| &old.packages) {
-            if package.generated && lockfile.packages.get(name).is_none_or(|package| !package.generated) {
+            if package.has_generated() && lockfile.packages.get(name).is_none_or(|package| !package.has_generated()) {
                 self.remove(generated(name));
             }
         }
@@ -112,10 +112,10 @@ pub fn commit(
     then: Then,
     jobs: Jobs,
 ) -> Result<(), Failure> {
-    context.with_crates(project, LockMode::default(), |crates| {
+    context.with_sources(project, LockMode::default(), |sources| {
         let mut proposals = Vec::new();
         for site in sites {
-            proposals.push(propose(context, edited, site, moves, crates)?);
+            proposals.push(propose(context, edited, site, moves, sources)?);
         }
         let mut writes = Writes::default();
         let mut finished: Vec<Option<Assembled>> = Vec::new();
@@ -126,7 +126,7 @@ pub fn commit(
                 Then::Build => {
                     let (lockfile, generated) = (&proposal.lockfile, &proposal.generated);
                     let order = Order { lockfile, generated, recording: Recording::On, jobs };
-                    Some(assemble(context, edited, site, &order, crates)?)
+                    Some(assemble(context, edited, site, &order, sources)?)
                 }
             };
             let lockfile = assembled.as_ref().map_or(&proposal.lockfile, |assembled| &assembled.lockfile);

@@ -9,7 +9,7 @@ use crate::download::Downloader;
 use crate::failure::{Exit, Failure};
 use crate::process;
 use crate::recipe::Book;
-use crate::source::{CargoConfig, Crates};
+use crate::source::{self, Archives, CargoConfig, Git, GitSettings, Mirrors, Registries, Sources};
 use crate::store::Store;
 use crate::ui::Ui;
 
@@ -45,18 +45,24 @@ impl<'a> Context<'a> {
         directory("ENVY_CACHE", "XDG_CACHE_HOME", ".cache", "envy")
     }
 
-    /// Call something with the registry of crates. No connection is opened before it is needed.
-    pub fn with_crates<T>(
+    /// Call something with all sources of a project. No connection is opened before it is needed.
+    pub fn with_sources<T>(
         &self,
         project: &Project,
         mode: LockMode,
-        work: impl FnOnce(&Crates<'_>) -> Result<T, Failure>,
+        work: impl FnOnce(&Sources<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let config = CargoConfig::load(&project.root).map_err(crate::source::Error::from)?;
+        let (manifest, cache, store) = (&project.manifest, self.cache()?, self.store()?);
+        let config = CargoConfig::load(&project.root).map_err(source::Error::from)?;
         let mut settings = config.settings();
         settings.offline |= self.globals.offline || mode.frozen;
         let downloader = Downloader::new(settings);
-        work(&Crates::new(&config, &downloader, &self.cache()?))
+        let mirrors = Mirrors::new(manifest.mirrors().clone()).map_err(source::Error::from)?;
+        let settings = GitSettings { with_program: config.git_with_program, ..GitSettings::default() };
+        let git = Git::new(&downloader, &cache, mirrors.clone(), settings);
+        let registries = Registries::new(&config, manifest.registries(), &downloader, cache.clone(), &git);
+        let archives = Archives::new(&downloader, &mirrors);
+        work(&Sources::new(registries, &git, archives, store, &project.root, &cache))
     }
 
     /// Whether lockfiles are used as they are: asked for, or in CI, which is said.

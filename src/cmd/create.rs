@@ -72,8 +72,9 @@ fn lockfile(context: &Context<'_>, project: &Project, site: &Site, from: Option<
     }
     let mut files = Vec::new();
     if let Some((from, locked)) = from.map(|from| Ok::<_, Failure>((from, project.locked(from)?))).transpose()? {
-        let generated =
-            locked.iter().flat_map(|locked| locked.lockfile.packages.values().filter(|package| package.generated));
+        let generated = locked
+            .iter()
+            .flat_map(|locked| locked.lockfile.packages.values().filter(|package| package.has_generated()));
         for package in generated {
             let original = project.root.join(Lockfile::generated_path(from, &package.id.name));
             if let Some(text) = disk::read_text_if_exists(&original)? {

@@ -40,11 +40,11 @@ fn check(context: &Context<'_>, project: &Project, names: &[SiteName]) -> Result
 
 /// Lock sites and write all lockfiles together.
 pub(super) fn write(context: &Context<'_>, project: &Project, sites: &[&Site], moves: &Moves) -> Result<(), Failure> {
-    context.with_crates(project, LockMode::default(), |crates| {
+    context.with_sources(project, LockMode::default(), |sources| {
         let mut writes = Writes::default();
         let mut proposals = Vec::new();
         for site in sites {
-            let proposal = propose(context, project, site, moves, crates)?;
+            let proposal = propose(context, project, site, moves, sources)?;
             writes.lockfile(project, &site.name, &proposal.lockfile, &proposal);
             proposals.push((site, proposal));
         }

@@ -1,21 +1,21 @@
 //! Bringing a site's lockfile up to date, in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::path::Path;
 
 use super::context::Context;
 use super::project::Project;
 use crate::build::{Memo, Toolchain, Wanted};
+use crate::digest::Commit;
 use crate::failure::{Exit, Failure};
-use crate::index::CrateIndex;
-use crate::lock::{self, Drift, Lockfile, Pinned, Pinner, Wishes};
-use crate::manifest::Site;
-use crate::package::{PackageName, Version, VersionReq};
+use crate::index::{Place, SiteIndex};
+use crate::lock::{self, Drift, Lockfile, Pinner, Task, Wishes};
+use crate::manifest::{ExcludeNewer, GitReference, Manifest, Site, Source};
+use crate::package::{Cutoff, Cutoffs, PackageId, PackageName, Range, Version};
 use crate::platform::Platform;
 use crate::process;
-use crate::resolve::{self, Resolution};
-use crate::source::Crates;
+use crate::resolve;
+use crate::source::Sources;
 
 /// What may move.
 pub enum Moves {
@@ -47,7 +47,7 @@ pub fn propose(
     project: &Project,
     site: &Site,
     moves: &Moves,
-    crates: &Crates<'_>,
+    sources: &Sources<'_>,
 ) -> Result<Proposal, Failure> {
     let wishes = project.wishes(context, site)?;
     let old = project.locked(&site.name)?.map(|locked| locked.lockfile);
@@ -60,9 +60,29 @@ pub fn propose(
         return Ok(Proposal { lockfile: Lockfile::empty(wishes.digest()), generated: BTreeMap::new(), old });
     }
     let _busy = context.ui.busy(format!("locking site {}", site.name));
-    let compiler = Compiler::find(&wishes, old.as_ref())?;
-    let chosen = choose(context, site, &wishes, old.as_ref(), moves, compiler.version(), crates)?;
-    let pinned = pin(context, project, site, &wishes, &chosen, &compiler, old.as_ref(), crates)?;
+    let needs_rust = wishes.needs_rust(&context.book);
+    let compiler = if needs_rust { Compiler::find(&wishes, old.as_ref())? } else { Compiler::none() };
+    let cutoffs = cutoffs(&wishes);
+    let chosen = choose(context, site, &wishes, old.as_ref(), moves, compiler.version(), &cutoffs, sources)?;
+    let toolchain = compiler.pin(&Memo::open(&context.cache()?))?;
+    let cargo_lock =
+        |directory: &Path, task: Task<'_>| compiler.cargo_lock(directory, task, project, context.globals.offline);
+    let pinner = Pinner {
+        sources,
+        book: &context.book,
+        project: &project.root,
+        commits: &chosen.commits,
+        moving: &moving(&wishes, moves),
+        lost: &old.as_ref().map(|old| lost(project, site, &wishes, old)).unwrap_or_default(),
+        cutoffs: &cutoffs,
+        cargo_lock: &cargo_lock,
+        progress: context.ui,
+    };
+    let mut pinned = pinner.pin(&wishes, &chosen.versions, toolchain, old.as_ref())?;
+    // The time of a limit that moves with the clock stays what it was where nothing else changed.
+    let unchanged = old.as_ref().filter(|old| old.packages == pinned.lockfile.packages);
+    let kept = unchanged.and_then(|old| old.exclude_newer).filter(|old| moves_on(&wishes) && Some(*old) <= cutoffs.all);
+    pinned.lockfile.exclude_newer = kept.or(cutoffs.all);
     Ok(Proposal { lockfile: pinned.lockfile, generated: pinned.generated, old })
 }
 
@@ -88,6 +108,11 @@ impl Compiler {
         Ok(Self { pinned, found })
     }
 
+    /// No compiler, where nothing is compiled.
+    fn none() -> Self {
+        Self { pinned: None, found: None }
+    }
+
     fn version(&self) -> Option<Version> {
         let pinned = self.pinned.as_ref().and_then(lock::Toolchain::version);
         pinned.or_else(|| self.found.as_ref().map(|found| found.version.clone()))
@@ -108,14 +133,25 @@ impl Compiler {
         }
     }
 
-    /// Have cargo make a Cargo.lock for the package in a directory.
-    fn make_cargo_lock(&self, directory: &Path, project: &Path, network: Network) -> Result<String, Cause> {
+    /// Have cargo make or change the Cargo.lock of the package in a directory. It knows the project's registries.
+    fn cargo_lock(&self, directory: &Path, task: Task<'_>, project: &Project, offline: bool) -> Result<String, Cause> {
         let found = self.found.as_ref().ok_or("this host has no rust to make it with")?;
-        let manifest = directory.join("Cargo.toml");
-        let mut arguments = vec!["generate-lockfile".as_ref(), "--manifest-path".as_ref(), manifest.as_os_str()];
-        arguments.extend((network == Network::Forbidden).then_some(OsStr::new("--offline")));
+        let mut arguments = match task {
+            Task::Make => vec!["generate-lockfile".to_owned()],
+            Task::Move { from, to } => {
+                let (crate_and_version, to) = (format!("{}@{}", from.name, from.version), to.to_string());
+                vec!["update".to_owned(), crate_and_version, "--precise".to_owned(), to]
+            }
+        };
+        arguments.push("--manifest-path".to_owned());
+        arguments.push(directory.join("Cargo.toml").to_str().ok_or("the store's path is not UTF-8")?.to_owned());
+        arguments.extend(offline.then(|| "--offline".to_owned()));
+        for (name, index) in project.manifest.registries() {
+            let index = toml::Value::String(index.clone());
+            arguments.extend(["--config".to_owned(), format!("registries.{name}.index={index}")]);
+        }
         let rustc = found.rustc();
-        process::capture(&found.cargo(), arguments, Some(project), &[("RUSTC", rustc.as_os_str())])?;
+        process::capture(&found.cargo(), arguments, Some(&project.root), &[("RUSTC", rustc.as_os_str())])?;
         let text = crate::disk::read_text_if_exists(&directory.join("Cargo.lock"))?;
         Ok(text.ok_or("cargo wrote no Cargo.lock")?)
     }
@@ -123,13 +159,13 @@ impl Compiler {
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Whether cargo may open sockets.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Network {
-    Allowed,
-    Forbidden,
+/// The chosen versions, and the commits of those that were chosen from repositories just now.
+struct Chosen {
+    versions: BTreeMap<PackageName, Version>,
+    commits: BTreeMap<PackageName, Commit>,
 }
 
+#[expect(clippy::too_many_arguments, reason = "each is another noun, and they meet here alone")]
 fn choose(
     context: &Context<'_>,
     site: &Site,
@@ -137,42 +173,102 @@ fn choose(
     old: Option<&Lockfile>,
     moves: &Moves,
     rust: Option<Version>,
-    crates: &Crates<'_>,
-) -> Result<Resolution, Failure> {
+    cutoffs: &Cutoffs,
+    sources: &Sources<'_>,
+) -> Result<Chosen, Failure> {
     let locked: BTreeMap<_, _> = old
         .into_iter()
         .flat_map(|old| &old.packages)
+        .filter(|(name, package)| wishes.packages().get(*name).is_some_and(|wish| still_fits(wish, package)))
         .map(|(name, package)| (name.clone(), package.id.version.clone()))
         .collect();
     let preferred: BTreeMap<_, _> = match moves {
-        Moves::Needed => locked.clone(),
+        Moves::Needed => locked,
         Moves::All => BTreeMap::new(),
-        Moves::These(moving) => locked.clone().into_iter().filter(|(name, _)| !moving.contains_key(name)).collect(),
+        Moves::These(moving) => locked.into_iter().filter(|(name, _)| !moving.contains_key(name)).collect(),
     };
-    if let Some(same) = unmoved(wishes, &preferred) {
-        return Ok(same);
+    let places = wishes.packages().iter().map(|(name, wish)| {
+        let place = Place::new(wish.source.clone(), &wish.requirements);
+        let commit = old.and_then(|old| old.packages.get(name)).and_then(|old| lock::kept_commit(old, wish));
+        (name.clone(), Place { commit, ..place })
+    });
+    let index = SiteIndex::new(sources, places.collect(), &preferred, rust, cutoffs.clone(), context.ui);
+    // What was chosen before a limit was set may be beyond it.
+    if !cutoffs.are_set()
+        && let Some(versions) = unmoved(wishes, &preferred, &index)?
+    {
+        return Ok(Chosen { versions, commits: BTreeMap::new() });
     }
-    let index = CrateIndex::new(crates, &preferred, rust);
-    let names: Vec<_> = wishes.packages().keys().cloned().collect();
-    index.prefetch(&names)?;
+    index.prefetch()?;
     let requirements = narrowed(wishes, moves);
     let chosen =
         resolve::solve(&requirements, &preferred, &index)?.map_err(|conflict| not_solved(site, moves, &conflict))?;
     for (id, why) in &chosen.hidden {
         context.ui.note(format!("{id} is passed over: it {why}"));
     }
-    Ok(chosen)
+    let commit = |(name, version): (&PackageName, &Version)| {
+        let id = PackageId { name: name.clone(), version: version.clone() };
+        Some((name.clone(), index.commit(&id)?))
+    };
+    let commits = chosen.packages.iter().filter_map(commit).collect();
+    Ok(Chosen { versions: chosen.packages, commits })
 }
 
 /// The locked versions, where they are all that is asked for: then there is nothing to choose, and nobody to ask. A
-/// crate's programs require no other package, so a version that is required by nobody is simply left out.
-fn unmoved(wishes: &Wishes, preferred: &BTreeMap<PackageName, Version>) -> Option<Resolution> {
-    let kept = |(name, wish): (&PackageName, &lock::Wish)| {
-        let version = preferred.get(name)?;
-        wish.requirements.iter().all(|one| one.versions.matches(version)).then(|| (name.clone(), version.clone()))
-    };
-    let packages = wishes.packages().iter().map(kept).collect::<Option<_>>()?;
-    Some(Resolution { packages, hidden: Vec::new() })
+/// package requires no other, so a version that is required by nobody is simply left out. What is not pinned has the
+/// version that it has now.
+fn unmoved(
+    wishes: &Wishes,
+    preferred: &BTreeMap<PackageName, Version>,
+    index: &SiteIndex<'_, '_>,
+) -> Result<Option<BTreeMap<PackageName, Version>>, Failure> {
+    let mut versions = BTreeMap::new();
+    for (name, wish) in wishes.packages() {
+        let version = match &wish.source {
+            Source::Path { path } => Some(index.in_directory(name, path)?.version),
+            _ => preferred.get(name).cloned(),
+        };
+        let Some(version) = version.filter(|version| fits(wish, version)) else { return Ok(None) };
+        versions.insert(name.clone(), version);
+    }
+    Ok(Some(versions))
+}
+
+/// Whether a locked package is one that is asked for: what came from elsewhere says nothing about this source.
+fn still_fits(wish: &lock::Wish, package: &lock::Package) -> bool {
+    lock::is_from(package, wish) && fits(wish, &package.id.version)
+}
+
+/// Whether a version is all that is asked of a package.
+fn fits(wish: &lock::Wish, version: &Version) -> bool {
+    wish.requirements.iter().all(|one| one.versions.matches(version))
+}
+
+/// The moment after which a version is too new for the project.
+pub fn project_cutoff(manifest: &Manifest) -> Cutoffs {
+    let now = jiff::Timestamp::now();
+    Cutoffs { all: manifest.exclude_newer().and_then(|limit| moment(limit, now)), own: BTreeMap::new() }
+}
+
+fn moment(limit: &ExcludeNewer, now: jiff::Timestamp) -> Option<jiff::Timestamp> {
+    match limit {
+        ExcludeNewer::Off => None,
+        ExcludeNewer::Than { cutoff, .. } => Some(cutoff.at(now)),
+    }
+}
+
+/// Whether the limit of a project moves with the clock.
+fn moves_on(wishes: &Wishes) -> bool {
+    matches!(wishes.exclude_newer(), Some(ExcludeNewer::Than { cutoff: Cutoff::Before(_), .. }))
+}
+
+/// The moments after which a version is too new, for a site as it is asked for now.
+fn cutoffs(wishes: &Wishes) -> Cutoffs {
+    let now = jiff::Timestamp::now();
+    let at = |limit: &ExcludeNewer| moment(limit, now);
+    let own = wishes.packages().iter();
+    let own = own.filter_map(|(name, wish)| Some((name.clone(), at(wish.exclude_newer.as_ref()?)))).collect();
+    Cutoffs { all: wishes.exclude_newer().and_then(at), own }
 }
 
 /// No choice satisfies a site. Where an update named a version, it is the update that is to be typed differently.
@@ -192,7 +288,7 @@ fn narrowed(wishes: &Wishes, moves: &Moves) -> Vec<crate::package::Requirement> 
     let mut requirements = wishes.requirements();
     if let Moves::These(moving) = moves {
         for (name, version) in moving.iter().filter_map(|(name, version)| Some((name, version.as_ref()?))) {
-            let versions: VersionReq = format!("={version}").parse().expect("a version is a requirement of itself");
+            let versions = Range::Exactly(version.clone());
             requirements.push(crate::package::Requirement {
                 name: name.clone(),
                 versions,
@@ -203,24 +299,21 @@ fn narrowed(wishes: &Wishes, moves: &Moves) -> Vec<crate::package::Requirement> 
     requirements
 }
 
-#[expect(clippy::too_many_arguments, reason = "each is another noun, and they meet here alone")]
-fn pin(
-    context: &Context<'_>,
-    project: &Project,
-    site: &Site,
-    wishes: &Wishes,
-    chosen: &Resolution,
-    compiler: &Compiler,
-    old: Option<&Lockfile>,
-    crates: &Crates<'_>,
-) -> Result<Pinned, Failure> {
-    let toolchain = compiler.pin(&Memo::open(&context.cache()?))?;
-    let network = if context.globals.offline { Network::Forbidden } else { Network::Allowed };
-    let make_cargo_lock = |directory: &Path| compiler.make_cargo_lock(directory, &project.root, network);
-    let lost = old.map(|old| lost(project, site, wishes, old)).unwrap_or_default();
-    let store = context.store()?;
-    let pinner = Pinner { store, crates, lost: &lost, make_cargo_lock: &make_cargo_lock, progress: context.ui };
-    Ok(pinner.pin(wishes, chosen, toolchain, old)?)
+/// The packages that are pinned anew even at the version that is locked: a branch moves on, and an archive that nobody
+/// gave a sum for is what it is now. A tag is not: that it moved is said, and not followed.
+fn moving(wishes: &Wishes, moves: &Moves) -> BTreeSet<PackageName> {
+    let asked = |name: &PackageName| match moves {
+        Moves::Needed => false,
+        Moves::All => true,
+        Moves::These(moving) => moving.contains_key(name),
+    };
+    let may_move = |wish: &lock::Wish| match &wish.source {
+        Source::Git { reference, .. } => matches!(reference, GitReference::Default | GitReference::Branch(_)),
+        Source::Archive(_) => true,
+        Source::Crate { .. } | Source::Path { .. } => false,
+    };
+    let names = wishes.packages().iter().filter(|(name, wish)| asked(name) && may_move(wish));
+    names.map(|(name, _)| name.clone()).collect()
 }
 
 /// The packages whose made Cargo.lock is not the one that was locked.
@@ -263,9 +356,30 @@ fn differences(old: Option<&Lockfile>, new: &Lockfile) -> Vec<String> {
         (None, Some(now)) => Some(format!("+ {name} {now}")),
         (Some(before), None) => Some(format!("- {name} {before}")),
         (Some(before), Some(now)) if before != now => Some(format!("~ {name} {before} -> {now}")),
-        _ => None,
+        (Some(_), Some(now)) => {
+            let what = other_content(&old?.packages[name], &new.packages[name])?;
+            Some(format!("~ {name} {now} ({what})"))
+        }
+        (None, None) => None,
     };
     names.into_iter().filter_map(line).collect()
+}
+
+/// In what two pins of one version differ, in words.
+fn other_content(old: &lock::Package, new: &lock::Package) -> Option<String> {
+    match (&old.pin, &new.pin) {
+        _ if old.source.split('?').next() != new.source.split('?').next() => {
+            Some(format!("{} -> {}", old.source, new.source))
+        }
+        (lock::Pin::Git { commit: before, .. }, lock::Pin::Git { commit: now, .. }) if before != now => {
+            Some(format!("{} -> {}", before.short(), now.short()))
+        }
+        _ if old.patches != new.patches => Some("other patches".to_owned()),
+        (before, now) if before != now => Some("other content".to_owned()),
+        _ if old.crates != new.crates => Some("another Cargo.lock".to_owned()),
+        _ if old.recipe != new.recipe => Some("other params, or another recipe".to_owned()),
+        _ => None,
+    }
 }
 
 /// Refuse names that a site does not require.

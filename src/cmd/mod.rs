@@ -14,6 +14,7 @@ mod context;
 pub mod create;
 pub mod delete;
 pub mod env;
+pub mod fetch;
 pub mod generations;
 pub mod init;
 pub mod list;

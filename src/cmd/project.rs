@@ -10,8 +10,8 @@ use crate::digest::{BlobDigest, TextDigest};
 use crate::disk;
 use crate::failure::{Exit, Failure};
 use crate::lock::{self, Drift, Lockfile, Wishes, drift};
-use crate::manifest::{Manifest, SandboxSetting, Site};
-use crate::package::{PackageName, SiteName};
+use crate::manifest::{Manifest, SandboxSetting, Site, Source};
+use crate::package::SiteName;
 use crate::process;
 use crate::site::{Generation, Note, Place};
 use crate::store::Held;
@@ -89,6 +89,16 @@ impl Project {
         Ok(held)
     }
 
+    /// The path of a directory from the project's, as `envy.toml` writes it.
+    pub fn relative(&self, path: &Path) -> Result<String, Failure> {
+        let path = disk::canonical(path)?;
+        let shared = self.root.components().zip(path.components()).take_while(|(a, b)| a == b).count();
+        let up = self.root.components().skip(shared).map(|_| "..".into());
+        let down = path.components().skip(shared).map(|part| part.as_os_str().to_string_lossy());
+        let parts: Vec<_> = up.chain(down).collect();
+        Ok(if parts.is_empty() { ".".to_owned() } else { parts.join("/") })
+    }
+
     /// A site that the manifest has.
     pub fn site(&self, name: &SiteName) -> Result<&Site, Failure> {
         self.manifest.site(name).ok_or_else(|| {
@@ -129,12 +139,11 @@ impl Project {
 
     /// How a lockfile differs from what is asked for.
     pub fn drift(&self, site: &SiteName, wishes: &Wishes, lockfile: &Lockfile) -> Vec<Drift> {
-        drift(site, wishes, lockfile, |name| self.generated_digest(site, name))
-    }
-
-    fn generated_digest(&self, site: &SiteName, package: &PackageName) -> Option<BlobDigest> {
-        let path = self.root.join(Lockfile::generated_path(site, package));
-        disk::read_if_exists(&path).ok().flatten().map(|bytes| BlobDigest::of(&bytes))
+        let digest = |path: &Path| {
+            let bytes = disk::read_if_exists(&self.root.join(path)).ok().flatten();
+            bytes.map(|bytes| BlobDigest::of(&bytes))
+        };
+        drift(site, wishes, lockfile, digest)
     }
 
     /// A site's lockfile that matches the manifest, or the failure that says how it does not.
@@ -172,7 +181,38 @@ impl Project {
         let same = current.lockfile == locked.digest() && current.config == crate::site::config_digest(&env, &vars);
         let prefix = context.store()?.prefix_path(current.prefix);
         let linked = place.links_into(&current, &prefix);
-        Ok(Some(current).filter(|_| same && linked && disk::is_directory(&prefix)))
+        let whole = same && linked && disk::is_directory(&prefix);
+        if !whole || !self.is_made_from(context, site, &locked.lockfile, &current)? {
+            return Ok(None);
+        }
+        Ok(Some(current))
+    }
+
+    /// Whether the directories that no lockfile pins are still as they were when a generation was made from them.
+    fn is_made_from(
+        &self,
+        context: &Context<'_>,
+        site: &Site,
+        lockfile: &Lockfile,
+        generation: &Generation,
+    ) -> Result<bool, Failure> {
+        let unpinned = lockfile.packages.values().filter(|package| !package.pin.is_fixed());
+        for package in unpinned {
+            let path = site.dependencies.iter().find_map(|one| match &one.source {
+                Source::Path { path } if one.name == package.id.name => Some(path),
+                _ => None,
+            });
+            let member = generation.packages.iter().find(|member| member.name == package.id.name.as_str());
+            let (Some(path), Some(made_from)) = (path, member.and_then(|member| member.source)) else {
+                return Ok(false);
+            };
+            let now =
+                crate::source::look_at(&self.root.join(path), &context.cache()?).map_err(crate::source::Error::from)?;
+            if now.tree.digest() != made_from {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::context::Context;
 use crate::failure::Failure;
-use crate::lock::{Lockfile, Wish};
+use crate::lock::{Lockfile, Pin, Wish};
 use crate::manifest::Site;
 use crate::package::SiteName;
 use crate::platform::Platform;
@@ -41,7 +41,7 @@ type Wishes = std::collections::BTreeMap<crate::package::PackageName, Wish>;
 /// Params that were chosen, in words.
 fn params(context: &Context<'_>, wish: Option<&Wish>) -> Vec<(String, serde_json::Value)> {
     let Some(wish) = wish else { return Vec::new() };
-    let Ok(recipe) = context.book.get(wish.recipe) else { return Vec::new() };
+    let Ok(recipe) = context.book.get(&wish.recipe) else { return Vec::new() };
     recipe.chosen(&wish.params).map(|(name, value)| (name.to_owned(), value.to_json())).collect()
 }
 
@@ -73,11 +73,20 @@ fn document(context: &Context<'_>, site: &Site, lockfile: &Lockfile, wishes: &Wi
             "name": name.as_str(),
             "version": package.id.version.to_string(),
             "source": package.source,
-            "archive": package.archive.to_string(),
+            "archive": package.pin.archive(Platform::host()).map(|unpacked| unpacked.archive.to_string()),
+            "commit": commit(&package.pin),
+            "pinned": package.pin.is_fixed(),
             "params": params(context, wishes.get(name)).into_iter().collect::<serde_json::Map<_, _>>(),
             "required-by": required_by,
             "outputs": outputs,
         })
     };
     serde_json::json!({ "site": site.name.as_str(), "packages": lockfile.packages.iter().map(package).collect::<Vec<_>>() })
+}
+
+fn commit(pin: &Pin) -> Option<String> {
+    match pin {
+        Pin::Git { commit, .. } => Some(commit.to_string()),
+        Pin::Crate(_) | Pin::Archive(_) | Pin::Archives(_) | Pin::Path => None,
+    }
 }

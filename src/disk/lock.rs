@@ -52,8 +52,9 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // An empty file names nobody. Closing it releases the lock.
-        let _ = self.file.set_len(0);
+        // An empty file names nobody. To close it would not be enough: a process that another thread is just starting
+        // has it open too, until it runs its program.
+        let _ = self.file.set_len(0).and_then(|()| self.file.unlock());
     }
 }
 
@@ -67,6 +68,15 @@ mod tests {
         let path = directory.path().join("lock");
         let held = try_lock(&path).unwrap();
         assert!(matches!(try_lock(&path).unwrap(), TryLock::Busy(Some(pid)) if pid == std::process::id()));
+        drop(held);
+        assert!(matches!(try_lock(&path).unwrap(), TryLock::Held(_)));
+    }
+    #[test]
+    fn a_lock_is_released_though_a_process_that_is_just_starting_has_it_open() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
+        let TryLock::Held(held) = try_lock(&path).unwrap() else { panic!("nobody else is here") };
+        let _inherited = held.file.try_clone().unwrap();
         drop(held);
         assert!(matches!(try_lock(&path).unwrap(), TryLock::Held(_)));
     }

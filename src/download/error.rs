@@ -38,15 +38,27 @@ pub enum Error {
     /// A server said no.
     #[error("`{url}` answered {status}")]
     Status { url: String, status: reqwest::StatusCode },
+    /// A secret that whoever is on the way could read.
+    #[error("`{url}` is not encrypted, so it is told no token and no password")]
+    Unencrypted { url: String },
+    /// A secret that no header can carry.
+    #[error("the token for `{url}` has characters that cannot be sent")]
+    Token { url: String },
     /// No answer, or a broken one.
     #[error("could not fetch `{url}`")]
     Transport { url: String, source: reqwest::Error },
+    /// No connection to a host.
+    #[error("could not connect to `{host}`")]
+    Connect { host: String, source: io::Error },
     /// A redirect that is not followed.
     #[error("`{url}` was not followed: {reason}")]
     Redirect { url: String, reason: Refused },
     /// A server that stopped sending.
     #[error("`{url}` sent nothing for {} s", waited.as_secs_f32())]
     Stalled { url: String, waited: Duration },
+    /// A server that drips.
+    #[error("`{url}` sent only {bytes} bytes in {} s", within.as_secs_f32())]
+    Slow { url: String, bytes: u64, within: Duration },
     /// An answer that makes no sense.
     #[error("`{url}` sent {what}")]
     Malformed { url: String, what: &'static str },
@@ -62,6 +74,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the server wants to know who asks, or knows and refuses.
+    pub fn is_unauthorized(&self) -> bool {
+        matches!(self, Self::Status { status: reqwest::StatusCode::UNAUTHORIZED, .. })
+    }
+
+    /// Whether the server refuses whoever asks.
+    pub fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Status { status: reqwest::StatusCode::FORBIDDEN, .. })
+    }
+
     /// Why no client could be built.
     pub(super) fn of_client(error: reqwest::Error) -> Self {
         if has_cause::<rustls::Error>(&error) { Self::NoCertificates } else { Self::Client(error) }

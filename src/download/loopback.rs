@@ -27,6 +27,8 @@ pub(crate) enum Answer {
     Whole(&'static str, Vec<(&'static str, String)>, Vec<u8>),
     /// Claim the whole length, send so many bytes of the body, and hang up.
     Cut(Vec<u8>, usize),
+    /// Send the part of the body that begins here, but only so many bytes of it, and hang up.
+    CutPart(Vec<u8>, usize, usize),
     /// Send so many bytes of the body, and then nothing for a while.
     Stall(Vec<u8>, usize),
 }
@@ -88,6 +90,12 @@ fn converse(
     let (status, headers, body, sent, pause) = match answer(before, &asked) {
         Answer::Whole(status, headers, body) => (status, headers, body.clone(), body.len(), Duration::ZERO),
         Answer::Cut(body, sent) => ("200 OK", Vec::new(), body, sent, Duration::ZERO),
+        Answer::CutPart(body, start, sent) => {
+            let range = format!("bytes {start}-{}/{}", body.len() - 1, body.len());
+            let part = body[start..].to_vec();
+            let sent = sent.min(part.len());
+            ("206 Partial Content", vec![("content-range", range)], part, sent, Duration::ZERO)
+        }
         Answer::Stall(body, sent) => ("200 OK", Vec::new(), body, sent, Duration::from_secs(5)),
     };
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();

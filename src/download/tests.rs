@@ -12,7 +12,14 @@ fn downloader() -> Downloader {
 
 fn wanted(url: &str, into: &Path, content: &[u8]) -> FileRequest {
     let (name, url) = ("thing 1.0".to_owned(), url.to_owned());
-    FileRequest { name, url, into: into.to_owned(), expected: BlobDigest::of(content), max_size: 1 << 20 }
+    FileRequest {
+        name,
+        url,
+        into: into.to_owned(),
+        expected: Some(BlobDigest::of(content)),
+        max_size: 1 << 20,
+        authorization: Authorization::Nobody,
+    }
 }
 
 /// Fetch one file from a server, and give its content, or the error's text.
@@ -27,7 +34,14 @@ fn fetch(server: &Loopback, content: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 fn ask(server: &Loopback, revision: Option<Revision>) -> Result<TextReply, Error> {
-    downloader().fetch_texts(&[TextRequest { url: format!("{}/text", server.url), revision }]).unwrap().remove(0)
+    downloader()
+        .fetch_texts(&[TextRequest {
+            url: format!("{}/text", server.url),
+            revision,
+            authorization: Authorization::Nobody,
+        }])
+        .unwrap()
+        .remove(0)
 }
 
 #[test]
@@ -186,4 +200,90 @@ fn addresses_are_shown_without_what_is_secret() {
     let shown: BTreeSet<_> =
         ["https://me:secret@a.example/x?token=1#y", "https://a.example/x"].map(error::shown).into();
     assert_eq!(shown, BTreeSet::from(["https://a.example/x".to_owned()]));
+}
+
+#[test]
+fn a_token_reaches_its_host_and_no_other() {
+    let other = Loopback::serve(|_, _| Answer::ok(b"text"));
+    let elsewhere = format!("{}/elsewhere", other.url);
+    let server = Loopback::serve(move |_, asked| match asked.path.as_str() {
+        "/text" => Answer::Whole("302 Found", vec![("location", "/there".into())], Vec::new()),
+        _ => Answer::Whole("302 Found", vec![("location", elsewhere.clone())], Vec::new()),
+    });
+    let authorization = Authorization::Token(Secret::new("sesame"));
+    let request = TextRequest { url: format!("{}/text", server.url), revision: None, authorization };
+    assert!(downloader().fetch_texts(&[request]).unwrap().remove(0).is_ok());
+    let told = |server: &Loopback| -> Vec<_> {
+        server.asked().iter().map(|asked| asked.header("authorization").map(str::to_owned)).collect()
+    };
+    assert_eq!(told(&server), vec![Some("sesame".to_owned()); 2]);
+    assert_eq!(told(&other), [None]);
+}
+
+#[test]
+fn a_token_is_not_sent_where_others_can_read_it() {
+    let ask = |url: &str, token: &str| {
+        let request =
+            TextRequest { url: url.into(), revision: None, authorization: Authorization::Token(Secret::new(token)) };
+        downloader().fetch_texts(&[request]).unwrap().remove(0).unwrap_err().to_string()
+    };
+    let refused = "`http://a.example/x` is not encrypted, so it is told no token and no password";
+    assert_eq!(ask("http://a.example/x", "sesame"), refused);
+    let broken = "the token for `http://127.0.0.1/x` has characters that cannot be sent";
+    assert_eq!(ask("http://127.0.0.1/x", "ses\name"), broken);
+}
+
+#[test]
+fn the_users_netrc_names_the_user_to_its_host_and_no_other() {
+    let other = Loopback::serve(|_, _| Answer::ok(b"content"));
+    let elsewhere = other.url.clone();
+    let server =
+        Loopback::serve(move |_, _| Answer::Whole("302 Found", vec![("location", elsewhere.clone())], Vec::new()));
+    let netrc =
+        Some(Netrc::parse("machine 127.0.0.1 login me password word\nmachine a.example login me password word"));
+    let downloader = Downloader::new(Settings { netrc, ..Settings::default() });
+    let directory = tempfile::tempdir().unwrap();
+    let fetch = |url: &str, authorization| {
+        let request = FileRequest { authorization, ..wanted(url, directory.path(), b"content") };
+        downloader.fetch_files(&[request], &Silent, |_| ()).unwrap().remove(0).unwrap();
+    };
+    fetch(&server.url, Authorization::Netrc);
+    fetch(&server.url.replace("//", "//me@"), Authorization::Netrc);
+    fetch(&server.url, Authorization::Nobody);
+    let told = |server: &Loopback| -> Vec<_> {
+        server.asked().iter().map(|asked| asked.header("authorization").map(str::to_owned)).collect()
+    };
+    let basic = || Some("Basic bWU6d29yZA==".to_owned());
+    assert_eq!(told(&server), [basic(), basic(), None]);
+    assert_eq!(told(&other), [None, None, None]);
+}
+
+#[test]
+fn a_file_that_comes_forward_may_break_off_more_often_than_one_that_does_not() {
+    let content = vec![7; 6 << 20];
+    let sent = content.clone();
+    let server = Loopback::serve(move |_, asked| {
+        let range = asked.header("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'));
+        let start: usize = range.map_or(0, |start| start.parse().unwrap());
+        Answer::CutPart(sent.clone(), start, 1 << 20)
+    });
+    let directory = tempfile::tempdir().unwrap();
+    let request = FileRequest { max_size: 8 << 20, ..wanted(&server.url, directory.path(), &content) };
+    let settings = Settings { retries: 1, first_pause: Duration::from_millis(1), ..Settings::default() };
+    let results = Downloader::new(settings).fetch_files(&[request], &Silent, |fetched| fetched.size).unwrap();
+    assert_eq!(results[0].as_ref().unwrap(), &(6 << 20));
+    assert_eq!(server.asked().len(), 6);
+}
+
+#[test]
+fn without_certificates_the_plain_web_is_still_there() {
+    let server = Loopback::serve(|_, _| Answer::ok(b"text"));
+    let network = Network { has_certificates: false, ..Network::open(&Settings::default()).unwrap() };
+    let downloader = Downloader { settings: Settings::default(), network: Mutex::new(Some(Arc::new(network))) };
+    let ask = |url: &str| {
+        let request = TextRequest { url: url.to_owned(), revision: None, authorization: Authorization::Nobody };
+        downloader.fetch_texts(&[request]).unwrap().remove(0)
+    };
+    assert!(ask(&server.url).is_ok());
+    assert!(matches!(ask("https://a.example/"), Err(Error::NoCertificates)));
 }

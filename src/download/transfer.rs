@@ -1,17 +1,19 @@
 //! One transfer: attempts, the pauses between them, and what an attempt keeps of the one before.
 
 use std::io::{Read as _, Seek as _, Write as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backon::BackoffBuilder as _;
 use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use tempfile::NamedTempFile;
 
-use super::error::{Error, Failure, shown};
-use super::{FetchedFile, FileRequest, Revision, Settings, TextReply, TextRequest};
+use super::error::{Error, Failure, is_loopback, shown};
+use super::secret::Secret;
+use super::{Authorization, FetchedFile, FileRequest, Netrc, Revision, Settings, TextReply, TextRequest};
 use crate::digest::Hasher;
 use crate::disk;
+use crate::progress::{Event, Progress};
 
 /// The longest wait that a server may ask for.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
@@ -19,35 +21,57 @@ const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// The largest text, packed or not. The index's longest file has about 5 MB.
 const LARGEST_TEXT: usize = 64 << 20;
 
+/// How much has to come forward for a failure to count as a new one.
+const FORWARD: u64 = 1 << 20;
+
+/// How often it is told what has arrived of a file.
+const TELLING: Duration = Duration::from_millis(100);
+
+/// By what transfers go.
+#[derive(Clone, Copy)]
+pub(super) struct Way<'n> {
+    pub(super) client: &'n Client,
+    pub(super) settings: &'n Settings,
+    pub(super) netrc: &'n Netrc,
+    pub(super) has_certificates: bool,
+}
+
 /// Fetch one file.
-pub(super) async fn file(client: &Client, settings: &Settings, request: &FileRequest) -> Result<FetchedFile, Error> {
+pub(super) async fn file(way: Way<'_>, request: &FileRequest, progress: &dyn Progress) -> Result<FetchedFile, Error> {
     let mut received = Received::new(request)?;
-    let mut pauses = settings.pauses().build();
+    let mut pauses = way.settings.pauses().build();
     let mut again_from_start = true;
+    let mut furthest = 0;
     loop {
-        match attempt_file(client, settings, request, &mut received).await {
+        match attempt_file(way, request, &mut received, progress).await {
             Ok(()) => {
                 let digest = received.hasher.clone().finish();
-                if digest == request.expected {
+                let Some(expected) = request.expected.filter(|expected| *expected != digest) else {
                     return Ok(FetchedFile { file: received.file, digest, size: received.size });
-                }
+                };
                 // Parts of two states may have been joined, or a proxy served something old: once more, from the start.
                 if !std::mem::take(&mut again_from_start) {
                     let (name, url) = (request.name.clone(), shown(&request.url));
-                    return Err(Error::Digest { name, url, expected: request.expected, received: digest });
+                    return Err(Error::Digest { name, url, expected, received: digest });
                 }
                 received.start_over()?;
             }
-            Err(failure) => pause_after(failure, &mut pauses).await?,
+            Err(failure) => {
+                if received.size >= furthest + FORWARD {
+                    furthest = received.size;
+                    pauses = way.settings.pauses().build();
+                }
+                pause_after(failure, &mut pauses).await?;
+            }
         }
     }
 }
 
 /// Fetch one text.
-pub(super) async fn text(client: &Client, settings: &Settings, request: &TextRequest) -> Result<TextReply, Error> {
-    let mut pauses = settings.pauses().build();
+pub(super) async fn text(way: Way<'_>, request: &TextRequest) -> Result<TextReply, Error> {
+    let mut pauses = way.settings.pauses().build();
     loop {
-        match attempt_text(client, settings, request).await {
+        match attempt_text(way, request).await {
             Ok(reply) => return Ok(reply),
             Err(failure) => pause_after(failure, &mut pauses).await?,
         }
@@ -55,7 +79,7 @@ pub(super) async fn text(client: &Client, settings: &Settings, request: &TextReq
 }
 
 /// Wait until it makes sense to try again; an error where it does not.
-async fn pause_after(failure: Failure, pauses: &mut impl Iterator<Item = Duration>) -> Result<(), Error> {
+pub(super) async fn pause_after(failure: Failure, pauses: &mut impl Iterator<Item = Duration>) -> Result<(), Error> {
     let (error, after) = match failure {
         Failure::Lasting(error) => return Err(error),
         Failure::Passing { error, after } => (error, after),
@@ -99,19 +123,23 @@ impl Received {
 }
 
 async fn attempt_file(
-    client: &Client,
-    settings: &Settings,
+    way: Way<'_>,
     request: &FileRequest,
     received: &mut Received,
+    progress: &dyn Progress,
 ) -> Result<(), Failure> {
-    let mut ask = client.get(&request.url).header(header::ACCEPT_ENCODING, "identity");
+    if request.expected.is_none() && received.validator.is_none() {
+        // Nothing would tell if the rest were that of another state.
+        received.start_over()?;
+    }
+    let mut ask = way.ask(&request.url, &request.authorization)?.header(header::ACCEPT_ENCODING, "identity");
     if received.size > 0 {
         ask = ask.header(header::RANGE, format!("bytes={}-", received.size));
         if let Some(validator) = &received.validator {
             ask = ask.header(header::IF_RANGE, validator);
         }
     }
-    let mut response = send(ask, &request.url, settings).await?;
+    let mut response = send(ask, &request.url, way).await?;
     match response.status() {
         StatusCode::OK => received.start_over()?,
         StatusCode::PARTIAL_CONTENT if range_start(response.headers()) == Some(received.size) => {}
@@ -129,23 +157,31 @@ async fn attempt_file(
     if response.content_length().is_some_and(|more| received.size.saturating_add(more) > request.max_size) {
         return Err(too_large());
     }
-    while let Some(bytes) = next(&mut response, &request.url, settings).await? {
+    let whole = response.content_length().map(|more| received.size + more);
+    let mut pace = Pace::new(way.settings);
+    let mut told = Instant::now();
+    while let Some(bytes) = next(&mut response, &request.url, way.settings).await? {
         if received.size + bytes.len() as u64 > request.max_size {
             return Err(too_large());
         }
         received.add(&bytes)?;
+        pace.keep(bytes.len(), &request.url)?;
+        if told.elapsed() >= TELLING {
+            told = Instant::now();
+            progress.tell(Event::Receiving { name: &request.name, bytes: received.size, of: whole });
+        }
     }
     Ok(())
 }
 
-async fn attempt_text(client: &Client, settings: &Settings, request: &TextRequest) -> Result<TextReply, Failure> {
-    let mut ask = client.get(&request.url).header(header::ACCEPT_ENCODING, "gzip");
+async fn attempt_text(way: Way<'_>, request: &TextRequest) -> Result<TextReply, Failure> {
+    let mut ask = way.ask(&request.url, &request.authorization)?.header(header::ACCEPT_ENCODING, "gzip");
     ask = match &request.revision {
         Some(Revision::Etag(tag)) => ask.header(header::IF_NONE_MATCH, tag),
         Some(Revision::LastModified(time)) => ask.header(header::IF_MODIFIED_SINCE, time),
         None => ask,
     };
-    let mut response = send(ask, &request.url, settings).await?;
+    let mut response = send(ask, &request.url, way).await?;
     match response.status() {
         StatusCode::OK => {}
         StatusCode::NOT_MODIFIED if request.revision.is_some() => return Ok(TextReply::Unchanged),
@@ -156,7 +192,9 @@ async fn attempt_text(client: &Client, settings: &Settings, request: &TextReques
     }
     let too_large = || Failure::Lasting(Error::TooLarge { url: shown(&request.url), limit: LARGEST_TEXT as u64 });
     let mut body = Vec::new();
-    while let Some(bytes) = next(&mut response, &request.url, settings).await? {
+    let mut pace = Pace::new(way.settings);
+    while let Some(bytes) = next(&mut response, &request.url, way.settings).await? {
+        pace.keep(bytes.len(), &request.url)?;
         if body.len() + bytes.len() > LARGEST_TEXT {
             return Err(too_large());
         }
@@ -180,12 +218,93 @@ async fn attempt_text(client: &Client, settings: &Settings, request: &TextReques
     }
 }
 
+impl Way<'_> {
+    /// A request, with what the server is to know of who asks. Redirects to another host lose that, which is the
+    /// client's doing.
+    fn ask(&self, url: &str, authorization: &Authorization) -> Result<RequestBuilder, Failure> {
+        self.authorized(self.client.get(url), url, authorization)
+    }
+
+    /// A request that is made already, with what the server is to know of who asks.
+    pub(super) fn authorized(
+        &self,
+        ask: RequestBuilder,
+        url: &str,
+        authorization: &Authorization,
+    ) -> Result<RequestBuilder, Failure> {
+        let parsed = url::Url::parse(url).map_err(|_| Failure::Lasting(Error::Address { url: shown(url) }))?;
+        if parsed.scheme() == "https" && !self.has_certificates {
+            return Err(Failure::Lasting(Error::NoCertificates));
+        }
+        let private = parsed.scheme() == "https" || is_loopback(&parsed);
+        match authorization {
+            Authorization::Token(token) => authorized(ask, url, private, token),
+            Authorization::Netrc if private && parsed.password().is_none() => {
+                let user = Some(parsed.username()).filter(|user| !user.is_empty());
+                let login = parsed.host_str().and_then(|host| self.netrc.login(host, user));
+                Ok(login.map_or(ask, |login| {
+                    // The user in the address would overrule the one we name.
+                    let mut bare = parsed.clone();
+                    let _ = bare.set_username("");
+                    self.client.get(bare).basic_auth(login.user, Some(login.password.expose()))
+                }))
+            }
+            Authorization::Netrc | Authorization::Nobody => Ok(ask),
+        }
+    }
+}
+
+/// With what the server is to know of who asks, if nobody else can read it on the way.
+fn authorized(ask: RequestBuilder, url: &str, private: bool, secret: &Secret) -> Result<RequestBuilder, Failure> {
+    if !private {
+        return Err(Failure::Lasting(Error::Unencrypted { url: shown(url) }));
+    }
+    let value = HeaderValue::from_str(secret.expose());
+    let mut value = value.map_err(|_| Failure::Lasting(Error::Token { url: shown(url) }))?;
+    value.set_sensitive(true);
+    Ok(ask.header(header::AUTHORIZATION, value))
+}
+
+/// Watches that a server does not drip.
+struct Pace {
+    since: Instant,
+    bytes: u64,
+    least: (Duration, u64),
+}
+
+impl Pace {
+    fn new(settings: &Settings) -> Self {
+        Self { since: Instant::now(), bytes: 0, least: settings.slow }
+    }
+
+    fn keep(&mut self, more: usize, url: &str) -> Result<(), Failure> {
+        self.bytes += more as u64;
+        let (within, least) = self.least;
+        if self.since.elapsed() < within {
+            return Ok(());
+        }
+        if self.bytes < least {
+            let (url, bytes) = (shown(url), self.bytes);
+            return Err(Failure::passing(Error::Slow { url, bytes, within }));
+        }
+        (self.since, self.bytes) = (Instant::now(), 0);
+        Ok(())
+    }
+}
+
 fn malformed(url: &str, what: &'static str) -> Failure {
     Failure::passing(Error::Malformed { url: shown(url), what })
 }
 
-async fn send(ask: RequestBuilder, url: &str, settings: &Settings) -> Result<Response, Failure> {
-    within_stall_timeout(ask.send(), url, settings).await
+pub(super) async fn send(ask: RequestBuilder, url: &str, way: Way<'_>) -> Result<Response, Failure> {
+    let answer = within_stall_timeout(ask.send(), url, way.settings).await;
+    match answer {
+        // A redirect led where certificates are needed.
+        Err(Failure::Lasting(Error::Transport { .. })) if !way.has_certificates => {
+            Err(Failure::Lasting(Error::NoCertificates))
+        }
+        answer => answer,
+    }
 }
 
 async fn next(
@@ -208,7 +327,7 @@ async fn within_stall_timeout<T>(
 }
 
 /// What an answer without content means.
-fn refusal(url: &str, status: StatusCode, headers: &HeaderMap) -> Failure {
+pub(super) fn refusal(url: &str, status: StatusCode, headers: &HeaderMap) -> Failure {
     let error = Error::Status { url: shown(url), status };
     let passing =
         status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
@@ -243,6 +362,37 @@ fn revision(headers: &HeaderMap) -> Option<Revision> {
     tag.or_else(|| text_header(headers, header::LAST_MODIFIED).map(|time| Revision::LastModified(time.to_owned())))
 }
 
-fn text_header(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+pub(super) fn text_header(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(value: &str) -> Option<Duration> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::RETRY_AFTER, value.parse().unwrap());
+        retry_after(&headers)
+    }
+
+    #[test]
+    fn a_server_may_say_when_to_come_again() {
+        assert_eq!(wait("7"), Some(Duration::from_secs(7)));
+        assert_eq!(wait("100000"), Some(LONGEST_WAIT));
+        assert_eq!(wait("Sat, 06 Nov 2094 08:49:37 GMT"), Some(LONGEST_WAIT));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT"), None, "that was long ago");
+        assert_eq!(wait("soon"), None);
+    }
+
+    #[test]
+    fn who_drips_is_left_and_who_flows_is_not() {
+        let settings = Settings { slow: (Duration::ZERO, 10), ..Settings::default() };
+        let mut pace = Pace::new(&settings);
+        assert!(pace.keep(10, "http://a.example/").is_ok());
+        let Err(Failure::Passing { error, .. }) = pace.keep(9, "http://a.example/x?y") else { panic!("9 is too few") };
+        assert_eq!(error.to_string(), "`http://a.example/x` sent only 9 bytes in 0 s");
+        let settings = Settings { slow: (Duration::from_hours(1), 10), ..Settings::default() };
+        assert!(Pace::new(&settings).keep(0, "http://a.example/").is_ok(), "there is time yet");
+    }
 }

@@ -1,11 +1,13 @@
 //! Drift between `envy.toml` and a lockfile, entry by entry. Pure.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::{Lockfile, Wishes};
+use super::{Lockfile, Package, Pin, Wish, Wishes};
 use crate::digest::BlobDigest;
-use crate::package::{PackageName, SiteName, Version, VersionReq};
+use crate::manifest::Source;
+use crate::package::{PackageName, Range, SiteName, Version, VersionReq};
+use crate::platform::Platform;
 
 /// One way in which the manifest and the lockfile disagree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,12 +19,33 @@ pub enum Drift {
         /// The package.
         name: PackageName,
         /// What is asked for.
-        wanted: VersionReq,
+        wanted: Range,
         /// What is locked.
         locked: Version,
     },
     /// Locked, but nobody asks for it.
     Unwanted(PackageName),
+    /// Locked from somewhere else.
+    Source {
+        /// The package.
+        name: PackageName,
+        /// Where it shall come from.
+        wanted: String,
+        /// Where it is locked from.
+        locked: String,
+    },
+    /// Locked to another archive than the one whose sum is asked for.
+    Archive {
+        /// The package.
+        name: PackageName,
+        /// What is asked for.
+        wanted: BlobDigest,
+    },
+    /// Locked with other patches.
+    Patches {
+        /// The package.
+        name: PackageName,
+    },
     /// Locked with other params, or another text of its recipe.
     Recipe {
         /// The package.
@@ -55,6 +78,11 @@ impl fmt::Display for Drift {
             Self::Version { name, wanted, locked } => {
                 write!(f, "`{name}` is required at {wanted}, but locked at {locked}")
             }
+            Self::Source { name, wanted, locked } => {
+                write!(f, "`{name}` shall come from {wanted}, but is locked from {locked}")
+            }
+            Self::Archive { name, wanted } => write!(f, "`{name}` shall be {wanted}, but is locked to another archive"),
+            Self::Patches { name } => write!(f, "`{name}` is locked with other patches, or with other texts of them"),
             Self::Unwanted(name) => write!(f, "`{name}` is locked, but nothing requires it"),
             Self::Recipe { name, recipe } => {
                 write!(f, "`{name}` is locked with other params, or with another text of recipe `{recipe}`")
@@ -70,30 +98,19 @@ impl fmt::Display for Drift {
     }
 }
 
-/// Every way in which a lockfile is not what is asked for, sorted by package. `generated` tells the digest of the
-/// Cargo.lock that was made for a package, where there is one.
+/// Every way in which a lockfile is not what is asked for, sorted by package. `digest` tells the digest of a file of the
+/// project, by its relative path, where there is one.
 pub fn drift(
     site: &SiteName,
     wishes: &Wishes,
     lockfile: &Lockfile,
-    generated: impl Fn(&PackageName) -> Option<BlobDigest>,
+    digest: impl Fn(&Path) -> Option<BlobDigest>,
 ) -> Vec<Drift> {
     let mut drifts = Vec::new();
     for (name, wish) in wishes.packages() {
-        let Some(package) = lockfile.packages.get(name) else {
-            drifts.push(Drift::Unlocked(name.clone()));
-            continue;
-        };
-        let unmet = wish.requirements.iter().find(|asked| !asked.versions.matches(&package.id.version));
-        if let Some(unmet) = unmet {
-            let (wanted, locked) = (unmet.versions.clone(), package.id.version.clone());
-            drifts.push(Drift::Version { name: name.clone(), wanted, locked });
-        }
-        if package.recipe != wish.digest {
-            drifts.push(Drift::Recipe { name: name.clone(), recipe: wish.recipe.to_owned() });
-        }
-        if package.generated && generated(name) != Some(package.crates) {
-            drifts.push(Drift::Generated { name: name.clone(), path: Lockfile::generated_path(site, name) });
+        match lockfile.packages.get(name) {
+            Some(package) => package_drift(site, wish, package, &digest, &mut drifts),
+            None => drifts.push(Drift::Unlocked(name.clone())),
         }
     }
     let unwanted = lockfile.packages.keys().filter(|name| !wishes.packages().contains_key(*name));
@@ -103,6 +120,54 @@ pub fn drift(
         drifts.push(Drift::Other);
     }
     drifts
+}
+
+fn package_drift(
+    site: &SiteName,
+    wish: &Wish,
+    package: &Package,
+    digest: &impl Fn(&Path) -> Option<BlobDigest>,
+    drifts: &mut Vec<Drift>,
+) {
+    let name = || package.id.name.clone();
+    let unmet = wish.requirements.iter().find(|asked| !asked.versions.matches(&package.id.version));
+    // What is not pinned has whatever version it has now.
+    if let Some(unmet) = unmet.filter(|_| package.pin.is_fixed()) {
+        let (wanted, locked) = (unmet.versions.clone(), package.id.version.clone());
+        drifts.push(Drift::Version { name: name(), wanted, locked });
+    } else if package.source != wish.source_text {
+        let (wanted, locked) = (wish.source_text.clone(), package.source.clone());
+        drifts.push(Drift::Source { name: name(), wanted, locked });
+    } else if let Some(wanted) = other_archive(wish, package) {
+        drifts.push(Drift::Archive { name: name(), wanted });
+    }
+    let patches: Vec<_> = wish.patches.iter().map(|path| digest(Path::new(path))).collect();
+    if package.pin.is_fixed() && !patches.iter().copied().eq(package.patches.iter().copied().map(Some)) {
+        drifts.push(Drift::Patches { name: name() });
+    }
+    if package.recipe != wish.digest {
+        drifts.push(Drift::Recipe { name: name(), recipe: wish.recipe.clone() });
+    }
+    if let Some(crates) = package.crates.as_ref().filter(|crates| crates.generated) {
+        let path = Lockfile::generated_path(site, &package.id.name);
+        if digest(&path) != Some(crates.digest) {
+            drifts.push(Drift::Generated { name: name(), path });
+        }
+    }
+}
+
+/// The sum that is asked for, where the locked archive has another.
+fn other_archive(wish: &Wish, package: &Package) -> Option<BlobDigest> {
+    let Source::Archive(asked) = &wish.source else { return None };
+    let differs = |platform: Option<Platform>, archive: BlobDigest| {
+        let own = platform.and_then(|platform| asked.platforms.get(&platform)?.sha256);
+        own.or(asked.sha256).filter(|wanted| *wanted != archive)
+    };
+    match &package.pin {
+        Pin::Archive(one) => differs(None, one.archive),
+        Pin::Archives(each) => each.iter().find_map(|(platform, one)| differs(Some(*platform), one.archive)),
+        Pin::Crate(_) | Pin::Git { .. } | Pin::Path => None,
+    }
 }
 
 fn toolchain_drift(wishes: &Wishes, lockfile: &Lockfile) -> Option<Drift> {

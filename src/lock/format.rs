@@ -10,8 +10,8 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use super::{Error, Lockfile, Output, Package, Prefix, Toolchain};
-use crate::package::{PackageId, PackageName};
+use super::{CrateSource, Crates, Error, Lockfile, Output, Package, Pin, Prefix, Toolchain, Unpacked};
+use crate::package::{PackageId, PackageName, Version};
 use crate::platform::{Needs, Platform};
 
 const VERSION: i64 = 1;
@@ -23,6 +23,8 @@ struct File {
     #[serde(rename = "version")]
     _version: i64,
     requirements: String,
+    #[serde(rename = "exclude-newer")]
+    exclude_newer: Option<String>,
     toolchain: Option<FileToolchain>,
     #[serde(default)]
     package: Vec<FilePackage>,
@@ -39,19 +41,48 @@ struct FileToolchain {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct FilePackage {
     name: String,
     version: String,
     source: String,
-    archive: String,
-    tree: String,
+    #[serde(default = "yes")]
+    pinned: bool,
+    archive: Option<String>,
+    commit: Option<String>,
+    tree: Option<String>,
+    #[serde(default)]
+    patches: Vec<String>,
     recipe: String,
-    crates: String,
+    crates: Option<String>,
     #[serde(default)]
     generated: bool,
     #[serde(default)]
+    platform: Vec<FilePlatform>,
+    #[serde(default)]
+    crate_source: Vec<FileCrateSource>,
+    #[serde(default)]
     output: Vec<FileOutput>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FilePlatform {
+    platform: String,
+    archive: String,
+    tree: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileCrateSource {
+    url: String,
+    commit: String,
+    tree: String,
 }
 
 #[derive(Deserialize)]
@@ -91,6 +122,9 @@ impl Lockfile {
     /// Its text.
     pub fn text(&self) -> String {
         let mut text = format!("{HEAD}version = {VERSION}\nrequirements = \"{}\"\n", self.requirements);
+        if let Some(time) = self.exclude_newer {
+            text.push_str(&format!("exclude-newer = \"{time}\"\n"));
+        }
         if let Some(toolchain) = &self.toolchain {
             text.push_str(&format!("\n[toolchain]\nrust = {}\n", quoted(&toolchain.rust)));
             if !toolchain.content.is_empty() {
@@ -126,12 +160,37 @@ fn version(text: &str) -> Option<i64> {
 }
 
 fn write_package(package: &Package, text: &mut String) {
-    text.push_str(&format!(
-        "\n[[package]]\nname = \"{}\"\nversion = \"{}\"\nsource = {}\narchive = \"{}\"\ntree = \"{}\"\nrecipe = \"{}\"\ncrates = \"{}\"\n",
-        package.id.name, package.id.version, quoted(&package.source), package.archive, package.tree, package.recipe, package.crates
-    ));
-    if package.generated {
-        text.push_str("generated = true\n");
+    let (name, version, source) = (&package.id.name, &package.id.version, quoted(&package.source));
+    text.push_str(&format!("\n[[package]]\nname = \"{name}\"\nversion = \"{version}\"\nsource = {source}\n"));
+    text.push_str(&match &package.pin {
+        Pin::Crate(Unpacked { archive, tree }) | Pin::Archive(Unpacked { archive, tree }) => {
+            format!("archive = \"{archive}\"\ntree = \"{tree}\"\n")
+        }
+        Pin::Git { commit, tree } => format!("commit = \"{commit}\"\ntree = \"{tree}\"\n"),
+        Pin::Archives(_) => String::new(),
+        Pin::Path => "pinned = false\n".to_owned(),
+    });
+    if !package.patches.is_empty() {
+        let patches: Vec<_> = package.patches.iter().map(|patch| format!("\"{patch}\"")).collect();
+        text.push_str(&format!("patches = [{}]\n", patches.join(", ")));
+    }
+    text.push_str(&format!("recipe = \"{}\"\n", package.recipe));
+    if let Some(crates) = &package.crates {
+        text.push_str(&format!("crates = \"{}\"\n", crates.digest));
+        if crates.generated {
+            text.push_str("generated = true\n");
+        }
+    }
+    if let Pin::Archives(each) = &package.pin {
+        for (platform, Unpacked { archive, tree }) in each {
+            text.push_str(&format!(
+                "\n[[package.platform]]\nplatform = \"{platform}\"\narchive = \"{archive}\"\ntree = \"{tree}\"\n"
+            ));
+        }
+    }
+    for CrateSource { url, commit, tree } in package.crates.iter().flat_map(|crates| &crates.sources) {
+        let url = quoted(url);
+        text.push_str(&format!("\n[[package.crate-source]]\nurl = {url}\ncommit = \"{commit}\"\ntree = \"{tree}\"\n"));
     }
     let mut outputs: Vec<_> = package.outputs.iter().collect();
     outputs.sort();
@@ -146,11 +205,12 @@ fn write_package(package: &Package, text: &mut String) {
     }
 }
 
-fn needs(needs: &Needs) -> String {
+pub(super) fn needs(needs: &Needs) -> String {
     let glibc = needs.glibc.iter().map(|version| format!("glibc = {}", quoted(version)));
     let names: Vec<_> = needs.libraries.iter().map(|name| quoted(name)).collect();
     let libraries = (!names.is_empty()).then(|| format!("libraries = [{}]", names.join(", ")));
-    let parts: Vec<_> = glibc.chain(libraries).collect();
+    let interpreter = needs.interpreter.iter().map(|path| format!("interpreter = {}", quoted(path)));
+    let parts: Vec<_> = glibc.chain(libraries).chain(interpreter).collect();
     if parts.is_empty() { String::new() } else { format!("needs = {{ {} }}\n", parts.join(", ")) }
 }
 
@@ -170,6 +230,7 @@ impl TryFrom<File> for Lockfile {
 
     fn try_from(file: File) -> Result<Self, Source> {
         let mut lockfile = Self::empty(read(&file.requirements)?);
+        lockfile.exclude_newer = file.exclude_newer.as_deref().map(read).transpose()?;
         if let Some(toolchain) = file.toolchain {
             let content = toolchain.content.iter();
             let content = content.map(|(platform, digest)| Ok((read(platform)?, read(digest)?)));
@@ -208,92 +269,49 @@ impl TryFrom<FilePackage> for Package {
             })
         });
         let outputs = outputs.collect::<Result<_, Source>>()?;
-        if package.source != super::CRATES_IO {
-            return Err(format!(
-                "package `{name}` has source `{}`, which this version of envy cannot use",
-                package.source
-            )
-            .into());
-        }
         Ok(Self {
-            id: PackageId { name, version: read(&package.version)? },
-            source: package.source,
-            archive: read(&package.archive)?,
-            tree: read(&package.tree)?,
+            pin: pin(&name, &package)?,
+            crates: crates(&package)?,
+            patches: package.patches.iter().map(|patch| read(patch)).collect::<Result<_, Source>>()?,
             recipe: read(&package.recipe)?,
-            crates: read(&package.crates)?,
-            generated: package.generated,
+            id: PackageId { name, version: Version::loose(&package.version)? },
+            source: package.source,
             outputs,
         })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::digest::{ActionDigest, BlobDigest, TextDigest, TreeDigest};
-    use expect_test::expect_file;
-
-    fn sample() -> Lockfile {
-        let platform: Platform = "x86_64-linux-gnu".parse().unwrap();
-        let package = |name: &str, outputs| Package {
-            id: PackageId { name: name.parse().unwrap(), version: "1.0.0".parse().unwrap() },
-            source: super::super::CRATES_IO.to_owned(),
-            archive: BlobDigest::of(b"archive"),
-            tree: TreeDigest::of(b"tree"),
-            recipe: TextDigest::of(b"recipe"),
-            crates: BlobDigest::of(b"crates"),
-            generated: name == "just",
-            outputs,
-        };
-        let output =
-            |needs| Output { platform, action: ActionDigest::of(b"action"), tree: TreeDigest::of(b"out"), needs };
-        let needs = Needs { glibc: Some("2.34".into()), libraries: vec!["libgcc_s.so.1".into()] };
-        let mut lockfile = Lockfile::empty(TextDigest::of(b"requirements"));
-        let content = [(platform, TextDigest::of(b"content"))].into();
-        lockfile.toolchain = Some(Toolchain { rust: "1.95.0 (59807616e 2026-04-14)".into(), content });
-        for package in [package("hexyl", vec![output(needs)]), package("just", vec![])] {
-            lockfile.packages.insert(package.id.name.clone(), package);
+/// What a package's source is pinned to, by the kind of the source.
+fn pin(name: &PackageName, package: &FilePackage) -> Result<Pin, Source> {
+    let FilePackage { archive, commit, tree, platform, pinned, .. } = package;
+    let kind = package.source.split_once('+').map_or("", |(kind, _)| kind);
+    let wrong = || format!("package `{name}` is not pinned as its source `{}` has to be", package.source).into();
+    match (kind, archive, commit, tree, platform.as_slice(), pinned) {
+        ("registry", Some(archive), None, Some(tree), [], true) => Ok(Pin::Crate(unpacked(archive, tree)?)),
+        ("archive", Some(archive), None, Some(tree), [], true) => Ok(Pin::Archive(unpacked(archive, tree)?)),
+        ("archive", None, None, None, [_, ..], true) => {
+            let each = platform.iter().map(|one| Ok((read(&one.platform)?, unpacked(&one.archive, &one.tree)?)));
+            Ok(Pin::Archives(each.collect::<Result<_, Source>>()?))
         }
-        lockfile
-            .prefixes
-            .insert(platform, Prefix { outputs: TextDigest::of(b"outputs"), tree: TreeDigest::of(b"prefix") });
-        lockfile
+        ("git", None, Some(commit), Some(tree), [], true) => Ok(Pin::Git { commit: read(commit)?, tree: read(tree)? }),
+        ("path", None, None, None, [], false) => Ok(Pin::Path),
+        ("registry" | "archive" | "git" | "path", ..) => Err(wrong()),
+        _ => {
+            let source = &package.source;
+            Err(format!("package `{name}` has source `{source}`, which this version of envy cannot use").into())
+        }
     }
+}
 
-    fn parse(text: &str) -> Result<Lockfile, String> {
-        use std::error::Error as _;
-        Lockfile::parse(Path::new("lockfiles/a.lock"), text).map_err(|error| {
-            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-            format!("{error}{cause}")
-        })
-    }
+fn unpacked(archive: &str, tree: &str) -> Result<Unpacked, Source> {
+    Ok(Unpacked { archive: read(archive)?, tree: read(tree)? })
+}
 
-    #[test]
-    fn version_1_has_this_form() {
-        expect_file!["golden/version-1.lock"].assert_eq(&sample().text());
-    }
-
-    #[test]
-    fn text_reads_back() {
-        assert_eq!(parse(&sample().text()).unwrap(), sample());
-    }
-
-    #[test]
-    fn what_is_no_lockfile_is_refused() {
-        let text = sample().text();
-        let check = |text: &str, expected: &str| {
-            let error = parse(text).unwrap_err();
-            assert!(error.contains(expected), "{error}");
-        };
-        check(&format!("{text}\n<<<<<<< ours\n"), "conflict markers");
-        check(&text.replace("version = 1\n", "version = 2\n"), "format version 2");
-        check(&text.replace("sha256:", "md5:"), "lowercase hexadecimal");
-        check(&text.replace("name = \"just\"", "name = \"hexyl\""), "`hexyl` is there twice");
-        check(&text.replace("name = \"just\"", "name = \"../just\""), "is not a name");
-        check(&text.replace("registry+crates.io", "git+file:///x"), "cannot use");
-        check(&text.replace("crates = ", "crate = "), "unknown field");
-        check(&text[..text.len() / 2], "cannot be read");
-        check("", "missing field");
-    }
+fn crates(package: &FilePackage) -> Result<Option<Crates>, Source> {
+    let Some(digest) = &package.crates else { return Ok(None) };
+    let source = |one: &FileCrateSource| {
+        Ok(CrateSource { url: one.url.clone(), commit: read(&one.commit)?, tree: read(&one.tree)? })
+    };
+    let sources = package.crate_source.iter().map(source).collect::<Result<_, Source>>()?;
+    Ok(Some(Crates { digest: read(digest)?, generated: package.generated, sources }))
 }

@@ -2,29 +2,34 @@
 //!
 //! A lockfile says what goes in (versions, digests of archives and of their trees, recipes with params, the
 //! Cargo.lock, the toolchain) and what comes out (one tree for each action that was built, one for the prefix). It
-//! is text for people to review and to merge: sorted, one block a package, no times, no paths, no addresses.
+//! is text for people to review and to merge: sorted, one block a package, and nothing of the host that wrote it.
+//! Registries stand in it by name, other sources as `envy.toml` has them; the one time is that of a cut-off.
 
 mod drift;
 mod format;
+#[cfg(test)]
+mod format_tests;
 mod pin;
 mod wishes;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::digest::{ActionDigest, BlobDigest, TextDigest, TreeDigest};
+use crate::digest::{ActionDigest, BlobDigest, Commit, TextDigest, TreeDigest};
 use crate::disk;
 use crate::package::{PackageId, PackageName, SiteName, Version};
 use crate::platform::{Needs, Platform};
 pub use drift::{Drift, drift};
-pub use pin::{Error as PinError, Pinned, Pinner};
-pub use wishes::{Wish, Wishes};
+pub use pin::{Error as PinError, Pinned, Pinner, Task, archive_url, file_name, is_from, kept_commit, read_patches};
+pub use wishes::{Error as WishError, Wish, Wishes};
 
 /// What a site's packages are pinned to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lockfile {
     /// Digest of what `envy.toml` asked when this was written.
     pub requirements: TextDigest,
+    /// No version that was published after this time was chosen, where something set a limit.
+    pub exclude_newer: Option<jiff::Timestamp>,
     /// What builds; nothing where there is nothing to build.
     pub toolchain: Option<Toolchain>,
     /// The packages.
@@ -49,28 +54,106 @@ impl Toolchain {
     }
 }
 
-/// The name of the one registry that this version of envy takes crates from.
-pub const CRATES_IO: &str = "registry+crates.io";
-
 /// One pinned package.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Package {
     /// Name and version.
     pub id: PackageId,
-    /// Where it comes from.
+    /// Where it comes from, as a text: a registry by its name, anything else by what was written.
     pub source: String,
-    /// Digest of the downloaded archive.
-    pub archive: BlobDigest,
-    /// Digest of its unpacked source.
-    pub tree: TreeDigest,
+    /// What that gave.
+    pub pin: Pin,
+    /// Digests of the patches to it, in their order.
+    pub patches: Vec<BlobDigest>,
     /// Digest of its recipe and the recipe's params.
     pub recipe: TextDigest,
-    /// Digest of the Cargo.lock that it builds with.
-    pub crates: BlobDigest,
-    /// Whether that Cargo.lock was made when locking, since the package ships none that fits.
-    pub generated: bool,
+    /// The Cargo.lock that it builds with, if it is built by cargo. What is not pinned brings its own.
+    pub crates: Option<Crates>,
     /// What was built, by whom ever: one for each action.
     pub outputs: Vec<Output>,
+}
+
+impl Package {
+    /// Whether a Cargo.lock was made for it.
+    pub fn has_generated(&self) -> bool {
+        self.crates.as_ref().is_some_and(|crates| crates.generated)
+    }
+}
+
+/// What a source gave: the content of a package, by digest. Trees are those of the unpacked and patched source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pin {
+    /// An archive of a registry.
+    Crate(Unpacked),
+    /// A commit.
+    Git {
+        /// Its id.
+        commit: Commit,
+        /// Its tree, with those of its submodules.
+        tree: TreeDigest,
+    },
+    /// One archive for every platform.
+    Archive(Unpacked),
+    /// An archive for each platform.
+    Archives(BTreeMap<Platform, Unpacked>),
+    /// Nothing: a directory is whatever it is now.
+    Path,
+}
+
+/// An archive and what was in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unpacked {
+    /// Digest of the file.
+    pub archive: BlobDigest,
+    /// Digest of the unpacked, patched source.
+    pub tree: TreeDigest,
+}
+
+impl Pin {
+    /// The source's tree for a platform, if it is pinned.
+    pub fn tree(&self, platform: Platform) -> Option<TreeDigest> {
+        match self {
+            Self::Git { tree, .. } => Some(*tree),
+            Self::Path => None,
+            _ => self.archive(platform).map(|unpacked| unpacked.tree),
+        }
+    }
+
+    /// The archive for a platform, if it is one.
+    pub fn archive(&self, platform: Platform) -> Option<Unpacked> {
+        match self {
+            Self::Crate(unpacked) | Self::Archive(unpacked) => Some(*unpacked),
+            Self::Archives(each) => each.get(&platform).copied(),
+            Self::Git { .. } | Self::Path => None,
+        }
+    }
+
+    /// Whether it says what the content is.
+    pub fn is_fixed(&self) -> bool {
+        *self != Self::Path
+    }
+}
+
+/// The Cargo.lock that a package builds with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Crates {
+    /// Digest of its text.
+    pub digest: BlobDigest,
+    /// Whether it was made when locking, since the package ships none that fits.
+    pub generated: bool,
+    /// The git repositories that it takes crates from, sorted.
+    pub sources: Vec<CrateSource>,
+}
+
+/// A git repository that crates are taken from.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CrateSource {
+    /// Where it is.
+    pub url: String,
+    /// The commit that the Cargo.lock names.
+    pub commit: Commit,
+    /// Digest of its tree.
+    pub tree: TreeDigest,
 }
 
 /// What one action gave.
@@ -131,7 +214,13 @@ pub enum Error {
 impl Lockfile {
     /// The lockfile of a site that asks for no package.
     pub fn empty(requirements: TextDigest) -> Self {
-        Self { requirements, toolchain: None, packages: BTreeMap::new(), prefixes: BTreeMap::new() }
+        Self {
+            requirements,
+            exclude_newer: None,
+            toolchain: None,
+            packages: BTreeMap::new(),
+            prefixes: BTreeMap::new(),
+        }
     }
 
     /// Where the lockfile of a site is, from the project's directory.

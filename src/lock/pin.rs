@@ -1,34 +1,53 @@
 //! Pinning: from chosen versions to digests.
 //!
-//! Each chosen crate's archive comes into the store, checked against the registry's sum; its source tree gets its
-//! digest; and the Cargo.lock that it builds with is settled: its own, or one that cargo makes now where it ships
-//! none, or one that no longer fits its manifest. What was pinned already and did not move is not looked at again.
+//! What each chosen package's source gives comes here in one batch: archives into the store, commits into their
+//! mirrors. Its source tree, with patches applied, gets its digest, and where cargo builds it, the Cargo.lock that it
+//! builds with is settled (see `cargo`). What was pinned already and did not move is not looked at again.
+
+mod archives;
+mod cargo;
+mod kept;
+mod limit;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::{CRATES_IO, Lockfile, Package, Toolchain, Wish, Wishes};
-use crate::digest::BlobDigest;
+use super::{Lockfile, Package, Pin, Toolchain, Unpacked, Wish, Wishes};
+use crate::digest::{BlobDigest, Commit};
 use crate::disk;
-use crate::package::{PackageId, PackageName};
-use crate::progress::{Event, Progress};
-use crate::resolve::Resolution;
-use crate::source::{self, Archive, CrateContents, Crates, LockedSource};
-use crate::store::{self, Store};
+use crate::manifest::Source;
+use crate::package::{Cutoffs, PackageId, PackageName, Version};
+use crate::platform::Platform;
+use crate::progress::Progress;
+use crate::recipe::Book;
+use crate::source::{self, Archive, Item, Origin, Patch, PatchError, Sources};
+use crate::store::{self, Content};
+pub use archives::{archive_url, file_name};
+use kept::Kept;
+pub use kept::{is_from, kept_commit};
+pub use limit::Task;
 
-/// Makes a Cargo.lock for the package in a directory, and gives its text.
-pub type MakeCargoLock<'a> = dyn Fn(&Path) -> Result<String, Box<dyn std::error::Error + Send + Sync>> + 'a;
+/// Has cargo make or change the Cargo.lock of the package in a directory, and gives its text.
+pub type CargoLock<'a> = dyn Fn(&Path, Task<'_>) -> Result<String, Box<dyn std::error::Error + Send + Sync>> + 'a;
 
 /// What pinning needs.
-pub struct Pinner<'a> {
-    /// Where archives go.
-    pub store: &'a Store,
-    /// Where they come from.
-    pub crates: &'a Crates<'a>,
+pub struct Pinner<'a, 's> {
+    /// Where everything comes from, and goes to.
+    pub sources: &'a Sources<'s>,
+    /// The recipes.
+    pub book: &'a Book,
+    /// The project's directory.
+    pub project: &'a Path,
+    /// The commits of the packages that were chosen from repositories just now.
+    pub commits: &'a BTreeMap<PackageName, Commit>,
+    /// Packages that are to be pinned anew, even at the version that is locked.
+    pub moving: &'a BTreeSet<PackageName>,
     /// Packages whose made Cargo.lock is gone or was changed, so that it has to be made again.
     pub lost: &'a BTreeSet<PackageName>,
-    /// Makes a Cargo.lock for the package in a directory, and gives its text.
-    pub make_cargo_lock: &'a MakeCargoLock<'a>,
+    /// The moments after which crates are too new for a Cargo.lock that is made.
+    pub cutoffs: &'a Cutoffs,
+    /// Has cargo make or change the Cargo.lock of the package in a directory, and gives its text.
+    pub cargo_lock: &'a CargoLock<'a>,
     /// Who is told.
     pub progress: &'a dyn Progress,
 }
@@ -51,11 +70,17 @@ pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The file system refused.
+    #[error(transparent)]
+    Disk(#[from] disk::Error),
     /// It has no program.
-    #[error("crate `{0}` has no program: it is a library")]
+    #[error("`{0}` has no program: it is a library")]
     NoProgram(PackageId),
+    /// It is to be built by cargo, and holds nothing for it.
+    #[error("`{0}` has no `Cargo.toml`, and recipe `cargo` builds nothing else")]
+    NoProject(PackageId),
     /// It has programs, but not the ones that were asked for.
-    #[error("crate `{id}` has no program `{bin}`; it has {}", has.join(", "))]
+    #[error("`{id}` has no program `{bin}`; it has {}", has.join(", "))]
     NoSuchProgram {
         /// The package.
         id: PackageId,
@@ -65,7 +90,7 @@ pub enum Error {
         has: Vec<String>,
     },
     /// It has no such feature.
-    #[error("crate `{id}` has no feature `{feature}`")]
+    #[error("`{id}` has no feature `{feature}`")]
     NoSuchFeature {
         /// The package.
         id: PackageId,
@@ -73,18 +98,6 @@ pub enum Error {
         feature: String,
         /// One that it has.
         nearest: Option<String>,
-    },
-    /// Its Cargo.lock names a source that this version cannot use.
-    #[error(
-        "the Cargo.lock of `{id}` names a crate that does not come from crates.io, which this version of envy cannot use"
-    )]
-    ForeignCrate {
-        /// The package.
-        id: PackageId,
-        /// The crate in question.
-        name: String,
-        /// Where it would come from.
-        from: String,
     },
     /// Cargo could not make a Cargo.lock for it.
     #[error("could not make a Cargo.lock for `{id}`")]
@@ -95,205 +108,212 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// What its Cargo.lock takes from somewhere else than crates.io cannot be had.
+    #[error("the Cargo.lock of `{id}` takes crates from where they cannot be had")]
+    CratesFrom {
+        /// The package.
+        id: PackageId,
+        /// Why not.
+        #[source]
+        source: source::Error,
+    },
     /// The registry no longer tells the sum of a version that was chosen.
-    #[error("crates.io no longer lists `{0}`")]
+    #[error("the registry no longer lists `{0}`")]
     Vanished(PackageId),
+    /// There is no file of patches.
+    #[error("there is no `{}`, which is to patch `{id}`", path.display())]
+    NoPatch {
+        /// The package.
+        id: PackageId,
+        /// The patch.
+        path: PathBuf,
+    },
+    /// A patch does not fit.
+    #[error("could not patch `{id}`")]
+    Patch {
+        /// The package.
+        id: PackageId,
+        /// Why not.
+        #[source]
+        source: PatchError,
+    },
 }
 
-/// What is the same for two lockfiles stays as it was.
-struct Kept<'a> {
-    old: Option<&'a Lockfile>,
-    same_toolchain: bool,
+/// What has come of a package's source.
+enum Brought {
+    Crate(BlobDigest),
+    Commit(Commit),
+    Archives(archives::Sums),
+    Directory,
 }
 
-impl Kept<'_> {
-    /// The old pin of a package, if it is still of the chosen version.
-    fn pin(&self, id: &PackageId) -> Option<&Package> {
-        self.old?.packages.get(&id.name).filter(|package| package.id == *id)
-    }
-
-    /// The old pin with the wish's recipe. Outputs of another recipe or compiler are not this package's any more.
-    fn package(&self, id: &PackageId, wish: &Wish) -> Option<Package> {
-        let mut package = self.pin(id)?.clone();
-        if package.recipe != wish.digest || !self.same_toolchain {
-            package.outputs.clear();
-        }
-        package.recipe = wish.digest;
-        Some(package)
-    }
-}
-
-impl Pinner<'_> {
+impl Pinner<'_, '_> {
     /// Pin every chosen package.
     pub fn pin(
         &self,
         wishes: &Wishes,
-        chosen: &Resolution,
+        chosen: &BTreeMap<PackageName, Version>,
         toolchain: Option<Toolchain>,
         old: Option<&Lockfile>,
     ) -> Result<Pinned, Error> {
-        let same_toolchain = old.is_some_and(|old| rust(old.toolchain.as_ref()) == rust(toolchain.as_ref()));
-        let kept = Kept { old, same_toolchain };
-        let ids =
-            chosen.packages.iter().map(|(name, version)| PackageId { name: name.clone(), version: version.clone() });
-        let ids: Vec<_> = ids.collect();
-        let new: Vec<_> = ids.iter().filter(|id| kept.pin(id).is_none() || self.must_look(&kept, id, wishes)).collect();
-        let archives = self.archives(&new, &kept)?;
-        let wanted: Vec<_> = archives.values().cloned().collect();
-        self.crates.fetch(&wanted, self.store, self.progress).map_err(source::Error::from)?;
+        let kept = Kept::new(old, toolchain.as_ref());
+        let ids: Vec<_> =
+            chosen.iter().map(|(name, version)| PackageId { name: name.clone(), version: version.clone() }).collect();
+        let looked_at = ids.iter().map(|id| Ok((id, self.must_look(&kept, id, &wishes.packages()[&id.name])?)));
+        let looked_at: BTreeMap<_, _> = looked_at.collect::<Result<_, Error>>()?;
+        let new: Vec<_> = ids.iter().filter(|id| looked_at[id]).collect();
+        let brought = self.bring(&new, wishes, &kept)?;
         let mut pinned = Pinned { lockfile: Lockfile::empty(wishes.digest()), generated: BTreeMap::new() };
-        for id in ids {
+        for id in &ids {
             let wish = &wishes.packages()[&id.name];
-            let package = match archives.get(&id) {
-                Some(archive) => self.package(&id, wish, archive.checksum, &kept, &mut pinned.generated)?,
-                None => kept.package(&id, wish).expect("what is not new is kept"),
+            let package = match brought.get(id) {
+                Some(brought) => kept.with_outputs(self.package(id, wish, brought, &mut pinned.generated)?),
+                None => kept.unmoved(id, wish).expect("what is not new is kept"),
             };
             pinned.lockfile.packages.insert(id.name.clone(), package);
         }
-        pinned.lockfile.toolchain = toolchain.filter(|_| !pinned.lockfile.packages.is_empty());
+        let rust = wishes.needs_rust(self.book) || wishes.toolchain().is_some();
+        pinned.lockfile.toolchain = toolchain.filter(|_| rust && !pinned.lockfile.packages.is_empty());
         pinned.lockfile.prefixes = unmoved_prefixes(old, &pinned.lockfile);
         Ok(pinned)
     }
 
-    /// Whether a kept package has to be looked at again, because its params name programs or features, or because
-    /// its Cargo.lock has to be made again.
-    fn must_look(&self, kept: &Kept<'_>, id: &PackageId, wishes: &Wishes) -> bool {
-        let other_params = |package: &Package| package.recipe != wishes.packages()[&id.name].digest;
-        kept.pin(id).is_some_and(|package| other_params(package) || self.lost.contains(&id.name))
+    /// Whether a package is looked at: it is new or moves, what is asked of it changed, or a file of it was lost.
+    fn must_look(&self, kept: &Kept<'_>, id: &PackageId, wish: &Wish) -> Result<bool, Error> {
+        let Some(package) = kept.pin(id, wish) else { return Ok(true) };
+        let asked_again = self.moving.contains(&id.name) || self.lost.contains(&id.name);
+        let changed = asked_again || !package.pin.is_fixed() || package.recipe != wish.digest;
+        if changed || package.patches.len() != wish.patches.len() {
+            return Ok(true);
+        }
+        let patches = self.patches(id, wish)?;
+        let same = patches.iter().map(|patch| BlobDigest::of(&patch.text)).eq(package.patches.iter().copied());
+        Ok(!same || !archives::fits(wish, package))
     }
 
-    /// The archives of packages, by the old pins where those are kept, else as the registry says.
-    fn archives(&self, ids: &[&PackageId], kept: &Kept<'_>) -> Result<BTreeMap<PackageId, Archive>, Error> {
-        let unknown: Vec<_> = ids.iter().filter(|id| kept.pin(id).is_none()).map(|id| id.name.clone()).collect();
-        let versions = self.crates.versions(&unknown).map_err(source::Error::from)?;
-        let archive = |id: &&PackageId| {
-            let listed = versions.get(&id.name).and_then(Option::as_ref);
-            let listed = listed.and_then(|versions| versions.iter().find(|one| one.version == id.version));
-            let checksum = kept.pin(id).map(|package| package.archive).or(listed.map(|version| version.checksum));
-            let checksum = checksum.ok_or_else(|| Error::Vanished((*id).clone()))?;
-            Ok(((*id).clone(), Archive { name: id.name.to_string(), version: id.version.to_string(), checksum }))
-        };
-        ids.iter().map(archive).collect()
+    /// Have everything that the sources of packages give.
+    fn bring(
+        &self,
+        ids: &[&PackageId],
+        wishes: &Wishes,
+        kept: &Kept<'_>,
+    ) -> Result<BTreeMap<PackageId, Brought>, Error> {
+        let (mut items, mut brought, mut archives) = (Vec::new(), BTreeMap::new(), Vec::new());
+        for id in ids {
+            let wish = &wishes.packages()[&id.name];
+            let old = kept.pin(id, wish).filter(|_| !self.moving.contains(&id.name));
+            let one = match &wish.source {
+                Source::Crate { registry } => {
+                    let checksum = self.checksum(id, registry.as_deref(), old)?;
+                    let archive = Archive { name: id.name.to_string(), version: id.version.to_string(), checksum };
+                    items.push(Item::Crate { registry: registry.clone(), archive });
+                    Brought::Crate(checksum)
+                }
+                Source::Git { url, reference, .. } => {
+                    let locked = old.and_then(|old| match old.pin {
+                        Pin::Git { commit, .. } => Some(commit),
+                        _ => None,
+                    });
+                    let chosen = self.commits.get(&id.name).copied();
+                    let commit = locked.or(chosen).ok_or_else(|| Error::Vanished((*id).clone()))?;
+                    items.push(Item::commit(id.to_string(), url, commit, crate::index::fixed(reference)));
+                    Brought::Commit(commit)
+                }
+                Source::Archive(archive) => {
+                    archives.push((*id, archive, old));
+                    continue;
+                }
+                Source::Path { .. } => Brought::Directory,
+            };
+            brought.insert((*id).clone(), one);
+        }
+        self.sources.bring(&items, self.progress)?;
+        for (id, digests) in self.archives(&archives, wishes.platforms())? {
+            brought.insert(id, Brought::Archives(digests));
+        }
+        Ok(brought)
+    }
+
+    /// The sum of a crate's archive, by the old pin where that is kept, else as the registry says.
+    fn checksum(&self, id: &PackageId, registry: Option<&str>, old: Option<&Package>) -> Result<BlobDigest, Error> {
+        if let Some(Pin::Crate(unpacked)) = old.map(|old| &old.pin) {
+            return Ok(unpacked.archive);
+        }
+        let versions = self.sources.registry(registry)?.versions(std::slice::from_ref(&id.name));
+        let versions = versions.map_err(source::Error::from)?;
+        let listed = versions.get(&id.name).and_then(Option::as_ref);
+        let listed = listed.and_then(|versions| versions.iter().find(|one| one.version == id.version));
+        Ok(listed.ok_or_else(|| Error::Vanished(id.clone()))?.checksum)
     }
 
     fn package(
         &self,
         id: &PackageId,
         wish: &Wish,
-        archive: BlobDigest,
-        kept: &Kept<'_>,
+        brought: &Brought,
         generated: &mut BTreeMap<PackageName, String>,
     ) -> Result<Package, Error> {
-        let contents = source::read_crate(&self.store.blob_path(archive), id).map_err(source::Error::from)?;
-        self.check_params(id, wish, &contents)?;
-        let old = kept.package(id, wish);
-        if let Some(package) = old.as_ref().filter(|_| !self.lost.contains(&id.name)) {
-            return Ok(package.clone());
-        }
-        let own = contents.cargo_lock.as_ref().filter(|lock| source::lock_fits(&contents.manifest, lock));
-        let (text, made) = match own {
-            Some(text) => (text.clone(), false),
-            None => (self.generate(id, archive)?, true),
+        let patches = self.patches(id, wish)?;
+        let by_cargo = self.book.get(&wish.recipe).is_ok_and(|recipe| recipe.vendor().is_some());
+        let (pin, crates) = match brought {
+            Brought::Crate(archive) if patches.is_empty() && by_cargo => {
+                let (tree, crates) = self.published(id, wish, *archive, generated)?;
+                (Pin::Crate(Unpacked { archive: *archive, tree }), Some(crates))
+            }
+            Brought::Crate(archive) => {
+                let content = self.content(id, &Origin::Crate { id, archive: *archive }, &patches)?;
+                let pin = Pin::Crate(Unpacked { archive: *archive, tree: content.tree.digest() });
+                (pin, self.crates(id, wish, &content, generated)?)
+            }
+            Brought::Commit(commit) => {
+                let Source::Git { url, .. } = &wish.source else { unreachable!("commits come from repositories") };
+                let content = self.content(id, &Origin::Git { url, commit: *commit }, &patches)?;
+                let pin = Pin::Git { commit: *commit, tree: content.tree.digest() };
+                (pin, self.crates(id, wish, &content, generated)?)
+            }
+            Brought::Archives(digests) => self.unpacked(id, wish, digests, &patches, generated)?,
+            Brought::Directory => (Pin::Path, self.unpinned_crates(id, wish, generated)?),
         };
-        refuse_foreign_crates(id, &text)?;
-        let crates = BlobDigest::of(text.as_bytes());
-        if made {
-            generated.insert(id.name.clone(), text);
-        }
-        // Made again, it may well be what it was, and then all that was built with it holds.
-        if let Some(package) = old.filter(|old| old.crates == crates) {
-            return Ok(package);
-        }
         Ok(Package {
             id: id.clone(),
-            source: CRATES_IO.to_owned(),
-            archive,
-            tree: contents.tree.digest(),
+            source: wish.source_text.clone(),
+            pin,
+            patches: patches.iter().map(|patch| BlobDigest::of(&patch.text)).collect(),
             recipe: wish.digest,
             crates,
-            generated: made,
             outputs: Vec::new(),
         })
     }
 
-    /// Refuse programs and features that the crate does not have, now rather than in the middle of a build.
-    fn check_params(&self, id: &PackageId, wish: &Wish, contents: &CrateContents) -> Result<(), Error> {
-        let binaries = source::binaries(&contents.manifest, &contents.tree).map_err(source::Error::from)?;
-        if binaries.is_empty() {
-            return Err(Error::NoProgram(id.clone()));
-        }
-        if source::has_envy_metadata(&contents.manifest) {
-            let note = format!("crate `{id}` states needs of its own, which this version of envy does not read");
-            self.progress.tell(Event::Warning(&note));
-        }
-        let list = |param: &str| wish.params.get(param).and_then(|value| value.as_list()).unwrap_or_default();
-        for bin in list("bins") {
-            if binaries.iter().all(|binary| binary.name != *bin) {
-                let has = binaries.iter().map(|binary| format!("`{}`", binary.name)).collect();
-                return Err(Error::NoSuchProgram { id: id.clone(), bin: bin.clone(), has });
-            }
-        }
-        // `name/feature` belongs to a dependency, which cargo knows best.
-        let asked: Vec<_> = list("features").iter().filter(|feature| !feature.contains('/')).collect();
-        if asked.is_empty() {
-            return Ok(());
-        }
-        let features = self.features(id)?;
-        match asked.into_iter().find(|feature| !features.contains(*feature)) {
-            None => Ok(()),
-            Some(feature) => {
-                let distance = |known: &&String| strsim::damerau_levenshtein(known, feature);
-                let nearest = features.iter().min_by_key(distance).filter(|known| distance(known) <= 3).cloned();
-                Err(Error::NoSuchFeature { id: id.clone(), feature: feature.clone(), nearest })
-            }
+    /// What an origin gives, patched.
+    fn content(&self, id: &PackageId, origin: &Origin<'_>, patches: &[Patch]) -> Result<Content, Error> {
+        let content = self.sources.content(origin, self.progress)?;
+        match self.sources.patched(content, patches) {
+            Err(source::Error::Patch(source)) => Err(Error::Patch { id: id.clone(), source }),
+            patched => Ok(patched?),
         }
     }
 
-    /// The features that the registry lists for a version.
-    fn features(&self, id: &PackageId) -> Result<BTreeSet<String>, Error> {
-        let versions = self.crates.versions(std::slice::from_ref(&id.name)).map_err(source::Error::from)?;
-        let versions = versions.get(&id.name).and_then(Option::as_ref);
-        let version = versions.and_then(|versions| versions.iter().find(|one| one.version == id.version));
-        Ok(version.map(|version| version.features.clone()).unwrap_or_default())
-    }
-
-    fn generate(&self, id: &PackageId, archive: BlobDigest) -> Result<String, Error> {
-        let note = format!("crate `{id}` ships no Cargo.lock that fits it; making one");
-        self.progress.tell(Event::Note(&note));
-        let directory = disk::temporary_directory_in(&self.store.temporary_directory()?).map_err(store::Error::from)?;
-        let top = format!("{}-{}", id.name, id.version);
-        source::unpack_crate(&self.store.blob_path(archive), &top, directory.path()).map_err(source::Error::from)?;
-        disk::remove_file(&directory.path().join("Cargo.lock")).map_err(store::Error::from)?;
-        stand_alone(&directory.path().join("Cargo.toml"))?;
-        (self.make_cargo_lock)(directory.path()).map_err(|source| Error::MakeCargoLock { id: id.clone(), source })
+    fn patches(&self, id: &PackageId, wish: &Wish) -> Result<Vec<Patch>, Error> {
+        read_patches(self.project, &wish.patches, |path| Error::NoPatch { id: id.clone(), path })
     }
 }
 
-/// Make a package the root of a workspace of its own, so that cargo does not look for one above the store.
-fn stand_alone(manifest: &Path) -> Result<(), store::Error> {
-    let text = disk::read_text_if_exists(manifest)?.unwrap_or_default();
-    if text.lines().any(|line| line.trim_start().starts_with("[workspace")) {
-        return Ok(());
-    }
-    disk::remove_file(manifest)?;
-    Ok(disk::write_new(manifest, format!("{text}\n[workspace]\n").as_bytes(), 0o644)?)
-}
-
-fn rust(toolchain: Option<&Toolchain>) -> Option<&str> {
-    toolchain.map(|toolchain| toolchain.rust.as_str())
+/// The patches of these paths, from a project's directory.
+pub fn read_patches<E: From<disk::Error>>(
+    project: &Path,
+    paths: &[String],
+    missing: impl Fn(PathBuf) -> E,
+) -> Result<Vec<Patch>, E> {
+    let read = |path: &String| {
+        let text = disk::read_if_exists(&project.join(path))?.ok_or_else(|| missing(PathBuf::from(path)))?;
+        Ok(Patch { name: path.clone(), text })
+    };
+    paths.iter().map(read).collect()
 }
 
 /// Prefixes stay where no package moved; a build records the others anew.
-fn unmoved_prefixes(old: Option<&Lockfile>, new: &Lockfile) -> BTreeMap<crate::platform::Platform, super::Prefix> {
+fn unmoved_prefixes(old: Option<&Lockfile>, new: &Lockfile) -> BTreeMap<Platform, super::Prefix> {
     let unmoved = old.filter(|old| old.packages == new.packages && old.requirements == new.requirements);
     unmoved.map(|old| old.prefixes.clone()).unwrap_or_default()
-}
-
-fn refuse_foreign_crates(id: &PackageId, cargo_lock: &str) -> Result<(), Error> {
-    for locked in source::locked_crates(cargo_lock).map_err(source::Error::from)? {
-        if let LockedSource::Other(from) = locked.source {
-            return Err(Error::ForeignCrate { id: id.clone(), name: locked.name, from });
-        }
-    }
-    Ok(())
 }

@@ -9,20 +9,60 @@ use toml::de::{DeTable, DeValue};
 use super::check::integer;
 use super::parse::{Item, Text, entries, requirement, strings};
 use super::problem::Findings;
-use super::schema::{DEPENDENCY, SHORT_PARAMS};
-use super::{Asker, Dependency, Param};
-use crate::package::{PackageName, ParseNameError, VersionReq};
+use super::schema::SHORT_PARAMS;
+use super::{ArchiveSource, Asker, Dependency, ExcludeNewer, GitReference, Param, Source, source};
+use crate::package::{Cutoff, PackageName, ParseNameError, Range as Versions, Version};
 
 /// The dependency that a key and its value stand for.
 pub(super) fn read(key: &Text<'_>, value: &Item<'_>, by: &Asker, findings: &mut Findings<'_>) -> Option<Dependency> {
     let name = name(key, findings);
-    let (versions, params, without) = match value.get_ref() {
-        DeValue::String(_) => (requirement(value, findings), BTreeMap::new(), Vec::new()),
-        DeValue::Table(table) => (version(key, table, findings), params(table, findings), without(table)),
-        _ => return None,
-    };
     let span = findings.span(key.span().start);
-    Some(Dependency { name: name?, versions: versions?, by: by.clone(), params, without, span })
+    let bare = |versions| {
+        Some(Dependency {
+            name: name.clone()?,
+            source: Source::crates_io(),
+            versions,
+            by: by.clone(),
+            recipe: None,
+            patches: Vec::new(),
+            exclude_newer: None,
+            params: BTreeMap::new(),
+            without: Vec::new(),
+            span,
+        })
+    };
+    match value.get_ref() {
+        DeValue::String(_) => bare(requirement(value, findings)?.into()),
+        DeValue::Table(table) => {
+            let source = source::read(key, table, findings);
+            let params = params(table, findings);
+            let dependency = bare(versions(key, table, &source, findings)?)?;
+            let recipe = table.get("recipe").and_then(|recipe| recipe.get_ref().as_str()).map(str::to_owned);
+            let exclude_newer = table.get("exclude-newer").and_then(|value| exclude_newer(value, findings));
+            Some(Dependency {
+                source,
+                recipe,
+                patches: list(table, "patches"),
+                exclude_newer,
+                params,
+                without: list(table, "without"),
+                ..dependency
+            })
+        }
+        _ => None,
+    }
+}
+
+/// How new something may be.
+pub(super) fn exclude_newer(value: &Item<'_>, findings: &mut Findings<'_>) -> Option<ExcludeNewer> {
+    match value.get_ref() {
+        DeValue::Boolean(false) => Some(ExcludeNewer::Off),
+        DeValue::String(text) => {
+            let cutoff = Cutoff::parse(text).map_err(|error| findings.add(value.span(), error.to_string())).ok()?;
+            Some(ExcludeNewer::Than { text: text.to_string(), cutoff })
+        }
+        _ => None,
+    }
 }
 
 fn name(key: &Text<'_>, findings: &mut Findings<'_>) -> Option<PackageName> {
@@ -30,21 +70,34 @@ fn name(key: &Text<'_>, findings: &mut Findings<'_>) -> Option<PackageName> {
     parsed.map_err(|error: ParseNameError| findings.add(key.span(), error.to_string())).ok()
 }
 
-fn version(key: &Text<'_>, table: &DeTable<'_>, findings: &mut Findings<'_>) -> Option<VersionReq> {
-    if let Some(value) = table.get("version") {
-        return requirement(value, findings);
-    }
-    // A source that only a later envy knows may do without, and was refused already.
-    if !DEPENDENCY.iter().any(|known| known.later && table.contains_key(known.name)) {
-        let message = format!("dependency `{}` has no `version`", key.get_ref());
-        findings.add_with_hint(key.span(), message, "add one, as in `version = \"1\"`, or `version = \"*\"` for any");
-    }
+/// The versions that would do. A crate has to say; an archive names the only one there is; of other sources, any does.
+fn versions(key: &Text<'_>, table: &DeTable<'_>, source: &Source, findings: &mut Findings<'_>) -> Option<Versions> {
+    let Some(value) = table.get("version") else { return without_version(key, source, findings) };
+    let Source::Archive(_) = source else { return Some(requirement(value, findings)?.into()) };
+    let text = value.get_ref().as_str()?;
+    let parsed = Version::loose(text);
+    let noted = parsed.map_err(|error| findings.add(value.span(), format!("an archive has one version, but {error}")));
+    noted.ok().map(Versions::Exactly)
+}
+
+fn without_version(key: &Text<'_>, source: &Source, findings: &mut Findings<'_>) -> Option<Versions> {
+    let hint = match source {
+        Source::Crate { .. } => "add one, as in `version = \"1\"`, or `version = \"*\"` for any",
+        Source::Archive(ArchiveSource { url, .. }) if url.contains("{version}") => {
+            "its `url` names it by `{version}`: add it, as in `version = \"1.2\"`"
+        }
+        Source::Git { reference: GitReference::Versions, .. } => {
+            unreachable!("tags are versions where a version is asked for")
+        }
+        Source::Git { .. } | Source::Path { .. } | Source::Archive(_) => return Some(Versions::Any),
+    };
+    findings.add_with_hint(key.span(), format!("dependency `{}` has no `version`", key.get_ref()), hint);
     None
 }
 
-fn without(table: &DeTable<'_>) -> Vec<String> {
-    let paths = table.get("without").map(strings).unwrap_or_default();
-    paths.into_iter().map(|(_, path)| path.to_owned()).collect()
+fn list(table: &DeTable<'_>, key: &str) -> Vec<String> {
+    let texts = table.get(key).map(strings).unwrap_or_default();
+    texts.into_iter().map(|(_, text)| text.to_owned()).collect()
 }
 
 /// The params of both places; one that is given twice is a problem of the later mention.
@@ -53,6 +106,10 @@ fn params(table: &DeTable<'_>, findings: &mut Findings<'_>) -> BTreeMap<String, 
     given.extend(
         entries(table, "params")
             .filter_map(|(key, value)| Some((key.span(), key.get_ref().to_string(), param(value.get_ref())?))),
+    );
+    given.extend(
+        source::install(table)
+            .map(|install| (source::place(table, "install"), "install".to_owned(), Param::List(install))),
     );
     given.sort_by_key(|(at, ..)| at.start);
     let mut params = BTreeMap::new();

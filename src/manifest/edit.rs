@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use toml_edit::{Array, Decor, DocumentMut, InlineTable, Item, Table, TableLike, Value};
 
-use super::schema::SHORT_PARAMS;
+use super::schema::{SHORT_PARAMS, SOURCE_KEYS};
 use super::{Param, layout};
 use crate::package::{PackageName, SiteName};
 
@@ -39,8 +39,10 @@ pub enum Where<'a> {
 /// What [`add_dependency`] writes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewDependency {
-    /// The requirement, as it should be written.
-    pub version: String,
+    /// The requirement, as it should be written, where there is one.
+    pub version: Option<String>,
+    /// Where it comes from, as keys and their values; nothing is crates.io, or where the entry that is there says.
+    pub source: Vec<(&'static str, String)>,
     /// Features, in addition to those that an entry already has.
     pub features: Vec<String>,
     /// Other params; each replaces what an entry already has.
@@ -201,8 +203,10 @@ fn insert(table: &mut dyn TableLike, key: &str, mut item: Item) {
 
 /// A new entry: a bare version where nothing else is asked.
 fn fresh(new: &NewDependency) -> Item {
-    if new.features.is_empty() && new.params.is_empty() {
-        return Item::Value(new.version.as_str().into());
+    if let (Some(version), [], [], true) =
+        (&new.version, new.source.as_slice(), new.features.as_slice(), new.params.is_empty())
+    {
+        return Item::Value(version.as_str().into());
     }
     let mut entry = Item::Value(InlineTable::new().into());
     fill(entry.as_table_like_mut().expect("an inline table is like a table"), new);
@@ -222,7 +226,20 @@ fn update(entry: &mut Item, new: &NewDependency) {
 }
 
 fn fill(table: &mut dyn TableLike, new: &NewDependency) {
-    set(table, "version", new.version.as_str().into());
+    if !new.source.is_empty() {
+        // Another source takes the place of the one that was there, with all that belonged to that.
+        for key in SOURCE_KEYS {
+            if new.source.iter().all(|(new, _)| new != key) {
+                table.remove(key);
+            }
+        }
+    }
+    for (key, value) in &new.source {
+        set(table, key, value.as_str().into());
+    }
+    if let Some(version) = &new.version {
+        set(table, "version", version.as_str().into());
+    }
     if !new.features.is_empty() {
         let features = all_features(holder(table, "features"), &new.features);
         set(holder(table, "features"), "features", features);

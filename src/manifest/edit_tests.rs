@@ -94,7 +94,7 @@ fn site(name: &str) -> SiteName {
 }
 
 fn version(version: &str) -> NewDependency {
-    NewDependency { version: version.into(), ..NewDependency::default() }
+    NewDependency { version: Some(version.into()), ..NewDependency::default() }
 }
 
 fn add(before: &str, to: Option<&str>, name: &str, new: &NewDependency) -> Done {
@@ -135,9 +135,10 @@ fn a_new_dependency_is_written_as_briefly_as_it_can_be() {
     "#]]);
     let params = [("static", Param::Bool(true)), ("lto", Param::Int(1)), ("bins", Param::List(vec!["sd".into()]))];
     let full = NewDependency {
-        version: "^1".into(),
+        version: Some("^1".into()),
         features: vec!["x".into(), "y".into()],
         params: params.map(|(name, param)| (name.to_owned(), param)).into(),
+        ..NewDependency::default()
     };
     add(BEFORE, Some("a"), "sd", &full).is(expect![[r#"
          ripgrep = { version = "14", features = ["pcre2"] } # search
@@ -178,7 +179,7 @@ fn of_an_entry_that_is_there_only_the_version_changes() {
 #[test]
 fn features_and_params_join_those_that_are_there() {
     let more = NewDependency {
-        version: "2".into(),
+        version: Some("2".into()),
         features: vec!["pcre2".into(), "simd".into()],
         ..NewDependency::default()
     };

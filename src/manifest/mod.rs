@@ -11,7 +11,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::package::{PackageName, SiteName, VersionReq};
+use crate::digest::BlobDigest;
+use crate::package::{Cutoff, PackageName, Range, SiteName, VersionReq};
 use crate::platform::Platform;
 
 mod check;
@@ -26,6 +27,9 @@ mod parse;
 mod placeholder;
 mod problem;
 mod schema;
+mod source;
+#[cfg(test)]
+mod source_tests;
 #[cfg(test)]
 mod tests;
 mod variables;
@@ -40,6 +44,9 @@ pub struct Manifest {
     platforms: Vec<Platform>,
     toolchain: Option<VersionReq>,
     sandbox: SandboxSetting,
+    registries: BTreeMap<String, String>,
+    mirrors: BTreeMap<String, String>,
+    exclude_newer: Option<ExcludeNewer>,
     sites: BTreeMap<SiteName, Site>,
 }
 
@@ -69,6 +76,21 @@ impl Manifest {
     /// Whether builds run in a sandbox.
     pub fn sandbox(&self) -> SandboxSetting {
         self.sandbox
+    }
+
+    /// The indexes of crate registries, by the names that the project gives them.
+    pub fn registries(&self) -> &BTreeMap<String, String> {
+        &self.registries
+    }
+
+    /// Beginnings of addresses, and what takes their place.
+    pub fn mirrors(&self) -> &BTreeMap<String, String> {
+        &self.mirrors
+    }
+
+    /// How new a version may be, where the project says so.
+    pub fn exclude_newer(&self) -> Option<&ExcludeNewer> {
+        self.exclude_newer.as_ref()
     }
 
     /// All sites, sorted by name.
@@ -117,16 +139,110 @@ pub struct Site {
 pub struct Dependency {
     /// The package.
     pub name: PackageName,
+    /// Where it comes from.
+    pub source: Source,
     /// The versions that would do.
-    pub versions: VersionReq,
+    pub versions: Range,
     /// Who asks.
     pub by: Asker,
+    /// The recipe that makes it, where it is not the usual one of its source.
+    pub recipe: Option<String>,
+    /// Patches to its source, by their paths in the project, in the order to apply them.
+    pub patches: Vec<String>,
+    /// How new it may be, where that differs from what the project says.
+    pub exclude_newer: Option<ExcludeNewer>,
     /// Values for the recipe's params, whether written under `params` or beside `version`.
     pub params: BTreeMap<String, Param>,
     /// Paths that the prefix should not have.
     pub without: Vec<String>,
     /// Where the manifest says so.
     pub span: Span,
+}
+
+/// Where a dependency comes from, as someone wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A registry of crates: crates.io, or the one of this name.
+    Crate {
+        /// Its name, as in `[registries]` or in cargo's configuration.
+        registry: Option<String>,
+    },
+    /// A git repository.
+    Git {
+        /// Where it is.
+        url: String,
+        /// Which of its commits.
+        reference: GitReference,
+        /// The directory in it that is meant.
+        subdir: Option<String>,
+    },
+    /// An archive, or a program by itself.
+    Archive(ArchiveSource),
+    /// A directory, from the project's directory.
+    Path {
+        /// As it was written.
+        path: String,
+    },
+}
+
+impl Source {
+    /// Where a bare version comes from.
+    pub fn crates_io() -> Self {
+        Self::Crate { registry: None }
+    }
+}
+
+/// Which commit of a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GitReference {
+    /// Tags are versions, and the resolver chooses one.
+    Versions,
+    /// The branch that the repository shows first.
+    Default,
+    /// This branch.
+    Branch(String),
+    /// This tag.
+    Tag(String),
+    /// The commit of this id, or of another name that git knows.
+    Rev(String),
+}
+
+/// Where an archive is, with placeholders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArchiveSource {
+    /// Its address.
+    pub url: String,
+    /// What it has to be.
+    pub sha256: Option<BlobDigest>,
+    /// What is different for some platforms.
+    pub platforms: BTreeMap<Platform, PlatformArchive>,
+    /// How many leading directories are taken off; nothing said: a single one that all of it lies in.
+    pub strip: Option<u32>,
+    /// The directory in it that is meant.
+    pub subdir: Option<String>,
+}
+
+/// What of an archive is different for one platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlatformArchive {
+    /// Its address.
+    pub url: Option<String>,
+    /// What it has to be.
+    pub sha256: Option<BlobDigest>,
+}
+
+/// How new a version may be.
+#[derive(Clone, Debug)]
+pub enum ExcludeNewer {
+    /// As new as it likes.
+    Off,
+    /// No newer than this.
+    Than {
+        /// As it was written.
+        text: String,
+        /// What that means.
+        cutoff: Cutoff,
+    },
 }
 
 /// Who asks for a dependency.

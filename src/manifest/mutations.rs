@@ -10,7 +10,7 @@ use crate::package::PackageName;
 fn edits(text: &str) -> Vec<(&'static str, String)> {
     let (a, c): (SiteName, SiteName) = ("siteA".parse().unwrap(), "siteC".parse().unwrap());
     let (just, ripgrep): (PackageName, PackageName) = ("just".parse().unwrap(), "ripgrep".parse().unwrap());
-    let new = edit::NewDependency { version: "2".into(), features: vec!["x".into()], params: BTreeMap::new() };
+    let new = edit::NewDependency { version: Some("2".into()), features: vec!["x".into()], ..Default::default() };
     let all = [
         ("adding to all", edit::add_dependency(text, edit::Where::Shared, &ripgrep, &new).ok()),
         ("adding to a site", edit::add_dependency(text, edit::Where::Site(&a), &just, &new).ok()),

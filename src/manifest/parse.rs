@@ -5,13 +5,13 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use semver::{Prerelease, Version, VersionReq};
+use semver::Prerelease;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::problem::{Findings, Invalid, nearest};
 use super::{Asker, Dependency, Manifest, SandboxSetting, Site, check, dependency, variables};
-use crate::package::SiteName;
+use crate::package::{SiteName, VersionReq};
 use crate::platform::Platform;
 
 pub(super) type Text<'i> = Spanned<DeString<'i>>;
@@ -81,9 +81,9 @@ fn conflict_markers(text: &str, findings: &mut Findings<'_>) -> bool {
 fn asks_for_another_envy(document: &DeTable<'_>, findings: &mut Findings<'_>) -> bool {
     let Some(value) = table(document, "project").and_then(|project| project.get("envy")) else { return false };
     let wanted = value.get_ref().as_str().and_then(|text| text.parse::<VersionReq>().ok());
-    let this: Version = env!("CARGO_PKG_VERSION").parse().expect("cargo takes only semver");
+    let this: semver::Version = env!("CARGO_PKG_VERSION").parse().expect("cargo takes only semver");
     // A pre-release of envy already has what its release will have.
-    let release = Version { pre: Prerelease::EMPTY, ..this.clone() };
+    let release = semver::Version { pre: Prerelease::EMPTY, ..this.clone() };
     match wanted {
         Some(wanted) if !wanted.matches(&release) => {
             let message = format!("this is envy {this}, but the project asks for envy {wanted}");
@@ -100,6 +100,9 @@ fn empty() -> Manifest {
         platforms: vec![Platform::host()],
         toolchain: None,
         sandbox: SandboxSetting::Auto,
+        registries: BTreeMap::new(),
+        mirrors: BTreeMap::new(),
+        exclude_newer: None,
         sites: BTreeMap::new(),
     }
 }
@@ -121,6 +124,13 @@ fn read(document: &DeTable<'_>, findings: &mut Findings<'_>) -> Manifest {
     if let Some(value) = table(document, "settings").and_then(|settings| settings.get("sandbox")) {
         manifest.sandbox = sandbox(value, findings);
     }
+    manifest.exclude_newer = table(document, "settings")
+        .and_then(|settings| settings.get("exclude-newer"))
+        .and_then(|value| dependency::exclude_newer(value, findings));
+    manifest.registries = registries(document, findings);
+    let mirror =
+        |(from, to): (&Text<'_>, &Item<'_>)| Some((from.get_ref().to_string(), to.get_ref().as_str()?.to_owned()));
+    manifest.mirrors = entries(document, "mirrors").filter_map(mirror).collect();
     manifest.sites = sites(document, findings);
     manifest
 }
@@ -163,6 +173,23 @@ fn toolchain_requirement(value: &Item<'_>, findings: &mut Findings<'_>) -> Optio
             findings.add_with_hint(value.span(), message, "name a version, as in `rust = \"1.95\"`");
         })
         .ok()
+}
+
+fn registries(document: &DeTable<'_>, findings: &mut Findings<'_>) -> BTreeMap<String, String> {
+    let mut registries = BTreeMap::new();
+    for (name, value) in entries(document, "registries") {
+        let index = value.get_ref().as_table().and_then(|table| table.get("index")?.get_ref().as_str());
+        match index {
+            _ if name.get_ref() == "crates-io" => {
+                let hint = "replace it in cargo's own configuration, by `[source.crates-io]`";
+                findings.add_with_hint(name.span(), "`crates-io` is crates.io, and nothing else", hint);
+            }
+            Some(index) => drop(registries.insert(name.get_ref().to_string(), index.to_owned())),
+            None if !value.get_ref().is_table() => {}
+            None => findings.add(name.span(), format!("registry `{}` has no `index`", name.get_ref())),
+        }
+    }
+    registries
 }
 
 fn sandbox(value: &Item<'_>, findings: &mut Findings<'_>) -> SandboxSetting {

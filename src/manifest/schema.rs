@@ -5,6 +5,7 @@ pub(super) enum Shape {
     String,
     StringOrFalse,
     Boolean,
+    Integer,
     Strings,
     /// A var: a string, an integer, a float or a boolean.
     Scalar,
@@ -25,6 +26,7 @@ impl Shape {
             Self::String => "a string",
             Self::StringOrFalse => "a string or `false`",
             Self::Boolean => "`true` or `false`",
+            Self::Integer => "an integer",
             Self::Strings => "a list of strings",
             Self::Scalar => "a string, a number, `true` or `false`",
             Self::Param => "a string, an integer, a list of strings, `true` or `false`",
@@ -56,9 +58,9 @@ pub(super) const MANIFEST: &[Key] = &[
     now("dependencies", DEPENDENCIES),
     now("sites", Shape::Each(&Shape::Table(SITE))),
     now("settings", Shape::Table(SETTINGS)),
-    later("registries", Shape::Each(&Shape::Table(&[now("index", Shape::String)]))),
+    now("registries", Shape::Each(&Shape::Table(&[now("index", Shape::String)]))),
     later("recipes", Shape::Each(&Shape::Table(RECIPES))),
-    later("mirrors", Shape::Each(&Shape::String)),
+    now("mirrors", Shape::Each(&Shape::String)),
     later("overrides", DEPENDENCIES),
     later("constraints", Shape::Each(&Shape::String)),
     later("remote", Shape::Table(&[now("cache", Shape::String)])),
@@ -68,7 +70,7 @@ const PROJECT: &[Key] = &[now("name", Shape::String), now("envy", Shape::String)
 
 const SETTINGS: &[Key] = &[
     now("sandbox", Shape::String),
-    later("exclude-newer", Shape::StringOrFalse),
+    now("exclude-newer", Shape::StringOrFalse),
     later("require-outputs", Shape::Boolean),
 ];
 
@@ -105,23 +107,27 @@ pub(super) const DEPENDENCY: &[Key] = &[
     now("static", Shape::Boolean),
     now("params", Shape::Each(&Shape::Param)),
     now("without", Shape::Strings),
-    later("git", Shape::String),
-    later("tag", Shape::String),
-    later("branch", Shape::String),
-    later("rev", Shape::String),
-    later("subdir", Shape::String),
-    later("path", Shape::String),
-    later("url", Shape::String),
-    later("sha256", Shape::String),
-    later("registry", Shape::String),
-    later("recipe", Shape::String),
-    later("patches", Shape::Strings),
+    now("git", Shape::String),
+    now("tag", Shape::String),
+    now("branch", Shape::String),
+    now("rev", Shape::String),
+    now("subdir", Shape::String),
+    now("path", Shape::String),
+    now("url", Shape::String),
+    now("sha256", Shape::String),
+    now("registry", Shape::String),
+    now("recipe", Shape::String),
+    now("patches", Shape::Strings),
     later("when", Shape::String),
-    later("strip", Shape::Boolean),
-    later("platform", Shape::String),
-    later("install", Shape::Strings),
-    later("exclude-newer", Shape::StringOrFalse),
+    now("strip", Shape::Integer),
+    now("platform", Shape::Each(&Shape::Table(&[now("url", Shape::String), now("sha256", Shape::String)]))),
+    now("install", Shape::Each(&Shape::String)),
+    now("exclude-newer", Shape::StringOrFalse),
 ];
+
+/// Keys that say where a dependency comes from.
+pub(super) const SOURCE_KEYS: &[&str] =
+    &["git", "tag", "branch", "rev", "subdir", "path", "url", "sha256", "strip", "platform", "registry"];
 
 /// Params of the cargo recipe that may stand beside `version` instead of under `params`.
 pub(super) const SHORT_PARAMS: &[&str] =

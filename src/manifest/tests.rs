@@ -5,10 +5,10 @@ use expect_test::{Expect, expect};
 use super::*;
 
 /// What the room said.
-struct Said(String);
+pub(super) struct Said(String);
 
 impl Said {
-    fn is(self, expected: Expect) {
+    pub(super) fn is(self, expected: Expect) {
         expected.assert_eq(&self.0);
     }
 }
@@ -19,7 +19,7 @@ fn check(text: &str) -> Said {
 }
 
 /// Only what was said, one line a problem.
-fn brief(text: &str) -> Said {
+pub(super) fn brief(text: &str) -> Said {
     Said(problems(text).iter().map(|problem| format!("{problem}\n")).collect())
 }
 
@@ -84,7 +84,7 @@ fn a_whole_manifest_is_read() {
     let site = manifest.site(&"siteA".parse().unwrap()).unwrap();
     assert_eq!(site.vars["port"], Value::Int(8001));
     let lines = site.dependencies.iter().map(|dependency| {
-        let Dependency { name, versions, by, params, without, span } = dependency;
+        let Dependency { name, versions, by, params, without, span, .. } = dependency;
         format!("{}:{} {name} {versions} for {by} {params:?} {without:?}\n", span.line, span.column)
     });
     expect![[r#"
@@ -133,7 +133,7 @@ fn an_unknown_key_is_named_with_the_nearest() {
         envy.toml:1:1: unknown key `zebra`
           zebra = 1
           ^^^^^
-        hint: known here are `project`, `toolchain`, `dependencies`, `sites` and `settings`
+        hint: known here are `project`, `toolchain`, `dependencies`, `sites`, `settings`, `registries` and `mirrors`
         envy.toml:3:1: unknown key `nme`
           nme = 'x'
           ^^^
@@ -215,65 +215,48 @@ fn a_wrong_type_is_named_with_the_right_one() {
         strip = 'x'"#,
     )
     .is(expect![[r#"
-            envy.toml:2:21: `A` must be a string, not an integer
-            envy.toml:3:22: `a` must be a string, a number, `true` or `false`, not a list
-            envy.toml:3:30: the number of `b` does not fit into 64 bits
-            envy.toml:3:56: `c` must be a string, a number, `true` or `false`, not a date or time
-            envy.toml:4:19: `extends` must be a list of strings, not a string
-            envy.toml:5:18: `check` must be a list of strings, but this is an integer
-            envy.toml:6:23: `x` must be a table, not a string
-            envy.toml:8:13: `a` must be a version requirement or a table, not an integer
-            envy.toml:9:25: `version` must be a string, not an integer
-            envy.toml:9:39: `features` must be a list of strings, not a string
-            envy.toml:9:59: `all-features` must be `true` or `false`, not a string
-            envy.toml:9:77: `bins` must be a list of strings, but this is an integer
-            envy.toml:9:90: `static` must be `true` or `false`, not a list
-            envy.toml:12:24: `a` must be a string, an integer, a list of strings, `true` or `false`, not a table
-            envy.toml:12:33: `b` must be a list of strings, but this is a list
-            envy.toml:12:42: `c` must be a string, an integer, a list of strings, `true` or `false`, not a float
-            envy.toml:13:15: `git` must be a string, not a boolean
-            envy.toml:14:19: `patches` must be a list of strings, not a string
-            envy.toml:15:17: `strip` must be `true` or `false`, not a string
-        "#]]);
+        envy.toml:2:21: `A` must be a string, not an integer
+        envy.toml:3:22: `a` must be a string, a number, `true` or `false`, not a list
+        envy.toml:3:30: the number of `b` does not fit into 64 bits
+        envy.toml:3:56: `c` must be a string, a number, `true` or `false`, not a date or time
+        envy.toml:4:19: `extends` must be a list of strings, not a string
+        envy.toml:5:18: `check` must be a list of strings, but this is an integer
+        envy.toml:6:23: `x` must be a table, not a string
+        envy.toml:8:13: `a` must be a version requirement or a table, not an integer
+        envy.toml:9:25: `version` must be a string, not an integer
+        envy.toml:9:39: `features` must be a list of strings, not a string
+        envy.toml:9:59: `all-features` must be `true` or `false`, not a string
+        envy.toml:9:77: `bins` must be a list of strings, but this is an integer
+        envy.toml:9:90: `static` must be `true` or `false`, not a list
+        envy.toml:12:24: `a` must be a string, an integer, a list of strings, `true` or `false`, not a table
+        envy.toml:12:33: `b` must be a list of strings, but this is a list
+        envy.toml:12:42: `c` must be a string, an integer, a list of strings, `true` or `false`, not a float
+        envy.toml:13:15: `git` must be a string, not a boolean
+        envy.toml:14:19: `patches` must be a list of strings, not a string
+        envy.toml:15:17: `strip` must be an integer, not a string
+        envy.toml:15:17: `strip` belongs to a source that is named by `url`
+    "#]]);
     brief("[[sites]]\n[mirrors]\na = 1\n[overrides]\nx = 1\n[registries]\nx = 'y'\n[constraints]\nx.y = 'x'").is(
         expect![[r#"
-        envy.toml:1:1: `sites` must be a table, not a list
-        envy.toml:3:5: `a` must be a string, not an integer
-        envy.toml:5:5: `x` must be a version requirement or a table, not an integer
-        envy.toml:7:5: `x` must be a table, not a string
-        envy.toml:9:1: `x` must be a string, not a table
-    "#]],
+            envy.toml:1:1: `sites` must be a table, not a list
+            envy.toml:3:5: `a` must be a string, not an integer
+            envy.toml:5:5: `x` must be a version requirement or a table, not an integer
+            envy.toml:7:5: `x` must be a table, not a string
+            envy.toml:9:1: `x` must be a string, not a table
+        "#]],
     );
 }
 
 #[test]
 fn what_only_a_later_envy_can_use_is_refused_by_name() {
-    check("[sites.a.dependencies]\nx = { git = 'https://x', tag = 'v1', version = '1' }").is(expect![[r#"
-        envy.toml:2:7: this version of envy cannot use `git` yet
-          x = { git = 'https://x', tag = 'v1', version = '1' }
-                ^^^
-        envy.toml:2:26: this version of envy cannot use `tag` yet
-          x = { git = 'https://x', tag = 'v1', version = '1' }
-                                   ^^^
-    "#]]);
-    let quoted =
-        ["git", "tag", "branch", "rev", "subdir", "path", "url", "sha256", "registry", "recipe", "when", "platform"];
-    for key in quoted {
-        assert_refused(&format!("[dependencies]\nx = {{ {key} = 'x' }}"), key);
-        assert_refused(&format!("[dependencies.x]\n{key} = 'x'\nversion = '1'"), key);
-    }
-    for (key, value) in [("patches", "['x']"), ("strip", "true"), ("install", "['x']"), ("exclude-newer", "'7d'")] {
-        assert_refused(&format!("[dependencies]\nx = {{ version = '1', {key} = {value} }}"), key);
-    }
+    assert_refused("[dependencies]\nx = { version = '1', when = 'x' }", "when");
     for (key, value) in
         [("extends", "['b']"), ("check", "['x']"), ("after-switch", "['x']"), ("files.x", "{ template = 'y' }")]
     {
         assert_refused(&format!("[sites.a]\n{key} = {value}"), key.trim_end_matches(".x"));
     }
     for (key, value) in [
-        ("registries", "company = { index = 'x' }"),
         ("recipes", "company = { git = 'x', tag = 'y' }"),
-        ("mirrors", "'https://x' = 'https://y'"),
         ("overrides", "x = { recipe = 'x', version = '1' }"),
         ("constraints", "x = '1'"),
         ("remote", "cache = 'x'"),
@@ -281,7 +264,6 @@ fn what_only_a_later_envy_can_use_is_refused_by_name() {
         assert_refused(&format!("[{key}]\n{value}"), key);
         Manifest::parse("envy.toml", &format!("[{key}]")).expect("an empty table asks for nothing");
     }
-    assert_refused("settings.exclude-newer = '7d'", "exclude-newer");
     assert_refused("settings.require-outputs = true", "require-outputs");
     brief(
         "[sites.a]\nextends = []\ncheck = []\nafter-switch = []\nfiles = {}\n[dependencies]\nx = { version = '1', patches = [] }").is(expect![[""]])
@@ -464,12 +446,12 @@ prefix = "x"
 
 #[test]
 fn all_problems_are_told_in_the_order_of_the_text() {
-    let text = "zebra = 1\n[dependencies]\nb = 'x'\na = { git = 'x' }\n[sites.'']\nenv = 1\n[project]\nname = 1\n";
+    let text = "zebra = 1\n[dependencies]\nb = 'x'\na = { when = 'x', version = '1' }\n[sites.'']\nenv = 1\n[project]\nname = 1\n";
     let invalid = Manifest::parse("envy.toml", text).unwrap_err();
     assert_eq!(invalid.to_string(), "`envy.toml` has 5 errors");
     brief(text).is(expect![[r#"
         envy.toml:1:1: unknown key `zebra`
-        envy.toml:4:7: this version of envy cannot use `git` yet
+        envy.toml:4:7: this version of envy cannot use `when` yet
         envy.toml:5:8: `` is not a name: use up to 64 letters, digits, `-` and `_`, beginning with a letter or digit
         envy.toml:6:7: `env` must be a table, not an integer
         envy.toml:8:8: `name` must be a string, not an integer

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::{Error, Recipe};
 
 /// The texts of `recipes/`, in the program.
-const BUILT_IN: [(&str, &str); 1] = [("cargo", include_str!("../../recipes/cargo.toml"))];
+const BUILT_IN: [(&str, &str); 2] =
+    [("cargo", include_str!("../../recipes/cargo.toml")), ("unpack", include_str!("../../recipes/unpack.toml"))];
 
 /// All recipes that a project sees, by name.
 #[derive(Clone, Debug)]
@@ -36,7 +37,9 @@ mod tests {
     #[test]
     fn every_built_in_recipe_reads() {
         let book = Book::built_in();
-        assert!(!book.get("cargo").unwrap().summary().is_empty());
+        for (name, _) in BUILT_IN {
+            assert!(!book.get(name).unwrap().summary().is_empty());
+        }
         assert!(book.get("carg").is_err());
     }
 }

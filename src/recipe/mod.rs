@@ -9,6 +9,8 @@ mod book;
 mod params;
 mod parse;
 mod render;
+#[cfg(test)]
+mod unpack_tests;
 
 use std::collections::BTreeMap;
 

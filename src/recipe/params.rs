@@ -70,6 +70,15 @@ impl Params {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
 
+    /// The same, with each text of one list changed.
+    pub fn map_list(&self, name: &str, change: impl Fn(&str) -> String) -> Self {
+        let mut params = self.0.clone();
+        if let Some(Value::List(list)) = params.get_mut(name) {
+            list.iter_mut().for_each(|text| *text = change(text));
+        }
+        Self(params)
+    }
+
     /// Their canonical form.
     pub fn to_json(&self) -> serde_json::Value {
         self.iter().map(|(name, value)| (name.to_owned(), value.to_json())).collect::<serde_json::Map<_, _>>().into()

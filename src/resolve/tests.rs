@@ -26,6 +26,10 @@ impl Index for Universe {
         Ok(self.requirements.get(id).cloned().unwrap_or_default())
     }
 
+    fn owner(&self, _name: &PackageName) -> String {
+        "crates.io".to_owned()
+    }
+
     fn similar(&self, name: &PackageName) -> Vec<String> {
         let known = self.versions.keys().map(|known| known.as_str().to_owned());
         known.filter(|known| strsim::levenshtein(known, name.as_str()) < 3).collect()
@@ -37,7 +41,11 @@ fn name(text: &str) -> PackageName {
 }
 
 fn asks(by: &str, what: &str, versions: &str) -> Requirement {
-    Requirement { name: name(what), versions: versions.parse().unwrap(), by: by.to_owned() }
+    Requirement {
+        name: name(what),
+        versions: versions.parse::<crate::package::VersionReq>().unwrap().into(),
+        by: by.to_owned(),
+    }
 }
 
 fn cutoff() -> Timestamp {
@@ -209,17 +217,25 @@ fn versions_after_the_cut_off_say_when_they_were_published() {
     let universe = Universe::default()
         .with("new", &["1.0.0", "2.0.0 2026-11-20T00:00:00Z", "2.0.1 2026-11-17T09:00:00Z"])
         .with("old", &["1.0.0 timeless"]);
-    check_conflict(&universe, &[asks("site `a`", "new", "2")], expect![[r#"
+    check_conflict(
+        &universe,
+        &[asks("site `a`", "new", "2")],
+        expect![[r#"
         site `a` requires new ^2
         new 2.0.1 would fit, but was published 2026-11-17T09:00:00Z, after the cut-off 2026-11-17T08:00:00Z
         new 2.0.0 would fit, but was published 2026-11-20, after the cut-off 2026-11-17
         hint: to take it all the same, write `exclude-newer = false` beside `new` in `envy.toml`
-    "#]]);
-    check_conflict(&universe, &[asks("site `a`", "old", "1")], expect![[r#"
+    "#]],
+    );
+    check_conflict(
+        &universe,
+        &[asks("site `a`", "old", "1")],
+        expect![[r#"
         site `a` requires old ^1
         old 1.0.0 would fit, but has no publish time, and the cut-off 2026-11-17 is in force
         hint: to take it all the same, write `exclude-newer = false` beside `old` in `envy.toml`
-    "#]]);
+    "#]],
+    );
     let passed_over = universe.solve(&[asks("site `a`", "new", ">=1")], &[]).unwrap().hidden;
     let shown: Vec<_> = passed_over.iter().map(|(id, why)| format!("{id} {why}")).collect();
     assert_eq!(
@@ -276,7 +292,7 @@ fn universe() -> impl Strategy<Value = (Universe, Vec<Requirement>)> {
         let called = |number: usize| name(&format!("p{number}"));
         let ask = |by: String, (number, versions): (usize, &str)| Requirement {
             name: called(number),
-            versions: versions.parse().unwrap(),
+            versions: versions.parse::<crate::package::VersionReq>().unwrap().into(),
             by,
         };
         let mut universe = Universe::default();

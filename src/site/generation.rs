@@ -48,8 +48,11 @@ pub struct Member {
     /// The tree that was installed.
     #[serde(with = "text")]
     pub tree: TreeDigest,
-    /// What vouches for it: `recorded`, `proven`, `new` or `unproven`.
+    /// What vouches for it: `recorded`, `proven`, `new`, `unproven` or `unpinned`.
     pub origin: String,
+    /// Where no lockfile pins its source, the tree that it was made from.
+    #[serde(default, with = "optional", skip_serializing_if = "Option::is_none")]
+    pub source: Option<TreeDigest>,
 }
 
 const SCHEMA: &str = "envy.generation/1";
@@ -152,5 +155,24 @@ mod text {
 
     pub fn deserialize<'de, K, D: Deserializer<'de>>(deserializer: D) -> Result<Digest<K>, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// A digest that may be missing, as text.
+mod optional {
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    use crate::digest::Digest;
+
+    pub fn serialize<K, S: Serializer>(digest: &Option<Digest<K>>, serializer: S) -> Result<S::Ok, S::Error> {
+        match digest {
+            Some(digest) => serializer.collect_str(digest),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, K, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Digest<K>>, D::Error> {
+        let text = Option::<String>::deserialize(deserializer)?;
+        text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
     }
 }

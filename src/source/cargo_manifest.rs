@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use toml::Value;
 
-use super::cargo_lock;
+use super::cargo_lock::{self, LockedCrate, LockedSource};
 use crate::package::{Version, VersionReq};
 use crate::tree::{Node, Tree};
 
@@ -28,26 +28,41 @@ pub struct Binary {
 
 /// The programs that a package makes, by name: those it lists, and those that cargo finds in its files.
 pub fn binaries(cargo_toml: &str, tree: &Tree) -> Result<Vec<Binary>, Error> {
-    let manifest = parse(cargo_toml)?;
-    let Some(package) = &manifest.package else { return Ok(Vec::new()) };
-    let (mut names, mut paths, mut binaries) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
-    for listed in &manifest.bin {
-        // Cargo takes the package's name where there is none, which only very old manifests rely on.
-        let name = listed.name.as_ref().unwrap_or(&package.name);
-        names.insert(name.as_str());
-        paths.extend(listed.path.as_deref().map(|path| path.strip_prefix("./").unwrap_or(path)));
-        binaries.insert(name.clone(), listed.required_features.clone());
-    }
-    // Packages of the first edition that list one binary list them all.
-    let first_edition = package.edition.as_ref().is_none_or(|edition| edition.as_str() == Some("2015"));
-    if package.autobins.unwrap_or(!first_edition || manifest.bin.is_empty()) {
-        for (name, path) in found(&package.name, tree) {
-            if !names.contains(name.as_str()) && !paths.contains(path.as_str()) {
-                binaries.insert(name, Vec::new());
+    Ok(parse(cargo_toml)?.binaries(tree, None))
+}
+
+impl Manifest {
+    /// The programs that its package makes; `workspace` is what the package may leave things to.
+    pub(super) fn binaries(&self, tree: &Tree, workspace: Option<&Workspace>) -> Vec<Binary> {
+        let Some(package) = &self.package else { return Vec::new() };
+        let (mut names, mut paths, mut binaries) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
+        for listed in &self.bin {
+            // Cargo takes the package's name where there is none, which only very old manifests rely on.
+            let name = listed.name.as_ref().unwrap_or(&package.name);
+            names.insert(name.as_str());
+            paths.extend(listed.path.as_deref().map(|path| path.strip_prefix("./").unwrap_or(path)));
+            binaries.insert(name.clone(), listed.required_features.clone());
+        }
+        // Packages of the first edition that list one binary list them all.
+        let edition = inherited(package.edition.as_ref(), workspace.and_then(|all| all.package.edition.as_ref()));
+        let first_edition = edition.is_none_or(|edition| edition.as_str() == Some("2015"));
+        if package.autobins.unwrap_or(!first_edition || self.bin.is_empty()) {
+            for (name, path) in found(&package.name, tree) {
+                if !names.contains(name.as_str()) && !paths.contains(path.as_str()) {
+                    binaries.insert(name, Vec::new());
+                }
             }
         }
+        binaries.into_iter().map(|(name, required_features)| Binary { name, required_features }).collect()
     }
-    Ok(binaries.into_iter().map(|(name, required_features)| Binary { name, required_features }).collect())
+}
+
+/// A value, which may leave it to the workspace by being a table that says so.
+fn inherited<'v>(own: Option<&'v Value>, of_workspace: Option<&'v Value>) -> Option<&'v Value> {
+    match own {
+        Some(Value::Table(_)) if of_workspace.is_some() => of_workspace,
+        own => own,
+    }
 }
 
 /// The binaries that cargo finds by their places: `src/main.rs`, `src/bin/NAME.rs` and `src/bin/NAME/main.rs`.
@@ -80,26 +95,33 @@ fn is_file(tree: &Tree, path: &str) -> bool {
 /// kind a package that would do. What a workspace decides is taken as fitting, since only its root knows.
 pub fn lock_fits(cargo_toml: &str, cargo_lock: &str) -> bool {
     let (Ok(manifest), Ok(locked)) = (parse(cargo_toml), cargo_lock::locked_crates(cargo_lock)) else { return false };
-    let Some(package) = &manifest.package else { return false };
-    let version = package.version.as_ref().map_or(Some("0.0.0"), Value::as_str);
-    let itself = locked.iter().any(|one| {
-        let same_version = version.is_none_or(|version| one.version.to_string() == version);
-        one.source == cargo_lock::LockedSource::Itself && one.name == package.name && same_version
-    });
-    itself
-        && manifest.dependencies().all(|(name, dependency)| {
-            let Some(wanted) = Wanted::of(name, dependency) else { return false };
-            locked.iter().any(|one| one.name == wanted.name && wanted.versions.allow(&one.version))
-        })
+    manifest.fits(&locked, None)
+}
+
+impl Manifest {
+    /// Whether locked crates have its package and answer its dependencies; `workspace` is what they may be left to.
+    pub(super) fn fits(&self, locked: &[LockedCrate], workspace: Option<&Workspace>) -> bool {
+        let Some(package) = &self.package else { return false };
+        let version = package.version_value(workspace).map_or(Some("0.0.0"), Value::as_str);
+        let itself = locked.iter().any(|one| {
+            let same_version = version.is_none_or(|version| one.version.to_string() == version);
+            one.source == LockedSource::Itself && one.name == package.name && same_version
+        });
+        itself
+            && self.dependencies().all(|(name, dependency)| {
+                let Some(wanted) = Wanted::of(name, dependency, workspace) else { return false };
+                locked.iter().any(|one| wanted.allows(one))
+            })
+    }
 }
 
 /// Whether a package brings needs of its own, in `[package.metadata.envy]`.
 pub fn has_envy_metadata(cargo_toml: &str) -> bool {
-    let metadata = parse(cargo_toml).ok().and_then(|manifest| manifest.package?.metadata);
-    metadata.is_some_and(|metadata| metadata.get("envy").is_some())
+    parse(cargo_toml).ok().and_then(|manifest| manifest.package).is_some_and(|package| package.has_envy_metadata())
 }
 
-fn parse(cargo_toml: &str) -> Result<Manifest, Error> {
+/// Read a `Cargo.toml`.
+pub(super) fn parse(cargo_toml: &str) -> Result<Manifest, Error> {
     toml::from_str(cargo_toml).map_err(|error| Error(Box::new(error)))
 }
 
@@ -107,6 +129,8 @@ fn parse(cargo_toml: &str) -> Result<Manifest, Error> {
 struct Wanted<'m> {
     name: &'m str,
     versions: Versions,
+    /// Whether it has to be a package that lies beside this one.
+    beside: bool,
 }
 
 /// A requirement, or any version at all, pre-releases too.
@@ -119,43 +143,103 @@ impl Versions {
 }
 
 impl<'m> Wanted<'m> {
-    fn of(name: &'m str, dependency: &'m Value) -> Option<Self> {
-        let (package, version) = match dependency {
-            Value::String(version) => (name, Some(version.as_str())),
+    fn of(name: &'m str, dependency: &'m Value, workspace: Option<&'m Workspace>) -> Option<Self> {
+        let (package, version, beside) = match dependency {
+            Value::String(version) => (name, Some(version.as_str()), false),
+            Value::Table(table) if leaves_to_workspace(table) && workspace.is_some() => {
+                return Self::of(name, workspace?.dependencies.get(name)?, None);
+            }
             Value::Table(table) => {
                 let text = |key| table.get(key).and_then(Value::as_str);
-                (text("package").unwrap_or(name), text("version"))
+                (text("package").unwrap_or(name), text("version"), table.contains_key("path"))
             }
             _ => return None,
         };
         let versions = version.map(str::parse).transpose().ok()?;
-        Some(Self { name: package, versions: Versions(versions) })
+        Some(Self { name: package, versions: Versions(versions), beside })
     }
+
+    fn allows(&self, one: &LockedCrate) -> bool {
+        let place = !self.beside || one.source == LockedSource::Itself;
+        place && one.name == self.name && self.versions.allow(&one.version)
+    }
+}
+
+fn leaves_to_workspace(table: &toml::Table) -> bool {
+    table.get("workspace").and_then(Value::as_bool) == Some(true)
 }
 
 type Dependencies = BTreeMap<String, Value>;
 
+/// What a `Cargo.toml` says.
 #[derive(Deserialize)]
-struct Manifest {
+pub(super) struct Manifest {
     // Cargo's earliest manifests called it a project.
     #[serde(alias = "project")]
-    package: Option<Package>,
+    pub package: Option<Package>,
     #[serde(default)]
     bin: Vec<Bin>,
     #[serde(flatten)]
     own: DependencyTables,
     #[serde(default)]
     target: BTreeMap<String, DependencyTables>,
+    pub workspace: Option<Workspace>,
+    #[serde(default)]
+    features: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    patch: BTreeMap<String, Dependencies>,
+    #[serde(default)]
+    replace: Dependencies,
 }
 
+/// The table `[package]`.
 #[derive(Deserialize)]
-struct Package {
-    name: String,
+pub(super) struct Package {
+    pub name: String,
     /// A text, or a table that leaves it to the workspace.
     version: Option<Value>,
     edition: Option<Value>,
     autobins: Option<bool>,
     metadata: Option<Value>,
+    /// Where its workspace's root is, if it says so.
+    pub workspace: Option<String>,
+}
+
+impl Package {
+    fn version_value<'v>(&'v self, workspace: Option<&'v Workspace>) -> Option<&'v Value> {
+        inherited(self.version.as_ref(), workspace.and_then(|all| all.package.version.as_ref()))
+    }
+
+    /// Its version as text; `workspace` is what it may leave it to. Nothing where it is no text.
+    pub fn version<'v>(&'v self, workspace: Option<&'v Workspace>) -> Option<&'v str> {
+        self.version_value(workspace).map_or(Some("0.0.0"), Value::as_str)
+    }
+
+    /// Whether it brings needs of its own.
+    pub fn has_envy_metadata(&self) -> bool {
+        self.metadata.as_ref().is_some_and(|metadata| metadata.get("envy").is_some())
+    }
+}
+
+/// The table `[workspace]`.
+#[derive(Deserialize)]
+pub(super) struct Workspace {
+    /// Directories of packages, or patterns of them.
+    #[serde(default)]
+    pub members: Vec<String>,
+    /// Directories below which nothing is a member.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+    #[serde(default)]
+    package: WorkspacePackage,
+    #[serde(default)]
+    dependencies: Dependencies,
+}
+
+#[derive(Default, Deserialize)]
+struct WorkspacePackage {
+    version: Option<Value>,
+    edition: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -178,12 +262,59 @@ struct DependencyTables {
     build_dependencies: Dependencies,
 }
 
+/// A dependency on a package in another directory.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct PathDependency<'m> {
+    /// The directory, as written.
+    pub path: &'m str,
+    /// Whether it is relative to the workspace's root, not to the package.
+    pub of_workspace: bool,
+    /// Whether only tests need it.
+    pub dev: bool,
+}
+
 impl Manifest {
+    fn tables(&self) -> impl Iterator<Item = &DependencyTables> {
+        std::iter::once(&self.own).chain(self.target.values())
+    }
+
     fn dependencies(&self) -> impl Iterator<Item = (&str, &Value)> {
-        let tables = std::iter::once(&self.own).chain(self.target.values());
-        let maps =
-            tables.flat_map(|tables| [&tables.dependencies, &tables.dev_dependencies, &tables.build_dependencies]);
+        let maps = self
+            .tables()
+            .flat_map(|tables| [&tables.dependencies, &tables.dev_dependencies, &tables.build_dependencies]);
         maps.flatten().map(|(name, dependency)| (name.as_str(), dependency))
+    }
+
+    /// Its dependencies on packages in other directories; `workspace` is what they may be left to.
+    pub(super) fn path_dependencies<'m>(&'m self, workspace: Option<&'m Workspace>) -> Vec<PathDependency<'m>> {
+        let kinds = self.tables().flat_map(|tables| {
+            [(&tables.dependencies, false), (&tables.build_dependencies, false), (&tables.dev_dependencies, true)]
+        });
+        let all = kinds.flat_map(|(map, dev)| map.iter().map(move |(name, dependency)| (name, dependency, dev)));
+        let found = all.filter_map(|(name, dependency, dev)| {
+            let inherits = dependency.as_table().is_some_and(leaves_to_workspace);
+            let dependency = if inherits { workspace?.dependencies.get(name)? } else { dependency };
+            let path = dependency.get("path")?.as_str()?;
+            Some(PathDependency { path, of_workspace: inherits, dev })
+        });
+        found.collect()
+    }
+
+    /// The directories whose packages take the places of others, as written.
+    pub(super) fn patched_paths(&self) -> impl Iterator<Item = &str> {
+        let patches = self.patch.values().flat_map(BTreeMap::values).chain(self.replace.values());
+        patches.filter_map(|patch| patch.get("path")?.as_str())
+    }
+
+    /// The features that can be asked for: those it lists, and optional dependencies that none of those hides.
+    pub(super) fn features(&self) -> BTreeSet<String> {
+        let hidden: BTreeSet<_> = self.features.values().flatten().filter_map(|one| one.strip_prefix("dep:")).collect();
+        let maps = self.tables().flat_map(|tables| [&tables.dependencies, &tables.build_dependencies]);
+        let optional = maps.flatten().filter(|(name, dependency)| {
+            let optional = dependency.get("optional").and_then(Value::as_bool) == Some(true);
+            optional && !hidden.contains(name.as_str())
+        });
+        self.features.keys().chain(optional.map(|(name, _)| name)).cloned().collect()
     }
 }
 

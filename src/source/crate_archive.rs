@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::bufread::GzDecoder;
 
-use super::tarball::{self, Entry, Visitor};
+use super::tarball::{self, Entry, Rules, Visitor};
 use crate::digest::Hasher;
 use crate::disk;
 use crate::package::PackageId;
@@ -85,7 +85,7 @@ fn walk(archive: &Path, top: &str, visitor: &mut impl Visitor<Error = Problem>) 
     let packed = disk::file_size(archive).unwrap_or(0);
     // Like cargo, only the first member of the gzip stream: other readers have to see the same.
     let unpacked = GzDecoder::new(BufReader::new(disk::open(archive)?));
-    tarball::walk(unpacked, packed, top, visitor).map_err(|problem| match problem {
+    tarball::walk(unpacked, Rules::of_crate(top, packed), visitor).map_err(|problem| match problem {
         Problem::Archive(source) => Error::Archive { top: top.to_owned(), source },
         Problem::Text(path) => Error::Text { top: top.to_owned(), path },
         Problem::Disk(error) => error.into(),
@@ -126,7 +126,7 @@ impl Visitor for Reader {
         let (executable, content) = match entry {
             Entry::Directory => return Ok(Node::Directory(Tree::default())),
             Entry::Symlink { target } => return Ok(Node::Symlink(target.to_owned())),
-            Entry::File { executable, content } => (executable, content),
+            Entry::File { executable, content, .. } => (executable, content),
         };
         let kept = match path {
             "Cargo.toml" => self.manifest.insert(Vec::new()),
@@ -184,7 +184,7 @@ impl Visitor for Writer<'_> {
                 self.symlinks.push((path, target.to_owned()));
                 Ok(Node::Symlink(target.to_owned()))
             }
-            Entry::File { executable, content } => self.file(&path, executable, content),
+            Entry::File { executable, content, .. } => self.file(&path, executable, content),
         }
     }
 }

@@ -1,19 +1,24 @@
 //! What a registry offers: the versions of crates, and their archives.
 
+mod login;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use tame_index::index::IndexConfig;
+
+use super::credentials::{self, Credentials};
+use super::git_index::{GitIndexError, GitIndexes, NoGit};
 use super::index::{self, CrateVersion};
 use super::index_cache::{self, IndexCache, Kept};
 use super::registry::{CargoConfig, Registry};
 use crate::digest::BlobDigest;
 use crate::disk;
-use crate::download::{self, Downloader, FetchedFile, FileRequest, TextReply, TextRequest};
+use crate::download::{self, Authorization, Downloader, FetchedFile, FileRequest, Secret, TextReply, TextRequest};
 use crate::package::PackageName;
 use crate::progress::{Event, Progress};
 use crate::store::{self, Store};
@@ -21,11 +26,17 @@ use crate::store::{self, Store};
 /// The largest archive. The largest that crates.io takes is far below it.
 const LARGEST_ARCHIVE: u64 = 1 << 30;
 
+/// What messages call the registry that needs no name.
+pub(super) const CRATES_IO: &str = "crates.io";
+
 /// How many letters of a name may be wrong for us to guess it.
 const NEAR: usize = 2;
 
 /// The versions of a crate, oldest first as they were published, or none where there is no such crate.
 pub type Versions = Option<Arc<Vec<CrateVersion>>>;
+
+/// A file of a sparse index that is wanted: its name, its address, and where its copy is.
+type Wanted<'n> = (&'n str, String, PathBuf);
 
 /// An archive that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +50,8 @@ pub struct Archive {
 }
 
 impl Archive {
-    fn label(&self) -> String {
+    /// What it is, for people.
+    pub fn label(&self) -> String {
         format!("{} {}", self.name, self.version)
     }
 }
@@ -62,9 +74,18 @@ pub enum Error {
     /// The index does not say where archives are.
     #[error("the registry's index `{index}` has no `config.json` that can be used")]
     Config { index: String },
-    /// The registry wants to know who asks.
-    #[error("the registry `{index}` wants its users to log in, which envy does not do")]
-    Login { index: String },
+    /// The registry wants to know who asks, and nobody knows what to say.
+    #[error("{registry} wants its users to log in, and cargo knows no token for it")]
+    Login { registry: String, name: Option<String> },
+    /// The registry knows who asks, and refuses.
+    #[error("{registry} refused the token")]
+    Refused { registry: String, name: Option<String> },
+    /// A token could not be asked for.
+    #[error(transparent)]
+    Credentials(#[from] credentials::Error),
+    /// The index is a git repository that cannot be read.
+    #[error("could not read the git index of {registry}")]
+    Git { registry: String, source: GitIndexError },
     /// The copies of the index could not be touched.
     #[error(transparent)]
     Disk(#[from] disk::Error),
@@ -119,28 +140,79 @@ fn names_of(failures: &[Failure]) -> String {
 /// A registry, asked about each crate at most once.
 #[derive(Debug)]
 pub struct Crates<'a> {
+    known_as: KnownAs,
     registry: Registry,
     downloader: &'a Downloader,
+    git: &'a dyn GitIndexes,
+    credentials: Credentials,
     cache: IndexCache,
+    /// What the index says of itself, once it was asked.
+    config: OnceLock<IndexConfig>,
+    /// What the registry wants to hear from its users, once it wanted to.
+    token: OnceLock<Secret>,
+    /// The commit of a git index that answers.
+    commit: OnceLock<String>,
     /// The lines of the crates that were asked about, by name in lower case; none where there is no such crate.
     lines: Mutex<BTreeMap<String, Option<Arc<Vec<u8>>>>>,
     versions: Mutex<BTreeMap<PackageName, Versions>>,
 }
 
+/// What a registry is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct KnownAs {
+    /// In messages: `crates.io`, "registry `company`".
+    pub(super) title: String,
+    /// In cargo's configuration, if it has a name there; crates.io has none.
+    pub(super) name: Option<String>,
+}
+
 impl<'a> Crates<'a> {
-    /// The registry that the configuration names, with copies of its index below `cache`.
+    /// crates.io, or what the configuration names in its place, with copies of its index below `cache`.
     pub fn new(config: &CargoConfig, downloader: &'a Downloader, cache: &Path) -> Self {
-        let address = match &config.registry {
+        Self::in_place_of_crates_io(config, downloader, &NoGit, cache)
+    }
+
+    pub(super) fn in_place_of_crates_io(
+        config: &CargoConfig,
+        downloader: &'a Downloader,
+        git: &'a dyn GitIndexes,
+        cache: &Path,
+    ) -> Self {
+        let name = if config.registry.is_crates_io() { None } else { config.sources.name_of(&config.registry) };
+        let known_as = KnownAs { title: CRATES_IO.to_owned(), name: name.map(str::to_owned) };
+        Self::open(known_as, config.registry.clone(), config, downloader, git, cache)
+    }
+
+    pub(super) fn open(
+        known_as: KnownAs,
+        registry: Registry,
+        config: &CargoConfig,
+        downloader: &'a Downloader,
+        git: &'a dyn GitIndexes,
+        cache: &Path,
+    ) -> Self {
+        let address = match &registry {
             Registry::Sparse { index } => index.clone(),
-            Registry::Local { directory } => directory.display().to_string(),
+            other => other.address(),
         };
         Self {
-            registry: config.registry.clone(),
+            known_as,
+            registry,
             downloader,
+            git,
+            credentials: config.credentials.clone(),
             cache: IndexCache::new(cache, &address),
+            config: OnceLock::new(),
+            token: OnceLock::new(),
+            commit: OnceLock::new(),
             lines: Mutex::default(),
             versions: Mutex::default(),
         }
+    }
+
+    /// What messages call it: `crates.io`, "registry `company`".
+    pub fn title(&self) -> &str {
+        &self.known_as.title
     }
 
     /// The versions of many crates. Offline they come from the copies, and what has none is listed in one error.
@@ -192,22 +264,48 @@ impl<'a> Crates<'a> {
                 }
             }
             Registry::Sparse { index } => {
-                let wanted: Vec<_> = unknown
+                let wanted: Vec<Wanted<'_>> = unknown
                     .iter()
                     .map(|name| {
                         (name.as_str(), format!("{index}{}", index::path_of(name)), self.cache.crate_file(name))
                     })
                     .collect();
-                let answers = self.current(&wanted)?;
+                if !wanted.is_empty() {
+                    self.greet()?;
+                }
+                let answers = self.with_login(|token| self.current(&wanted, token))?;
                 lines.extend(unknown.into_iter().cloned().zip(answers.into_iter().map(|answer| answer.map(Arc::new))));
+            }
+            Registry::Git { url } => {
+                let names = || unknown.iter().map(|name| (*name).clone()).collect();
+                for name in &unknown {
+                    let found = self.in_git(url, &index::path_of(name), names)?;
+                    lines.insert((*name).clone(), found.map(Arc::new));
+                }
             }
         }
         Ok(())
     }
 
+    /// A file of a git index, as it is at one commit for the whole of this run; `wanted` is what is missing offline.
+    fn in_git(&self, url: &str, path: &str, wanted: impl Fn() -> Vec<String>) -> Result<Option<Vec<u8>>, Error> {
+        let broken = |source| match source {
+            GitIndexError::Offline => Error::Offline { missing: wanted() },
+            source => Error::Git { registry: self.known_as.title.clone(), source },
+        };
+        let commit = match self.commit.get() {
+            Some(commit) => commit,
+            None => {
+                let newest = self.git.newest(url).map_err(broken)?;
+                self.commit.get_or_init(|| newest)
+            }
+        };
+        self.git.file(url, commit, path).map_err(broken)
+    }
+
     /// Files of a sparse index as they are now, or offline as they were. Each is wanted under a name, from an
     /// address, with a copy at a path.
-    fn current(&self, wanted: &[(&str, String, PathBuf)]) -> Result<Vec<Option<Vec<u8>>>, Error> {
+    fn current(&self, wanted: &[Wanted<'_>], token: Option<&Secret>) -> Result<Vec<Option<Vec<u8>>>, Error> {
         let copies = wanted.iter().map(|(_, _, path)| index_cache::read(path)).collect::<Result<Vec<_>, _>>()?;
         if self.downloader.is_offline() {
             return offline(wanted, copies);
@@ -216,9 +314,14 @@ impl<'a> Crates<'a> {
         let requests: Vec<_> = wanted
             .iter()
             .zip(&copies)
-            .map(|((_, url, _), copy)| TextRequest { url: url.clone(), revision: revision(copy) })
+            .map(|((_, url, _), copy)| TextRequest {
+                url: url.clone(),
+                revision: revision(copy),
+                authorization: authorization(token),
+            })
             .collect();
         let replies = self.downloader.fetch_texts(&requests)?;
+        self.check_welcome(replies.iter().filter_map(|reply| reply.as_ref().err()), token)?;
         let (mut answers, mut failures) = (Vec::new(), Vec::new());
         for (((name, url, path), copy), reply) in wanted.iter().zip(copies).zip(replies) {
             match reply {
@@ -228,7 +331,7 @@ impl<'a> Crates<'a> {
                     answers.push(None);
                 }
                 Ok(TextReply::Body { bytes, .. }) if !index::is_text_of_one(name, &bytes) => {
-                    let (url, what) = (url.clone(), "something that is no index of crates");
+                    let (url, what) = (download::shown(url), "something that is no index of crates");
                     failures.push(Failure {
                         name: format!("`{name}`"),
                         error: download::Error::Malformed { url, what }.into(),
@@ -257,7 +360,7 @@ impl<'a> Crates<'a> {
         }
         let results = match &self.registry {
             Registry::Local { directory } => copy_all(&missing, directory, store, progress)?,
-            Registry::Sparse { index } => self.download_all(&missing, index, store, progress)?,
+            Registry::Sparse { .. } | Registry::Git { .. } => self.download_all(&missing, store, progress)?,
         };
         let failed = missing.iter().zip(results).filter_map(|(archive, result)| Some((archive, result.err()?)));
         let failures: Vec<_> =
@@ -268,43 +371,36 @@ impl<'a> Crates<'a> {
     fn download_all(
         &self,
         missing: &[&Archive],
-        index: &str,
         store: &Store,
         progress: &dyn Progress,
     ) -> Result<Vec<Result<(), FailureKind>>, Error> {
         if self.downloader.is_offline() {
             return Err(Error::Offline { missing: missing.iter().map(|archive| archive.label()).collect() });
         }
-        let (dl, into) = (self.dl(index)?, store.temporary_directory()?);
+        let (config, into) = (self.config()?, store.temporary_directory()?);
+        let token = if config.auth_required { Some(self.login()?) } else { None };
         let request = |archive: &&Archive| FileRequest {
             name: archive.label(),
-            url: index::download_url(&dl, &archive.name, &archive.version, archive.checksum),
+            url: index::download_url(&config.dl, &archive.name, &archive.version, archive.checksum),
             into: into.clone(),
-            expected: archive.checksum,
+            expected: Some(archive.checksum),
             max_size: LARGEST_ARCHIVE,
+            authorization: authorization(token),
         };
         let requests: Vec<_> = missing.iter().map(request).collect();
         let adopt = |fetched: FetchedFile| store.adopt(fetched.file, fetched.digest);
         let results = self.downloader.fetch_files(&requests, progress, adopt)?;
+        self.check_welcome(results.iter().filter_map(|result| result.as_ref().err()), token)?;
         Ok(results.into_iter().map(|result| Ok(result??)).collect())
-    }
-
-    /// Where archives are, as the index says now.
-    fn dl(&self, index: &str) -> Result<String, Error> {
-        let wanted = [(index::CONFIG, format!("{index}{}", index::CONFIG), self.cache.config_file())];
-        let bytes = self.current(&wanted)?.remove(0);
-        let config: Option<tame_index::index::IndexConfig> =
-            bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        match config {
-            Some(config) if config.auth_required => Err(Error::Login { index: index.to_owned() }),
-            Some(config) => Ok(config.dl),
-            None => Err(Error::Config { index: index.to_owned() }),
-        }
     }
 }
 
+fn authorization(token: Option<&Secret>) -> Authorization {
+    token.map_or(Authorization::Nobody, |token| Authorization::Token(token.clone()))
+}
+
 /// The copies, if all of them are there.
-fn offline(wanted: &[(&str, String, PathBuf)], copies: Vec<Option<Kept>>) -> Result<Vec<Option<Vec<u8>>>, Error> {
+fn offline(wanted: &[Wanted<'_>], copies: Vec<Option<Kept>>) -> Result<Vec<Option<Vec<u8>>>, Error> {
     let without = wanted.iter().zip(&copies).filter(|(_, copy)| copy.is_none());
     let missing: Vec<_> = without.map(|((name, _, _), _)| (*name).to_owned()).collect();
     if !missing.is_empty() {

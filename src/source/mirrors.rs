@@ -53,7 +53,7 @@ fn checked((prefix, mirror): (String, String)) -> Result<(String, String), Error
 }
 
 /// Without what is secret, also where it is no address of the web.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     match url::Url::parse(text) {
         Ok(_) => crate::download::shown(text),
         Err(_) => text.rsplit('@').next().unwrap_or_default().to_owned(),

@@ -1,6 +1,6 @@
 //! Blobs: the bytes of files.
 
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::{Error, Store, place};
@@ -39,7 +39,15 @@ impl Store {
 
     /// The bytes of this digest, proven.
     pub fn read_blob(&self, digest: BlobDigest) -> Result<Vec<u8>, Error> {
-        let path = self.blob_path(digest);
+        self.read_proven(self.blob_path(digest), digest)
+    }
+
+    /// The bytes of a file of a tree, proven.
+    pub fn read_file(&self, file: File) -> Result<Vec<u8>, Error> {
+        self.read_proven(self.file_path(file), file.blob)
+    }
+
+    fn read_proven(&self, path: PathBuf, digest: BlobDigest) -> Result<Vec<u8>, Error> {
         let bytes = disk::read_if_exists(&path)?.ok_or(Error::MissingBlob(digest))?;
         let found = BlobDigest::of(&bytes);
         if found != digest {
@@ -48,9 +56,73 @@ impl Store {
         Ok(bytes)
     }
 
+    /// Keep the bytes of a file, under the name that goes with its mode.
+    pub fn put_file(&self, bytes: &[u8], executable: bool) -> Result<File, Error> {
+        let file = File { blob: BlobDigest::of(bytes), size: bytes.len() as u64, executable };
+        if !self.has_file(file) {
+            let temporary = disk::temporary_in(&self.temporary_directory()?)?;
+            disk::write(temporary.path(), bytes)?;
+            place(temporary, mode(executable), &self.file_path(file))?;
+        }
+        Ok(file)
+    }
+
+    /// Keep a copy of a file that stays where it is, if its content is still this; says whether it is.
+    pub fn copy_in(&self, from: &Path, file: File) -> Result<bool, Error> {
+        if self.has_file(file) {
+            return Ok(true);
+        }
+        let beside = disk::temporary_directory_in(&self.temporary_directory()?)?;
+        let copy = beside.path().join("file");
+        disk::clone_or_copy(from, &copy, 0o600)?;
+        let still = hash(&copy)? == (file.blob, file.size);
+        if still {
+            let place = self.file_path(file);
+            disk::create_directories(place.parent().expect("a blob has a directory"))?;
+            disk::set_mode(&copy, mode(file.executable))?;
+            disk::rename(&copy, &place)?;
+        }
+        Ok(still)
+    }
+
     /// Keep a temporary file, whose digest was computed as it was written, without reading it again.
     pub fn adopt(&self, file: tempfile::NamedTempFile, digest: BlobDigest) -> Result<(), Error> {
         Ok(place(file, 0o444, &self.blob_path(digest))?)
+    }
+
+    /// Keep a file of a tree whose bytes are at hand. What is here is not written again; what is not is written to the
+    /// path `temporary` first, on the store's file system, where nothing is. It survives a power cut when the whole
+    /// file system was synced.
+    pub fn put_file_at(&self, bytes: &[u8], executable: bool, temporary: &Path) -> Result<File, Error> {
+        let file = File { blob: BlobDigest::of(bytes), size: bytes.len() as u64, executable };
+        if !self.has_file(file) {
+            let mut new = disk::create_new(temporary, mode(executable))?;
+            new.write_all(bytes).map_err(|error| disk::Error::new("write", temporary, error))?;
+            drop(new);
+            self.name_file(temporary, file)?;
+        }
+        Ok(file)
+    }
+
+    /// Keep a finished file of a tree, which has its mode, whose digest was computed as it was written, and which is on
+    /// the store's file system. It survives a power cut when that was synced.
+    pub fn adopt_file(&self, path: &Path, file: File) -> Result<(), Error> {
+        if self.has_file(file) {
+            return Ok(disk::remove_file(path)?);
+        }
+        self.name_file(path, file)
+    }
+
+    fn name_file(&self, path: &Path, file: File) -> Result<(), Error> {
+        let place = self.file_path(file);
+        match disk::rename(path, &place) {
+            // The first of its directory.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                disk::create_directories(place.parent().expect("a blob has a directory"))?;
+                Ok(disk::rename(path, &place)?)
+            }
+            done => Ok(done?),
+        }
     }
 
     /// Give a file its name in the store. One from another file system is copied beside it first.
@@ -74,12 +146,17 @@ impl Store {
         if !self.has_file(file) {
             let place = self.file_path(file);
             disk::create_directories(place.parent().expect("a blob has a directory"))?;
-            disk::set_mode(path, if executable { 0o555 } else { 0o444 })?;
+            disk::set_mode(path, mode(executable))?;
             disk::sync_file(path)?;
             self.take_in(path, &place)?;
         }
         Ok(file)
     }
+}
+
+/// The mode of a file in the store.
+pub fn mode(executable: bool) -> u32 {
+    if executable { 0o555 } else { 0o444 }
 }
 
 /// Digest and size of a file's bytes.
@@ -111,6 +188,20 @@ mod tests {
         disk::remove_file(&store.blob_path(some)).unwrap();
         disk::write(&store.blob_path(some), b"").unwrap();
         assert_eq!((store.has_blob(none), store.has_blob(some)), (true, false));
+    }
+
+    #[test]
+    fn a_copy_is_kept_only_if_it_is_what_it_should_be() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::at(directory.path().join("store"));
+        let path = directory.path().join("file");
+        disk::write(&path, b"text").unwrap();
+        let file = File { blob: BlobDigest::of(b"text"), size: 4, executable: true };
+        let other = File { blob: BlobDigest::of(b"else"), ..file };
+        assert!(store.copy_in(&path, file).unwrap());
+        assert!(!store.copy_in(&path, other).unwrap());
+        assert_eq!((store.has_file(file), store.has_file(other)), (true, false));
+        assert!(path.exists());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::{Error, Store};
-use crate::digest::{BlobDigest, TreeDigest};
+use crate::digest::{Digest, TreeDigest};
 use crate::disk;
 use crate::tree::{File, Node, Tree};
 
@@ -28,11 +28,13 @@ impl Store {
             return Ok(place);
         }
         let temporary = disk::temporary_directory_in(&self.temporary_directory()?)?;
-        let (mut directories, mut files) = (Vec::new(), Vec::new());
+        let (mut directories, mut files, mut symlinks) = (Vec::new(), Vec::new(), Vec::new());
         let inside = temporary.path().join("prefix");
-        lay_out(tree, &inside, &mut directories, &mut files)?;
+        disk::create_directory(&inside, 0o755)?;
+        make_directories(tree, &inside, &mut directories, &mut files, &mut symlinks)?;
+        symlinks.iter().try_for_each(|(target, path)| disk::symlink(Path::new(target), path))?;
         files.par_iter().with_min_len(128).try_for_each(|(file, path)| self.link(*file, path))?;
-        for directory in directories.iter().rev().filter(|directory| **directory != inside) {
+        for directory in directories.iter().rev() {
             disk::set_mode(directory, 0o555)?;
         }
         publish(&inside, &place)?;
@@ -49,15 +51,38 @@ impl Store {
         Ok(disk::link_or_copy(&from, path)?)
     }
 
+    /// Lay out a tree in an empty directory that is there, as a copy that may be written to: directories and files
+    /// with modes 0755 and 0644, or 0755 where a file may be executed, and everything modified at one time, in seconds
+    /// since 1970. The directory's own mode stays.
+    pub fn lay_out_copy(&self, tree: &Tree, to: &Path, time: i64) -> Result<(), Error> {
+        let (mut directories, mut files, mut symlinks) = (vec![to.to_owned()], Vec::new(), Vec::new());
+        make_directories(tree, to, &mut directories, &mut files, &mut symlinks)?;
+        files.par_iter().with_min_len(32).try_for_each(|(file, path)| self.copy_out(*file, path, time))?;
+        // Symlinks come last, so that nothing can be written through one.
+        for (target, path) in &symlinks {
+            disk::symlink(Path::new(target), path)?;
+            disk::set_time(path, time)?;
+        }
+        directories.iter().rev().try_for_each(|directory| Ok(disk::set_time(directory, time)?))
+    }
+
+    fn copy_out(&self, file: File, path: &Path, time: i64) -> Result<(), Error> {
+        if !self.has_file(file) {
+            return Err(Error::MissingBlob(file.blob));
+        }
+        disk::clone_or_copy(&self.file_path(file), path, if file.executable { 0o755 } else { 0o644 })?;
+        Ok(disk::set_time(path, time)?)
+    }
+
     /// Where the checkout of something is, or would be, by the digest of what it was made from.
-    pub fn checkout_path(&self, from: BlobDigest) -> PathBuf {
+    pub fn checkout_path<K>(&self, from: Digest<K>) -> PathBuf {
         self.path_of("checkouts", &from)
     }
 
     /// Make a checkout, by a function that fills an empty directory, unless it is here already.
-    pub fn checkout<E: From<Error>>(
+    pub fn checkout<K, E: From<Error>>(
         &self,
-        from: BlobDigest,
+        from: Digest<K>,
         fill: impl FnOnce(&Path) -> Result<(), E>,
     ) -> Result<PathBuf, E> {
         let place = self.checkout_path(from);
@@ -73,21 +98,25 @@ impl Store {
     }
 }
 
-/// Make a tree's directories and symlinks, and collect its files.
-fn lay_out(
-    tree: &Tree,
+/// Make a tree's directories below one that is there, and collect its files and symlinks.
+fn make_directories<'t>(
+    tree: &'t Tree,
     at: &Path,
     directories: &mut Vec<PathBuf>,
     files: &mut Vec<(File, PathBuf)>,
+    symlinks: &mut Vec<(&'t str, PathBuf)>,
 ) -> Result<(), Error> {
-    disk::create_directory(at, 0o755)?;
-    directories.push(at.to_owned());
     for (name, node) in tree.entries() {
         let path = at.join(name);
         match node {
             Node::File(file) => files.push((*file, path)),
-            Node::Directory(below) => lay_out(below, &path, directories, files)?,
-            Node::Symlink(target) => disk::symlink(Path::new(target), &path)?,
+            Node::Symlink(target) => symlinks.push((target, path)),
+            Node::Directory(below) => {
+                disk::create_directory(&path, 0o755)?;
+                disk::set_mode(&path, 0o755)?;
+                directories.push(path.clone());
+                make_directories(below, &path, directories, files, symlinks)?;
+            }
         }
     }
     Ok(())
@@ -105,6 +134,7 @@ fn publish(finished: &Path, place: &Path) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::BlobDigest;
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
@@ -120,6 +150,45 @@ mod tests {
         assert_eq!((mode(""), mode("bin"), mode("bin/run")), (0o555, 0o555, 0o555));
         assert_eq!(store.materialise(&tree).unwrap(), prefix);
         disk::remove_tree(&prefix).unwrap();
+    }
+
+    #[test]
+    fn a_copy_may_be_written_to_and_has_one_time() {
+        use std::os::unix::fs::MetadataExt as _;
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::at(directory.path().join("store"));
+        let (run, text) = (store.put_file(b"#!/bin/sh\n", true).unwrap(), store.put_file(b"text", false).unwrap());
+        let mut tree = Tree::default();
+        tree.insert("bin/run", Node::File(run)).unwrap();
+        tree.insert("doc/text", Node::File(text)).unwrap();
+        tree.insert("doc/none", Node::Directory(Tree::default())).unwrap();
+        tree.insert("alias", Node::Symlink("bin/run".into())).unwrap();
+        let to = directory.path().join("copy");
+        disk::create_directory(&to, 0o755).unwrap();
+        store.lay_out_copy(&tree, &to, 1_000_000_000).unwrap();
+        let look = |path: &str| to.join(path).symlink_metadata().unwrap();
+        let mode = |path: &str| look(path).mode() & 0o777;
+        assert_eq!([mode("bin/run"), mode("doc/text"), mode("doc"), mode("doc/none")], [0o755, 0o644, 0o755, 0o755]);
+        for path in ["", "bin", "bin/run", "doc/text", "doc/none", "alias"] {
+            assert_eq!(look(path).mtime(), 1_000_000_000, "{path}");
+        }
+        disk::write(&to.join("doc/text"), b"other").unwrap();
+        assert_eq!(store.read_file(text).unwrap(), b"text", "the store keeps its own");
+        assert_eq!(store.read_file(run).unwrap(), b"#!/bin/sh\n");
+        store.lay_out_copy(&tree, &to, 0).unwrap_err();
+    }
+
+    #[test]
+    fn a_copy_whose_bytes_are_missing_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::at(directory.path().join("store"));
+        let mut tree = Tree::default();
+        let file = File { blob: BlobDigest::of(b"gone"), size: 4, executable: false };
+        tree.insert("file", Node::File(file)).unwrap();
+        let to = directory.path().join("copy");
+        disk::create_directory(&to, 0o755).unwrap();
+        assert!(matches!(store.lay_out_copy(&tree, &to, 0), Err(Error::MissingBlob(_))));
+        assert!(disk::list(&to).unwrap().is_empty());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //!                   and prefixes are made of hard links
 //! trees/ab/cd…      one directory of a tree, in canonical encoding
 //! results/ab/cd…    what an action gave (see `results`)
+//! sources/ab/cd…    which tree something that was fetched gave
 //! checkouts/ab/cd…/ what was laid out once to be read often: unpacked sources
 //! prefixes/abcd…/   ready prefixes, read-only
 //! roots/            symlinks to the sites that use this store
@@ -22,16 +23,19 @@ mod checkout;
 mod locks;
 mod results;
 mod roots;
+mod sources;
 mod stats;
 mod trees;
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::digest::{BlobDigest, Digest, TreeDigest};
 use crate::disk;
+pub use blobs::mode;
 pub use locks::Held;
 pub use results::{Outcome, Provenance};
+pub use sources::Content;
 pub use stats::Kind;
 
 /// The store of one user.
@@ -39,6 +43,7 @@ pub use stats::Kind;
 pub struct Store {
     root: PathBuf,
     workplace: OnceLock<Workplace>,
+    opening: Mutex<()>,
 }
 
 /// This process's own directory in `tmp/`; the lock tells others that it is in use.
@@ -104,7 +109,7 @@ fn holder(pid: Option<u32>) -> String {
 impl Store {
     /// The store at this path. Nothing is read or made before it is needed.
     pub fn at(root: PathBuf) -> Self {
-        Self { root, workplace: OnceLock::new() }
+        Self { root, workplace: OnceLock::new(), opening: Mutex::new(()) }
     }
 
     /// Where it is.
@@ -118,6 +123,11 @@ impl Store {
         if let Some(workplace) = self.workplace.get() {
             return Ok(workplace.path.clone());
         }
+        // Whoever opens a second one would take the first for abandoned while it has no lock yet.
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(workplace) = self.workplace.get() {
+            return Ok(workplace.path.clone());
+        }
         let workplace = self.open_workplace()?;
         Ok(self.workplace.get_or_init(|| workplace).path.clone())
     }
@@ -127,10 +137,13 @@ impl Store {
         disk::create_directories(&all)?;
         sweep(&all);
         let path = disk::temporary_directory_in(&all)?.keep();
-        match disk::try_lock(&path.join("lock"))? {
-            disk::TryLock::Held(lock) => Ok(Workplace { path, _lock: lock }),
-            // Between the making and the locking another process took it for abandoned.
-            disk::TryLock::Busy(_) => self.open_workplace(),
+        match disk::try_lock(&path.join("lock")) {
+            // Between the making and the locking another process may take it for abandoned: it is locked then, or gone, or
+            // what we locked was just removed.
+            Ok(disk::TryLock::Held(lock)) if disk::is_file(&path.join("lock")) => Ok(Workplace { path, _lock: lock }),
+            Ok(_) => self.open_workplace(),
+            Err(_) if !disk::is_directory(&path) => self.open_workplace(),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -153,7 +153,7 @@ mod tests {
                 sandbox: "namespaces".into(),
                 toolchain: "1.95.0".into(),
                 seconds: 0.5,
-                needs: Needs { glibc: Some("2.34".into()), libraries: vec!["libgcc_s.so.1".into()] },
+                needs: Needs { glibc: Some("2.34".into()), libraries: vec!["libgcc_s.so.1".into()], interpreter: None },
             },
         };
         let action = ActionDigest::of(b"action");

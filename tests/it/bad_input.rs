@@ -71,13 +71,13 @@ fn a_malformed_manifest_is_told_by_line_and_column() {
     "#]],
     );
     check(
-        "[sites.api.dependencies]\nhello = { git = \"https://example.org/hello.git\" }\n",
+        "[sites.api.dependencies]\nhello = { version = \"1\", when = 'os == \"linux\"' }\n",
         expect![[r#"
-        error: `envy.toml` has 1 error
-          envy.toml:2:11: this version of envy cannot use `git` yet
-            2 | hello = { git = "https://example.org/hello.git" }
-                          ^^^
-    "#]],
+            error: `envy.toml` has 1 error
+              envy.toml:2:26: this version of envy cannot use `when` yet
+                2 | hello = { version = "1", when = 'os == "linux"' }
+                                             ^^^^
+        "#]],
     );
     check(
         "[project]\nenvy = \">=99\"\n[nonsense]\n",
@@ -147,7 +147,7 @@ fn names_that_lead_elsewhere_are_refused_before_anything_is_done() {
         For more information, try '--help'.
     "#]]);
     scratch.envy("add a/b --site api").fails(2, expect![[r#"
-        error: invalid value 'a/b' for '<REQ>...': `a/b` is not a name: use up to 64 letters, digits, `-` and `_`, beginning with a letter or digit
+        error: invalid value 'a/b' for '[REQ]...': `a/b` is not a name: use up to 64 letters, digits, `-` and `_`, beginning with a letter or digit
 
         For more information, try '--help'.
     "#]]);

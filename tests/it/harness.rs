@@ -105,6 +105,39 @@ fn a_lock_is_made_as_cargo_makes_it() {
 }
 
 #[test]
+fn another_registry_is_called_by_its_own_address() {
+    let other = Registry::other();
+    other.publish(Crate::new("low", "0.1.0").lib()).publish(Crate::new("mid", "1.0.0").lib().dep("low", "0.1"));
+    let scratch = Scratch::new();
+    scratch.write(".cargo/config.toml", other.cargo_config("company"));
+    let manifest =
+        "[package]\nname = 'app'\nversion = '0.1.0'\n[dependencies]\nmid = { version = '1', registry = 'company' }\n";
+    scratch.write("Cargo.toml", manifest).write("src/lib.rs", "");
+
+    scratch.shell().cargo("generate-lockfile").succeeds();
+
+    assert_eq!(other.cargo_lock(&Crate::new("app", "0.1.0").dep("mid", "1")), scratch.read("Cargo.lock"));
+}
+
+#[test]
+fn a_registry_for_users_tells_others_nothing() {
+    let other = Registry::other();
+    other.publish(Crate::new("low", "0.1.0").lib().published("2026-11-20T00:00:00Z")).wants_token("sesame");
+    let scratch = Scratch::new();
+    let manifest =
+        "[package]\nname = 'app'\nversion = '0.1.0'\n[dependencies]\nlow = { version = '0.1', registry = 'company' }\n";
+    scratch.write("Cargo.toml", manifest).write("src/lib.rs", "");
+    let config = other.cargo_config("company") + "credential-provider = 'cargo:token'\n";
+    scratch.write(".cargo/config.toml", &config);
+
+    scratch.shell().cargo("fetch").ends(101);
+    assert_eq!(other.requests(), ["GET /index/config.json 401"]);
+    scratch.write("../cargo/credentials.toml", "[registries.company]\ntoken = 'sesame'\n");
+    scratch.shell().cargo("fetch").succeeds();
+    assert!(other.requests().contains(&"GET /crates/low/0.1.0/download 200".to_owned()));
+}
+
+#[test]
 fn the_same_crate_is_the_same_bytes() {
     let make = || Crate::new("hello", "1.0.0").bin("hello").feature("loud", &[]).archive();
     assert_eq!(make(), make());

@@ -18,10 +18,13 @@ pub struct Crate {
     pub yanked: bool,
     pub dependencies: Vec<Dependency>,
     pub lock: Lock,
+    /// The registry beside crates.io whose crates it depends on, as cargo writes it when it publishes.
+    pub registry: Option<String>,
     files: BTreeMap<String, String>,
     binaries: Vec<String>,
     features: BTreeMap<String, Vec<String>>,
     rust_version: Option<String>,
+    published: Option<String>,
     metadata: String,
     manifest: String,
 }
@@ -33,6 +36,8 @@ pub struct Dependency {
     pub range: VersionReq,
     pub kind: &'static str,
     pub optional: bool,
+    /// The index of the registry that it comes from, if that is not crates.io.
+    pub index: Option<String>,
 }
 
 /// The `Cargo.lock` that a crate carries.
@@ -57,10 +62,12 @@ impl Crate {
             yanked: false,
             dependencies: Vec::new(),
             lock: Lock::Usual,
+            registry: None,
             files: BTreeMap::new(),
             binaries: Vec::new(),
             features: BTreeMap::new(),
             rust_version: None,
+            published: None,
             metadata: String::new(),
             manifest: String::new(),
         }
@@ -118,6 +125,12 @@ impl Crate {
         self
     }
 
+    /// When it was published, as the index tells it: `2026-11-20T00:00:00Z`.
+    pub fn published(mut self, time: &str) -> Self {
+        self.published = Some(time.to_owned());
+        self
+    }
+
     /// Carries this `Cargo.lock`.
     pub fn lock(mut self, text: &str) -> Self {
         self.lock = Lock::Text(text.to_owned());
@@ -156,7 +169,7 @@ impl Crate {
 
     fn depends(mut self, name: &str, range: &str, kind: &'static str, optional: bool) -> Self {
         let range = VersionReq::parse(range).expect("tests ask for semver ranges");
-        self.dependencies.push(Dependency { name: name.to_owned(), range, kind, optional });
+        self.dependencies.push(Dependency { name: name.to_owned(), range, kind, optional, index: None });
         self
     }
 
@@ -220,9 +233,11 @@ impl Crate {
         if !dependencies.is_empty() {
             line(toml, format_args!("\n[{table}]"));
         }
-        for Dependency { name, range, optional, .. } in dependencies {
+        for Dependency { name, range, optional, index, .. } in dependencies {
             let optional = if *optional { ", optional = true" } else { "" };
-            line(toml, format_args!("{name} = {{ version = \"{range}\"{optional} }}"));
+            let index = index.as_ref().or(self.registry.as_ref());
+            let index = index.map(|index| format!(", registry-index = \"{index}\"")).unwrap_or_default();
+            line(toml, format_args!("{name} = {{ version = \"{range}\"{optional}{index} }}"));
         }
     }
 
@@ -244,6 +259,9 @@ impl Crate {
         }
         if let Some(version) = &self.rust_version {
             entry["rust_version"] = json!(version);
+        }
+        if let Some(time) = &self.published {
+            entry["pubtime"] = json!(time);
         }
         entry
     }

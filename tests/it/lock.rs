@@ -313,10 +313,10 @@ fn a_library_is_not_a_package_of_a_site() {
     scratch.envy("add serde --site api").fails(
         1,
         expect![[r#"
-        fetched 1 file (317 B)
-        error: crate `serde 1.0.0` has no program: it is a library
-        hint: libraries belong into a `Cargo.toml`; `envy.toml` is for programs
-    "#]],
+            fetched 1 file (317 B)
+            error: `serde 1.0.0` has no program: it is a library
+            hint: libraries belong into a `Cargo.toml`; `envy.toml` is for programs
+        "#]],
     );
 }
 
@@ -328,17 +328,17 @@ fn programs_and_features_that_a_crate_does_not_have_are_refused_when_locking() {
     scratch.envy("lock").fails(
         1,
         expect![[r#"
-        fetched 1 file (785 B)
-        error: crate `many 1.0.0` has no feature `laud`
-        hint: did you mean `loud`?
-    "#]],
+            fetched 1 file (785 B)
+            error: `many 1.0.0` has no feature `laud`
+            hint: did you mean `loud`?
+        "#]],
     );
     require(&scratch, "many = { version = '1', bins = ['third'] }");
     scratch.envy("lock").fails(
         1,
         expect![[r#"
-        error: crate `many 1.0.0` has no program `third`; it has `many`, `other`
-    "#]],
+            error: `many 1.0.0` has no program `third`; it has `many`, `other`
+        "#]],
     );
     require(&scratch, "many = { version = '1', binz = ['third'] }");
     scratch.envy("lock").fails(
@@ -372,7 +372,7 @@ fn a_crate_without_a_cargo_lock_gets_one_when_it_is_locked_and_builds_with_it() 
 
     scratch.envy("lock").ok(expect![[r#"
         fetched 1 file (368 B)
-        note: crate `bare 1.0.0` ships no Cargo.lock that fits it; making one
+        note: `bare 1.0.0` ships no Cargo.lock that fits it; making one
         locked 1 package for site `api`
           + bare 1.0.0
     "#]]);
@@ -412,8 +412,9 @@ fn a_crate_without_a_cargo_lock_gets_one_when_it_is_locked_and_builds_with_it() 
     "#]],
     );
     scratch.envy("lock").ok(expect![[r#"
-        note: crate `bare 1.0.0` ships no Cargo.lock that fits it; making one
+        note: `bare 1.0.0` ships no Cargo.lock that fits it; making one
         locked 1 package for site `api`
+          ~ bare 1.0.0 (another Cargo.lock)
     "#]]);
     scratch.envy("lock --check").succeeds();
 
@@ -431,7 +432,7 @@ fn a_cargo_lock_that_does_not_fit_its_manifest_is_made_anew() {
     let scratch = site(&registry, "stale = '1'");
     scratch.envy("lock").ok(expect![[r#"
         fetched 1 file (656 B)
-        note: crate `stale 1.0.0` ships no Cargo.lock that fits it; making one
+        note: `stale 1.0.0` ships no Cargo.lock that fits it; making one
         locked 1 package for site `api`
           + stale 1.0.0
     "#]]);
@@ -439,30 +440,40 @@ fn a_cargo_lock_that_does_not_fit_its_manifest_is_made_anew() {
 }
 
 #[test]
-fn a_crate_whose_cargo_lock_leads_elsewhere_is_refused() {
+fn a_crate_whose_cargo_lock_leads_nowhere_is_refused() {
     let registry = Registry::new();
     let lock = |source: &str| {
         format!(
-            "version = 4\n\n[[package]]\nname = \"app\"\nversion = \"1.0.0\"\ndependencies = [\n \"fork\",\n]\n\n[[package]]\nname = \"fork\"\nversion = \"0.1.0\"\nsource = \"{source}\"\n"
+            "version = 4\n\n[[package]]\nname = \"app\"\nversion = \"1.0.0\"\ndependencies = [\n \"fork\",\n]\n\n[[package]]\nname = \"fork\"\nversion = \"0.1.0\"\nsource = \"{source}\"\nchecksum = \"{}\"\n",
+            "4f1c0d2e".repeat(8)
         )
     };
     let app = || {
         Crate::new("app", "1.0.0")
             .bin("app")
-            .manifest("[dependencies]\nfork = { version = \"0.1\", git = \"https://example.org/fork.git\" }\n")
+            .manifest("[dependencies]\nfork = { version = \"0.1\", git = \"http://127.0.0.1:9/fork.git\" }\n")
     };
-    registry.publish(app().lock(&lock("git+https://example.org/fork.git#4f1c0d2e4f1c0d2e4f1c0d2e4f1c0d2e4f1c0d2e")));
+    registry.publish(app().lock(&lock("git+http://127.0.0.1:9/fork.git#4f1c0d2e4f1c0d2e4f1c0d2e4f1c0d2e4f1c0d2e")));
     let scratch = site(&registry, "app = '1'");
-    scratch.envy("lock").fails(1, expect![[r#"
-        fetched 1 file (741 B)
-        error: the Cargo.lock of `app 1.0.0` names a crate that does not come from crates.io, which this version of envy cannot use
-          `fork` from git+https://example.org/fork.git#4f1c0d2e4f1c0d2e4f1c0d2e4f1c0d2e4f1c0d2e
-    "#]]);
-    registry.publish(app().lock(&lock("registry+https://crates.example.org/index")));
-    scratch.envy("lock").fails(1, expect![[r#"
-        fetched 1 file (748 B)
-        error: the Cargo.lock of `app 1.0.0` names a crate that does not come from crates.io, which this version of envy cannot use
-          `fork` from registry+https://crates.example.org/index
+    scratch.envy("lock").fails(
+        1,
+        expect![[r#"
+        fetched 1 file (754 B)
+        error: the Cargo.lock of `app 1.0.0` takes crates from where they cannot be had
+          caused by: could not ask `http://127.0.0.1:[PORT]/fork.git`
+          caused by: could not fetch `http://127.0.0.1:[PORT]/fork.git/info/refs`
+          caused by: error sending request
+          caused by: client error (Connect)
+          caused by: tcp connect error
+          caused by: Connection refused (os error 111)
+    "#]],
+    );
+    registry.publish(app().lock(&lock("sparse+http://127.0.0.1:9/index/")));
+    scratch.envy("lock").succeeds();
+    scratch.envy("build").fails(1, expect![[r#"
+        error: could not ask the registry about `config.json`
+          could not fetch `http://127.0.0.1:[PORT]/index/config.json`: error sending request: client error (Connect): tcp connect error: Connection refused (os error 111)
+        hint: try again; what has arrived is kept
     "#]]);
 }
 
@@ -592,14 +603,14 @@ fn lockfiles_that_cannot_be_read_are_told_apart() {
     with(good.replace("[[package]]", "[[packages]]")).fails(
         3,
         expect![[r#"
-        error: lockfile `lockfiles/api.lock` cannot be read
-          caused by: TOML parse error at line 11, column 3
-               |
-            11 | [[packages]]
-               |   ^^^^^^^^
-            unknown field `packages`, expected one of `version`, `requirements`, `toolchain`, `package`, `prefix`
-        hint: restore it: `git checkout lockfiles/api.lock`
-    "#]],
+            error: lockfile `lockfiles/api.lock` cannot be read
+              caused by: TOML parse error at line 11, column 3
+                   |
+                11 | [[packages]]
+                   |   ^^^^^^^^
+                unknown field `packages`, expected one of `version`, `requirements`, `exclude-newer`, `toolchain`, `package`, `prefix`
+            hint: restore it: `git checkout lockfiles/api.lock`
+        "#]],
     );
     with(String::new()).fails(
         3,

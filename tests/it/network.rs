@@ -393,3 +393,17 @@ fn a_hostile_archive_among_the_crates_of_a_package_is_refused_too() {
     }
     assert!(!Path::new("/tmp/envy-escaped").exists());
 }
+
+#[test]
+fn a_host_without_root_certificates_has_the_plain_web() {
+    let (_registry, scratch) = wanting();
+    let bare = || scratch.env("SSL_CERT_FILE", "/dev/null").env("SSL_CERT_DIR", "/nowhere");
+    bare().envy("lock api").succeeds();
+
+    let index = "[source.local]\nregistry = \"sparse+https://127.0.0.1:9/index/\"\n";
+    scratch.write(".cargo/config.toml", index).write("envy.toml", API.replace("hello", "other"));
+    bare().envy("lock api").fails(1, expect![[r#"
+        error: could not ask the registry about `other`
+          this machine has no root certificates: install the package `ca-certificates`, or name a file of them in `SSL_CERT_FILE`
+    "#]]);
+}

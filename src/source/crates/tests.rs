@@ -42,7 +42,7 @@ struct Scratch {
 
 impl Scratch {
     fn new(registry: Registry) -> Self {
-        let config = CargoConfig { registry, offline: false, proxy: None, ca_file: None, timeout: None, retries: None };
+        let config = CargoConfig { registry, ..CargoConfig::default() };
         Self { directory: tempfile::tempdir().unwrap(), config }
     }
 

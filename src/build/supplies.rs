@@ -1,0 +1,207 @@
+//! Supplies: everything that builds read and that may have to come from elsewhere, brought in as few batches as can be.
+//!
+//! What a Cargo.lock names is known before its package is here where its text is in the store or beside the lockfile,
+//! so that one batch, or offline one error, has all of it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::Error;
+use super::source_files::SourceFiles;
+use crate::digest::Commit;
+use crate::lock::{self, CrateSource, Lockfile, Package, Pin, Wish, Wishes, archive_url};
+use crate::manifest::Source;
+use crate::package::{PackageId, PackageName, SiteName};
+use crate::platform::Platform;
+use crate::progress::Progress;
+use crate::recipe::Book;
+use crate::source::{self, Archive, Item, LockedSource, Origin, Sources, WantedArchive};
+use crate::store::{Content, Store};
+
+/// Where supplies for the packages of a site come from.
+pub struct Supplies<'a, 's> {
+    /// All sources of the project.
+    pub sources: &'a Sources<'s>,
+    /// What is asked.
+    pub wishes: &'a Wishes,
+    /// What is pinned.
+    pub lockfile: &'a Lockfile,
+    /// The site.
+    pub site: &'a SiteName,
+    /// The project's directory.
+    pub project: &'a Path,
+    /// Cargo.locks that were made just now and are not written yet.
+    pub generated: &'a BTreeMap<PackageName, String>,
+    /// Who is told.
+    pub progress: &'a dyn Progress,
+}
+
+/// The Cargo.lock that was made for a package when locking: where it belongs, and its text if it is there.
+pub struct Generated {
+    /// Where it belongs.
+    pub path: PathBuf,
+    /// Its text.
+    pub text: Option<String>,
+}
+
+impl Supplies<'_, '_> {
+    /// The store that everything comes into.
+    pub fn store(&self) -> &Store {
+        self.sources.store()
+    }
+
+    /// What is pinned for a package.
+    pub fn package(&self, id: &PackageId) -> &Package {
+        &self.lockfile.packages[&id.name]
+    }
+
+    /// What is asked of a package.
+    pub fn wish(&self, id: &PackageId) -> &Wish {
+        &self.wishes.packages()[&id.name]
+    }
+
+    /// Bring the sources of packages for these platforms, and all crates that are known to be needed.
+    pub fn bring(&self, ids: &[&PackageId], platforms: &[Platform]) -> Result<(), Error> {
+        let mut items = Vec::new();
+        for id in ids {
+            items.extend(self.source_items(id, platforms));
+            if let Some(text) = self.known_cargo_lock(id)? {
+                items.extend(self.crate_items(id, &text)?);
+            }
+        }
+        Ok(self.sources.bring(&items, self.progress)?)
+    }
+
+    /// Bring everything that builds of packages need: after this, nothing has to come from anywhere.
+    pub fn bring_all(&self, book: &Book, ids: &[&PackageId], platforms: &[Platform]) -> Result<(), Error> {
+        self.bring(ids, platforms)?;
+        let mut items = Vec::new();
+        for id in ids {
+            let files = SourceFiles::open(self, id, book.get(&self.wish(id).recipe)?, Platform::host())?;
+            items.extend(files.cargo.map(|cargo| self.crate_items(id, &cargo.lock)).transpose()?.unwrap_or_default());
+        }
+        self.sources.bring(&items, self.progress)?;
+        // A commit's submodules come when its files are read.
+        for item in items {
+            if let Item::Commit(wanted) = item {
+                let origin = Origin::Git { url: &wanted.url, commit: wanted.commit };
+                self.sources.content(&origin, self.progress)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a pinned source gives for a platform, with its patches.
+    pub(super) fn content(&self, id: &PackageId, platform: Platform) -> Result<Content, Error> {
+        let (package, wish) = (self.package(id), self.wish(id));
+        let unpacked = || package.pin.archive(platform).ok_or_else(|| Error::NoArchive { id: id.clone(), platform });
+        let url;
+        let origin = match (&package.pin, &wish.source) {
+            (Pin::Git { commit, .. }, Source::Git { url, .. }) => Origin::Git { url, commit: *commit },
+            (pin, Source::Archive(archive)) => {
+                url = archive_url(archive, id, matches!(pin, Pin::Archives(_)).then_some(platform));
+                Origin::Archive { archive: unpacked()?.archive, name: lock::file_name(&url), strip: archive.strip }
+            }
+            _ => Origin::Crate { id, archive: unpacked()?.archive },
+        };
+        let content = self.sources.content(&origin, self.progress)?;
+        let patches = lock::read_patches(self.project, &wish.patches, |path| Error::NoPatch { id: id.clone(), path })?;
+        match self.sources.patched(content, &patches) {
+            Err(source::Error::Patch(source)) => Err(Error::Patch { id: id.clone(), source }),
+            patched => Ok(patched?),
+        }
+    }
+
+    /// What has to come for a package itself.
+    fn source_items(&self, id: &PackageId, platforms: &[Platform]) -> Vec<Item> {
+        let wish = self.wish(id);
+        match (&self.package(id).pin, &wish.source) {
+            (Pin::Crate(unpacked), Source::Crate { registry }) => {
+                let (name, version) = (id.name.to_string(), id.version.to_string());
+                let archive = Archive { name, version, checksum: unpacked.archive };
+                vec![Item::Crate { registry: registry.clone(), archive }]
+            }
+            (Pin::Git { commit, .. }, Source::Git { url, reference, .. }) => {
+                vec![Item::commit(id.to_string(), url, *commit, crate::index::fixed(reference))]
+            }
+            (pin, Source::Archive(archive)) => {
+                let own = matches!(pin, Pin::Archives(_));
+                let item = |platform: &Platform| {
+                    let sha256 = Some(pin.archive(*platform)?.archive);
+                    let url = archive_url(archive, id, own.then_some(*platform));
+                    Some(Item::Archive(WantedArchive { name: id.to_string(), url, sha256 }))
+                };
+                platforms.iter().filter_map(item).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What has to come for a Cargo.lock.
+    pub(super) fn crate_items(&self, id: &PackageId, cargo_lock: &str) -> Result<Vec<Item>, Error> {
+        let mut items = Vec::new();
+        for locked in source::locked_crates(cargo_lock).map_err(source::Error::from)? {
+            let archive =
+                |checksum| Archive { name: locked.name.clone(), version: locked.version.to_string(), checksum };
+            match locked.source {
+                LockedSource::Itself => {}
+                LockedSource::CratesIo { checksum } => {
+                    items.push(Item::Crate { registry: None, archive: archive(checksum) });
+                }
+                LockedSource::Registry { address, checksum } => {
+                    items.push(Item::Foreign { address, archive: archive(checksum) });
+                }
+                LockedSource::Git(git) => {
+                    let name = format!("{} for {id}", git.url);
+                    items.push(Item::commit(name, &git.url, git.commit, Some(git.reference)));
+                }
+            }
+        }
+        Ok(items)
+    }
+
+    /// The text of a package's Cargo.lock, where that is known without the package.
+    fn known_cargo_lock(&self, id: &PackageId) -> Result<Option<String>, Error> {
+        let Some(crates) = &self.package(id).crates else { return Ok(None) };
+        if crates.generated {
+            return Ok(self.generated(id)?.text);
+        }
+        let store = self.store();
+        let bytes = if store.has_blob(crates.digest) { Some(store.read_blob(crates.digest)?) } else { None };
+        Ok(bytes.and_then(|bytes| String::from_utf8(bytes).ok()))
+    }
+
+    /// The Cargo.lock that was made for a package.
+    pub(super) fn generated(&self, id: &PackageId) -> Result<Generated, Error> {
+        let path = self.project.join(Lockfile::generated_path(self.site, &id.name));
+        let text = match self.generated.get(&id.name) {
+            Some(text) => Some(text.clone()),
+            None => crate::disk::read_text_if_exists(&path)?,
+        };
+        Ok(Generated { path, text })
+    }
+
+    /// The files of a repository that a Cargo.lock takes crates from, proven where they are pinned.
+    pub(super) fn crate_source(&self, id: &PackageId, url: &str, commit: Commit) -> Result<Content, Error> {
+        let content = self.sources.content(&Origin::Git { url, commit }, self.progress)?;
+        let pinned = self.package(id).crates.iter().flat_map(|crates| &crates.sources);
+        let is_it = |one: &&CrateSource| one.url == url && one.commit == commit;
+        if let Some(pinned) = pinned.into_iter().find(is_it) {
+            prove(id, "crate source", pinned.tree, content.tree.digest())?;
+        }
+        Ok(content)
+    }
+}
+
+/// Refuse what is not what was pinned.
+pub(super) fn prove<D: PartialEq + ToString>(
+    id: &PackageId,
+    what: &'static str,
+    expected: D,
+    received: D,
+) -> Result<(), Error> {
+    if expected == received {
+        return Ok(());
+    }
+    Err(Error::NotPinned { id: id.clone(), what, expected: expected.to_string(), received: received.to_string() })
+}

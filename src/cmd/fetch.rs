@@ -1,0 +1,61 @@
+//! `envy fetch`
+
+use std::collections::BTreeMap;
+
+use super::LockMode;
+use super::context::Context;
+use super::project::Project;
+use crate::build::Supplies;
+use crate::failure::Failure;
+use crate::manifest::Site;
+use crate::package::{PackageId, SiteName};
+use crate::platform::Platform;
+use crate::source::Sources;
+
+/// Arguments of `envy fetch`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The sites [default: all]
+    sites: Vec<SiteName>,
+    /// For every platform of the project, not this host's alone
+    #[arg(long)]
+    all_platforms: bool,
+}
+
+/// Bring everything that locked builds of sites need, so that they work without a network.
+pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
+    let project = context.project()?;
+    let sites = project.sites(&args.sites)?;
+    let platforms = match args.all_platforms {
+        true => project.manifest.platforms().to_vec(),
+        false => vec![Platform::host()],
+    };
+    context.with_sources(&project, LockMode::default(), |sources| {
+        sites.iter().try_for_each(|site| fetch(context, &project, site, &platforms, sources))
+    })
+}
+
+fn fetch(
+    context: &Context<'_>,
+    project: &Project,
+    site: &Site,
+    platforms: &[Platform],
+    sources: &Sources<'_>,
+) -> Result<(), Failure> {
+    let wishes = project.wishes(context, site)?;
+    let locked = project.current_lock(&site.name, &wishes)?;
+    let supplies = Supplies {
+        sources,
+        wishes: &wishes,
+        lockfile: &locked.lockfile,
+        site: &site.name,
+        project: &project.root,
+        generated: &BTreeMap::new(),
+        progress: context.ui,
+    };
+    let ids: Vec<&PackageId> = locked.lockfile.packages.values().map(|package| &package.id).collect();
+    supplies.bring_all(&context.book, &ids, platforms)?;
+    let count = crate::ui::count(ids.len(), "package");
+    context.ui.done("fetched", format!("all that site `{}` is built from ({count})", site.name));
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! Pinning archives: one for all platforms, or one for each.
+
+use std::collections::BTreeMap;
+
+use super::super::{Crates, Package, Pin, Unpacked, Wish};
+use super::{Error, Pinner};
+use crate::digest::BlobDigest;
+use crate::manifest::{ArchiveSource, Source, expand};
+use crate::package::{PackageId, PackageName};
+use crate::platform::Platform;
+use crate::progress::Event;
+use crate::source::{Origin, Patch, WantedArchive};
+
+/// Digests of a package's archives: for each platform that has its own, or for nothing in particular.
+pub(super) type Sums = BTreeMap<Option<Platform>, BlobDigest>;
+
+/// What differs from platform to platform in an address.
+const OF_PLATFORM: [&str; 4] = ["{os}", "{arch}", "{platform}", "{target}"];
+
+/// Where an archive is for a platform, with all placeholders filled in.
+pub fn archive_url(archive: &ArchiveSource, id: &PackageId, platform: Option<Platform>) -> String {
+    let own = platform.and_then(|platform| archive.platforms.get(&platform)?.url.as_ref());
+    expand(own.unwrap_or(&archive.url), |name| match (name, platform) {
+        ("version", _) => Some(id.version.to_string()),
+        ("name", _) => Some(id.name.to_string()),
+        ("os", Some(platform)) => Some(platform.os_family().to_owned()),
+        ("arch", Some(platform)) => Some(platform.arch().to_owned()),
+        ("platform", Some(platform)) => Some(platform.to_string()),
+        ("target", Some(platform)) => Some(platform.rust_target().to_owned()),
+        _ => None,
+    })
+}
+
+/// The name of the file at an address.
+pub fn file_name(url: &str) -> &str {
+    let path = url.split(['?', '#']).next().unwrap_or(url);
+    path.trim_end_matches('/').rsplit('/').next().unwrap_or(path)
+}
+
+/// The sum that is asked for.
+fn sum(archive: &ArchiveSource, platform: Option<Platform>) -> Option<BlobDigest> {
+    platform.and_then(|platform| archive.platforms.get(&platform)?.sha256).or(archive.sha256)
+}
+
+/// The platforms that have an archive of their own; nothing where one is for all.
+fn platforms(archive: &ArchiveSource, all: &[Platform]) -> Vec<Option<Platform>> {
+    let differs = !archive.platforms.is_empty() || OF_PLATFORM.iter().any(|marker| archive.url.contains(marker));
+    if differs { all.iter().copied().map(Some).collect() } else { vec![None] }
+}
+
+/// Whether a pin has the sums that are asked for.
+pub(super) fn fits(wish: &Wish, package: &Package) -> bool {
+    let Source::Archive(asked) = &wish.source else { return true };
+    let same = |platform, archive| sum(asked, platform).is_none_or(|wanted| wanted == archive);
+    match &package.pin {
+        Pin::Archive(one) => same(None, one.archive),
+        Pin::Archives(each) => each.iter().all(|(platform, one)| same(Some(*platform), one.archive)),
+        Pin::Crate(_) | Pin::Git { .. } | Pin::Path => true,
+    }
+}
+
+impl Pinner<'_, '_> {
+    /// Have archives, all of them at once, and their sums. What nobody gave a sum for is recorded as it is now.
+    pub(super) fn archives(
+        &self,
+        wanted: &[(&PackageId, &ArchiveSource, Option<&Package>)],
+        all: &[Platform],
+    ) -> Result<BTreeMap<PackageId, Sums>, Error> {
+        let mut requests = Vec::new();
+        let mut owners = Vec::new();
+        for (id, archive, old) in wanted {
+            for platform in platforms(archive, all) {
+                let locked = old.and_then(|old| old.pin.archive(platform.unwrap_or(Platform::host())));
+                let sha256 = sum(archive, platform).or(locked.map(|unpacked| unpacked.archive));
+                let url = archive_url(archive, id, platform);
+                requests.push(WantedArchive { name: id.to_string(), url, sha256 });
+                owners.push(((*id).clone(), platform));
+            }
+        }
+        let digests = self.sources.bring_archives(&requests, self.progress)?;
+        let mut brought: BTreeMap<PackageId, Sums> = BTreeMap::new();
+        for (((id, platform), request), digest) in owners.into_iter().zip(&requests).zip(digests) {
+            if request.sha256.is_none() {
+                let note = format!("`{id}` has no `sha256` in `envy.toml`; recording {digest}, as it is now");
+                self.progress.tell(Event::Note(&note));
+            }
+            brought.entry(id).or_default().insert(platform, digest);
+        }
+        Ok(brought)
+    }
+
+    /// What archives hold. Where each platform has its own, their Cargo.locks have to be one.
+    pub(super) fn unpacked(
+        &self,
+        id: &PackageId,
+        wish: &Wish,
+        digests: &Sums,
+        patches: &[Patch],
+        generated: &mut BTreeMap<PackageName, String>,
+    ) -> Result<(Pin, Option<Crates>), Error> {
+        let Source::Archive(source) = &wish.source else { unreachable!("archives come from archives") };
+        let (mut each, mut crates) = (BTreeMap::new(), None);
+        for (platform, archive) in digests {
+            let url = archive_url(source, id, *platform);
+            let origin = Origin::Archive { archive: *archive, name: file_name(&url), strip: source.strip };
+            let content = self.content(id, &origin, patches)?;
+            crates = self.crates(id, wish, &content, generated)?;
+            each.insert(*platform, Unpacked { archive: *archive, tree: content.tree.digest() });
+        }
+        let pin = match each.get(&None) {
+            Some(one) => Pin::Archive(*one),
+            None => Pin::Archives(each.into_iter().filter_map(|(platform, one)| Some((platform?, one))).collect()),
+        };
+        Ok((pin, crates))
+    }
+}

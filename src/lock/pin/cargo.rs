@@ -1,0 +1,238 @@
+//! Pinning what cargo builds: the programs and features that are asked for exist, and the Cargo.lock is settled: its
+//! own, or one that cargo makes now where it ships none, or one that no longer fits its manifest.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::super::{CrateSource, Crates, Wish};
+use super::{Error, Pinner, Task};
+use crate::digest::{BlobDigest, TreeDigest};
+use crate::disk;
+use crate::manifest::Source;
+use crate::package::{PackageId, PackageName};
+use crate::progress::Event;
+use crate::source::{self, CargoProject, Item, LockedSource, Origin};
+use crate::store::{self, Content};
+use crate::tree::Tree;
+
+impl Pinner<'_, '_> {
+    /// The tree and the Cargo.lock of a crate as its registry has it.
+    pub(super) fn published(
+        &self,
+        id: &PackageId,
+        wish: &Wish,
+        archive: BlobDigest,
+        generated: &mut BTreeMap<PackageName, String>,
+    ) -> Result<(TreeDigest, Crates), Error> {
+        let contents = source::read_crate(&self.sources.store().blob_path(archive), id).map_err(source::Error::from)?;
+        let binaries = source::binaries(&contents.manifest, &contents.tree).map_err(source::Error::from)?;
+        let names: Vec<_> = binaries.into_iter().map(|binary| binary.name).collect();
+        self.check_params(id, wish, &names, || self.listed_features(id, wish))?;
+        self.tell_metadata(id, source::has_envy_metadata(&contents.manifest));
+        let own = contents.cargo_lock.as_ref().filter(|lock| source::lock_fits(&contents.manifest, lock));
+        let crates = match own {
+            Some(text) => self.settled(id, text, false)?,
+            None => {
+                let text = self.make_for_archive(id, archive)?;
+                self.made(id, text, generated)?
+            }
+        };
+        Ok((contents.tree.digest(), crates))
+    }
+
+    /// The Cargo.lock of a tree that is in the store, where cargo builds it.
+    pub(super) fn crates(
+        &self,
+        id: &PackageId,
+        wish: &Wish,
+        content: &Content,
+        generated: &mut BTreeMap<PackageName, String>,
+    ) -> Result<Option<Crates>, Error> {
+        if !self.is_by_cargo(wish) {
+            return Ok(None);
+        }
+        let project = self.sources.cargo_project(&content.tree, &id.name, subdir(&wish.source))?;
+        let project = project.ok_or_else(|| Error::NoProject(id.clone()))?;
+        self.check_project(id, wish, &project)?;
+        self.tell_toolchain(id, &content.tree, &project);
+        match project.cargo_lock.as_ref().filter(|_| project.lock_fits) {
+            Some(text) => self.settled(id, text, false).map(Some),
+            None => {
+                let text = self.make_for_tree(id, content, &project)?;
+                self.made(id, text, generated).map(Some)
+            }
+        }
+    }
+
+    /// A directory's own Cargo.lock is not pinned; one that had to be made is.
+    pub(super) fn unpinned_crates(
+        &self,
+        id: &PackageId,
+        wish: &Wish,
+        generated: &mut BTreeMap<PackageName, String>,
+    ) -> Result<Option<Crates>, Error> {
+        let Source::Path { path } = &wish.source else { unreachable!("only a path is not pinned") };
+        if !self.is_by_cargo(wish) {
+            return Ok(None);
+        }
+        let directory = self.sources.directory(path)?;
+        let project = self.sources.project_in(&directory, &id.name)?;
+        let project = project.ok_or_else(|| Error::NoProject(id.clone()))?;
+        self.check_project(id, wish, &project)?;
+        self.tell_toolchain(id, &directory.tree, &project);
+        if project.cargo_lock.is_some() && project.lock_fits {
+            return Ok(None);
+        }
+        let content = self.sources.ingest(&directory)?;
+        let text = self.make_for_tree(id, &content, &project)?;
+        self.made(id, text, generated).map(Some)
+    }
+
+    fn is_by_cargo(&self, wish: &Wish) -> bool {
+        self.book.get(&wish.recipe).is_ok_and(|recipe| recipe.vendor().is_some())
+    }
+
+    fn check_project(&self, id: &PackageId, wish: &Wish, project: &CargoProject) -> Result<(), Error> {
+        let names: Vec<_> = project.binaries.iter().map(|binary| binary.name.clone()).collect();
+        self.check_params(id, wish, &names, || Ok(project.features.clone()))?;
+        self.tell_metadata(id, project.envy_metadata);
+        Ok(())
+    }
+
+    fn tell_metadata(&self, id: &PackageId, has: bool) {
+        if has {
+            let note = format!("`{id}` states needs of its own, which this version of envy does not read");
+            self.progress.tell(Event::Warning(&note));
+        }
+    }
+
+    /// Cargo is called directly, so that such a wish does not count.
+    fn tell_toolchain(&self, id: &PackageId, tree: &Tree, project: &CargoProject) {
+        if let Some(path) = source::toolchain_file(tree, &project.directory) {
+            let note = format!("`{id}` asks for another Rust by `{path}`; it is built with the project's");
+            self.progress.tell(Event::Note(&note));
+        }
+    }
+
+    /// Refuse programs and features that there are not, now rather than in the middle of a build.
+    fn check_params(
+        &self,
+        id: &PackageId,
+        wish: &Wish,
+        binaries: &[String],
+        features: impl FnOnce() -> Result<BTreeSet<String>, Error>,
+    ) -> Result<(), Error> {
+        if binaries.is_empty() {
+            return Err(Error::NoProgram(id.clone()));
+        }
+        let list = |param: &str| wish.params.get(param).and_then(|value| value.as_list()).unwrap_or_default();
+        if let Some(bin) = list("bins").iter().find(|bin| !binaries.contains(bin)) {
+            let has = binaries.iter().map(|binary| format!("`{binary}`")).collect();
+            return Err(Error::NoSuchProgram { id: id.clone(), bin: bin.clone(), has });
+        }
+        // `name/feature` belongs to a dependency, which cargo knows best.
+        let asked: Vec<_> = list("features").iter().filter(|feature| !feature.contains('/')).collect();
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let features = features()?;
+        let Some(feature) = asked.into_iter().find(|feature| !features.contains(*feature)) else { return Ok(()) };
+        let distance = |known: &&String| strsim::damerau_levenshtein(known, feature);
+        let nearest = features.iter().min_by_key(distance).filter(|known| distance(known) <= 3).cloned();
+        Err(Error::NoSuchFeature { id: id.clone(), feature: feature.clone(), nearest })
+    }
+
+    /// The features that the registry lists for a version.
+    fn listed_features(&self, id: &PackageId, wish: &Wish) -> Result<BTreeSet<String>, Error> {
+        let Source::Crate { registry } = &wish.source else { unreachable!("only registries list features") };
+        let versions = self.sources.registry(registry.as_deref())?.versions(std::slice::from_ref(&id.name));
+        let versions = versions.map_err(source::Error::from)?;
+        let listed = versions.get(&id.name).and_then(Option::as_ref);
+        let version = listed.and_then(|versions| versions.iter().find(|one| one.version == id.version));
+        Ok(version.map(|version| version.features.clone()).unwrap_or_default())
+    }
+
+    fn make_for_archive(&self, id: &PackageId, archive: BlobDigest) -> Result<String, Error> {
+        let store = self.sources.store();
+        let directory = disk::temporary_directory_in(&store.temporary_directory()?)?;
+        let top = format!("{}-{}", id.name, id.version);
+        source::unpack_crate(&store.blob_path(archive), &top, directory.path()).map_err(source::Error::from)?;
+        self.make(id, directory.path())
+    }
+
+    fn make_for_tree(&self, id: &PackageId, content: &Content, project: &CargoProject) -> Result<String, Error> {
+        let store = self.sources.store();
+        let directory = disk::temporary_directory_in(&store.temporary_directory()?)?;
+        store.lay_out_copy(&content.tree, directory.path(), content.time)?;
+        self.make(id, &directory.path().join(&project.workspace))
+    }
+
+    fn make(&self, id: &PackageId, directory: &Path) -> Result<String, Error> {
+        let note = format!("`{id}` ships no Cargo.lock that fits it; making one");
+        self.progress.tell(Event::Note(&note));
+        disk::remove_file(&directory.join("Cargo.lock"))?;
+        stand_alone(&directory.join("Cargo.toml"))?;
+        let failed = |source| Error::MakeCargoLock { id: id.clone(), source };
+        let text = (self.cargo_lock)(directory, Task::Make).map_err(failed)?;
+        self.limited(id, directory, text)
+    }
+
+    fn made(
+        &self,
+        id: &PackageId,
+        text: String,
+        generated: &mut BTreeMap<PackageName, String>,
+    ) -> Result<Crates, Error> {
+        let crates = self.settled(id, &text, true)?;
+        generated.insert(id.name.clone(), text);
+        Ok(crates)
+    }
+
+    /// A Cargo.lock, with the trees of all repositories that it takes crates from.
+    fn settled(&self, id: &PackageId, text: &str, generated: bool) -> Result<Crates, Error> {
+        let failed = |source| Error::CratesFrom { id: id.clone(), source };
+        let mut repositories = BTreeMap::new();
+        for locked in source::locked_crates(text).map_err(source::Error::from)? {
+            match locked.source {
+                LockedSource::Git(git) => drop(repositories.insert((git.url, git.commit), git.reference)),
+                // Whether anybody knows this registry is better said now than in a build.
+                LockedSource::Registry { address, .. } => drop(self.sources.registry_at(&address).map_err(failed)?),
+                LockedSource::Itself | LockedSource::CratesIo { .. } => {}
+            }
+        }
+        let items: Vec<_> = repositories
+            .iter()
+            .map(|((url, commit), reference)| {
+                Item::commit(format!("{url} for {id}"), url, *commit, Some(reference.clone()))
+            })
+            .collect();
+        self.sources.bring(&items, self.progress).map_err(failed)?;
+        let source = |(url, commit): (String, _)| {
+            let content = self.sources.content(&Origin::Git { url: &url, commit }, self.progress).map_err(failed)?;
+            Ok(CrateSource { url, commit, tree: content.tree.digest() })
+        };
+        let sources = repositories.into_keys().map(source).collect::<Result<_, Error>>()?;
+        // Where the archive that it comes from is gone, its text still tells which crates to bring.
+        let digest = self.sources.store().put_blob(text.as_bytes())?;
+        Ok(Crates { digest, generated, sources })
+    }
+}
+
+/// The directory of a source that is meant.
+pub(super) fn subdir(source: &Source) -> Option<&str> {
+    match source {
+        Source::Git { subdir, .. } => subdir.as_deref(),
+        Source::Archive(archive) => archive.subdir.as_deref(),
+        Source::Crate { .. } | Source::Path { .. } => None,
+    }
+}
+
+/// Make a package the root of a workspace of its own, so that cargo does not look for one above the store.
+fn stand_alone(manifest: &Path) -> Result<(), store::Error> {
+    let text = disk::read_text_if_exists(manifest)?.unwrap_or_default();
+    if text.lines().any(|line| line.trim_start().starts_with("[workspace")) {
+        return Ok(());
+    }
+    disk::remove_file(manifest)?;
+    Ok(disk::write_new(manifest, format!("{text}\n[workspace]\n").as_bytes(), 0o644)?)
+}

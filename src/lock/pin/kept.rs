@@ -1,0 +1,90 @@
+//! What two lockfiles have in common: pins of packages that did not move, and outputs that are still theirs. Pure.
+
+use super::super::{Lockfile, Package, Pin, Toolchain, Wish};
+use crate::digest::Commit;
+use crate::package::{PackageId, Version};
+
+/// The lockfile before, and whether its compiler stays.
+pub(super) struct Kept<'a> {
+    old: Option<&'a Lockfile>,
+    same_toolchain: bool,
+}
+
+impl<'a> Kept<'a> {
+    pub fn new(old: Option<&'a Lockfile>, toolchain: Option<&Toolchain>) -> Self {
+        let rust = |toolchain: Option<&Toolchain>| toolchain.map(|toolchain| toolchain.rust.clone());
+        let same_toolchain = old.is_some_and(|old| rust(old.toolchain.as_ref()) == rust(toolchain));
+        Self { old, same_toolchain }
+    }
+
+    /// The old pin of a package, if it is still of the chosen version, and from where it shall come from.
+    pub fn pin(&self, id: &PackageId, wish: &Wish) -> Option<&'a Package> {
+        let package = self.old?.packages.get(&id.name)?;
+        // The text counts too, since addresses may hold it.
+        let same = package.id == *id && package.id.version.to_string() == id.version.to_string();
+        (same && is_from(package, wish)).then_some(package)
+    }
+
+    /// The old pin, as what is asked for now.
+    pub fn unmoved(&self, id: &PackageId, wish: &Wish) -> Option<Package> {
+        let mut package = self.pin(id, wish)?.clone();
+        package.source.clone_from(&wish.source_text);
+        if !self.holds_outputs(&package) {
+            package.outputs.clear();
+        }
+        Some(package)
+    }
+
+    /// A package with the outputs that it had, if it is the same as it was.
+    pub fn with_outputs(&self, new: Package) -> Package {
+        let old = self.old.and_then(|old| old.packages.get(&new.id.name));
+        let same =
+            |old: &&Package| Package { outputs: Vec::new(), source: new.source.clone(), ..(*old).clone() } == new;
+        match old.filter(same).filter(|old| self.holds_outputs(old)) {
+            Some(old) => Package { outputs: old.outputs.clone(), ..new },
+            None => new,
+        }
+    }
+
+    /// What another compiler made is not this package's any more. Where none was needed, none matters.
+    fn holds_outputs(&self, package: &Package) -> bool {
+        self.same_toolchain || package.crates.is_none()
+    }
+}
+
+/// The version and the commit of an old pin, if it is from where the package shall come from now.
+pub fn kept_commit(package: &Package, wish: &Wish) -> Option<(Version, Commit)> {
+    let Pin::Git { commit, .. } = package.pin else { return None };
+    is_from(package, wish).then(|| (package.id.version.clone(), commit))
+}
+
+/// Whether a package is locked from where it shall come from now, whichever version is asked for.
+pub fn is_from(package: &Package, wish: &Wish) -> bool {
+    origin(&package.source) == origin(&wish.source_text)
+}
+
+/// A source without the versions that were asked of it: where it comes from, whichever of them is chosen.
+fn origin(source: &str) -> String {
+    let Some((url, query)) = source.strip_prefix("git+").and_then(|rest| rest.rsplit_once('?')) else {
+        return source.to_owned();
+    };
+    let parts: Vec<_> =
+        query.split('&').map(|part| if part.starts_with("version=") { "version" } else { part }).collect();
+    format!("git+{url}?{}", parts.join("&"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_range_of_versions_is_the_same_origin() {
+        let of = |query: &str| origin(&format!("git+https://example.org/a.git{query}"));
+        assert_eq!(of("?version=^1"), of("?version=^2"));
+        assert_eq!(of("?version=^1&subdir=a"), of("?version=^2&subdir=a"));
+        for [a, b] in [["?version=^1", "?tag=v1"], ["?version=^1&subdir=a", "?version=^1"], ["?branch=a", "?branch=b"]]
+        {
+            assert_ne!(of(a), of(b));
+        }
+    }
+}
