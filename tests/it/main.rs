@@ -18,6 +18,7 @@ mod commands;
 mod cutoff;
 mod docs;
 mod documents;
+mod fetch;
 mod generations;
 mod harness;
 mod hostile;
