@@ -30,14 +30,14 @@ impl World {
             .write("../repo/src/main.rs", "fn main() { println!(\"{}\", polite::name()) }\n");
         scratch.in_dir("../repo").sh("git init -q && git add . && git commit -qm one && git tag v1.0.0").succeeds();
         let tool = files.put("/tool.tar", Tar::new().program("bin/tool", script("tool")).done());
-        let repository = scratch.root().join("repo");
         scratch.write(
             "envy.toml",
             format!(
                 "[sites.api.dependencies]\nhello = \"1\"\n\
-                 served = {{ git = \"file://{}\", version = \"1\" }}\n\
-                 tool = {{ {tool}, version = \"1.0\" }}\n",
-                repository.display(),
+                 served = {{ git = \"https://example.org/repo\", version = \"1\" }}\n\
+                 tool = {{ {tool}, version = \"1.0\" }}\n\n\
+                 [mirrors]\n\"https://example.org/\" = \"file://{}/\"\n",
+                scratch.root().display(),
             ),
         );
         Self { registry, files, scratch }
@@ -47,7 +47,8 @@ impl World {
     fn cut_off(&self) {
         self.registry.go_away();
         self.files.go_away();
-        self.scratch.shell().sh("mv ../repo ../gone").succeeds();
+        let manifest = self.scratch.read("envy.toml");
+        self.scratch.write("envy.toml", manifest.split("[mirrors]").next().unwrap_or_default());
     }
 
     /// Nothing is here any more.
@@ -64,10 +65,19 @@ fn one_error_names_all_that_is_missing() {
     let world = World::new();
     world.scratch.envy("lock").succeeds();
     world.forget();
+    world.cut_off();
     let outcome = world.scratch.envy("build --locked --offline");
-    let commit = world.scratch.in_dir("../repo").sh("git rev-parse --short=7 HEAD").stdout().trim().to_owned();
+    let commit = world.scratch.in_dir("../repo").sh("git rev-parse --short=10 HEAD").stdout().trim().to_owned();
     let text = outcome.ends(5).text().replace(&commit, "[COMMIT]");
-    expect![[""]].assert_eq(&text);
+    expect![[r#"
+        error: the network may not be used, and 4 things are not here
+          greet 1.0.0
+          hello 1.0.0
+          served 1.0.0 ([COMMIT])
+          tool 1.0
+        hint: run the same command once without `--offline`
+    "#]]
+    .assert_eq(&text);
     assert!(!world.scratch.path(".envy/sites/api/current").exists());
 }
 
@@ -87,7 +97,9 @@ fn after_a_fetch_nothing_has_to_come_from_anywhere() {
     world.forget();
     let fetched = scratch.envy("fetch");
     fetched.succeeds().says("all that site `api` is built from (3 packages)");
-    scratch.envy("fetch").ok(expect![[""]]);
+    scratch.envy("fetch").ok(expect![[r#"
+        fetched all that site `api` is built from (3 packages)
+    "#]]);
     world.cut_off();
 
     scratch.envy("build --locked --offline").succeeds();
@@ -123,7 +135,7 @@ fn what_is_fetched_is_told_while_it_goes_on() {
     let world = World::new();
     world.scratch.envy("lock").succeeds();
     world.forget();
-    world.scratch.envy("fetch -v").succeeds().says("fetched 3 files");
+    world.scratch.envy("fetch -v").succeeds().says("fetched 2 files").says("fetched 1 file");
     world.forget();
     assert_eq!(world.scratch.envy("fetch -q").succeeds().text(), "");
 }
@@ -146,7 +158,8 @@ fn an_offline_lock_uses_what_is_known_and_names_what_is_not() {
     scratch.envy("lock --offline").ends(5);
     assert!(!scratch.path("lockfiles").exists());
     scratch.envy("lock").succeeds();
-    world.cut_off();
+    world.registry.go_away();
+    world.files.go_away();
     scratch.shell().sh("rm -r lockfiles").succeeds();
     scratch.envy("lock --offline").succeeds();
     scratch.envy("update --offline").succeeds();
