@@ -241,3 +241,23 @@ fn an_update_leaves_a_yanked_version() {
     scratch.envy("update hello").succeeds().says("~ hello 1.1.0 -> 1.0.0");
     scratch.envy("status").succeeds().never_says("yanked");
 }
+
+#[test]
+fn crates_that_hold_others_up_are_moved_before_them() {
+    let registry = Registry::new();
+    let publish = |one: Crate, time: &str| {
+        registry.publish(one.lib().published(time));
+    };
+    publish(Crate::new("below", "1.0.0"), OLD);
+    publish(Crate::new("below", "1.1.0"), NEW);
+    publish(Crate::new("upper", "1.0.0").dep("below", "1"), OLD);
+    publish(Crate::new("upper", "1.1.0").dep("below", "1.1"), NEW);
+    registry.publish(Crate::new("tool", "1.0.0").bin("tool").without_lock().published(OLD).dep("upper", "1"));
+    let scratch = limited(&registry, "2026-11-17", "tool = \"1\"");
+
+    scratch.envy("lock").succeeds().never_says("cut-off");
+
+    let made = scratch.read("lockfiles/api/tool.Cargo.lock");
+    assert_eq!(made.matches("version = \"1.0.0\"").count(), 3, "{made}");
+    scratch.envy("build --locked").succeeds();
+}
