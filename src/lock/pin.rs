@@ -220,6 +220,7 @@ impl Pinner<'_, '_> {
                     Brought::Commit(commit)
                 }
                 Source::Archive(archive) => {
+                    let old = kept.archive(id, wish).filter(|_| !self.moving.contains(&id.name));
                     archives.push((*id, archive, old));
                     continue;
                 }
