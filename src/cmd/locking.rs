@@ -9,7 +9,7 @@ use crate::build::{Memo, Toolchain, Wanted};
 use crate::digest::Commit;
 use crate::failure::{Exit, Failure};
 use crate::index::{Place, SiteIndex};
-use crate::lock::{self, Drift, Lockfile, Pinner, Wishes};
+use crate::lock::{self, Drift, Lockfile, Package, Pin, Pinner, Wishes};
 use crate::manifest::{ExcludeNewer, GitReference, Manifest, Site, Source};
 use crate::package::{Cutoffs, PackageId, PackageName, Range, Version};
 use crate::platform::Platform;
@@ -225,7 +225,7 @@ fn unmoved(
 
 /// Whether a locked package is one that is asked for: what came from elsewhere says nothing about this source.
 fn still_fits(wish: &lock::Wish, package: &lock::Package) -> bool {
-    lock::is_from(package, wish) && fits(wish, &package.id.version)
+    lock::same_origin(&package.source, &wish.source_text) && fits(wish, &package.id.version)
 }
 
 /// Whether a version is all that is asked of a package.
@@ -331,18 +331,34 @@ fn tell_as(verb: &str, context: &Context<'_>, site: &Site, proposal: &Proposal) 
 }
 
 fn differences(old: Option<&Lockfile>, new: &Lockfile) -> Vec<String> {
-    let version = |lockfile: Option<&Lockfile>, name: &PackageName| {
-        lockfile.and_then(|lockfile| lockfile.packages.get(name)).map(|package| package.id.version.clone())
-    };
-    let names: std::collections::BTreeSet<_> =
-        old.into_iter().chain([new]).flat_map(|lockfile| lockfile.packages.keys()).collect();
-    let line = |name: &PackageName| match (version(old, name), version(Some(new), name)) {
-        (None, Some(now)) => Some(format!("+ {name} {now}")),
-        (Some(before), None) => Some(format!("- {name} {before}")),
-        (Some(before), Some(now)) if before != now => Some(format!("~ {name} {before} -> {now}")),
-        _ => None,
+    let before = |name: &PackageName| old.and_then(|old| old.packages.get(name));
+    let names: BTreeSet<_> = old.into_iter().chain([new]).flat_map(|lockfile| lockfile.packages.keys()).collect();
+    let line = |name: &PackageName| match (before(name), new.packages.get(name)) {
+        (None, Some(now)) => Some(format!("+ {}", now.id)),
+        (Some(before), None) => Some(format!("- {}", before.id)),
+        (Some(before), Some(now)) => difference(before, now),
+        (None, None) => None,
     };
     names.into_iter().filter_map(line).collect()
+}
+
+/// How a package that stays differs from what it was.
+fn difference(before: &Package, now: &Package) -> Option<String> {
+    let moved = format!("~ {} -> {}", before.id, now.id.version);
+    if !lock::same_origin(&before.source, &now.source) {
+        let what = if before.id == now.id { format!("~ {}", now.id) } else { moved };
+        return Some(format!("{what}, from {} instead of {}", now.source, before.source));
+    }
+    match (&before.pin, &now.pin) {
+        _ if before.id != now.id => Some(moved),
+        (Pin::Git { commit: old, .. }, Pin::Git { commit: new, .. }) if old != new => {
+            Some(format!("~ {}, commit {} -> {}", now.id, old.short(), new.short()))
+        }
+        (Pin::Archive(old), Pin::Archive(new)) if old.archive != new.archive => {
+            Some(format!("~ {}, another archive", now.id))
+        }
+        _ => None,
+    }
 }
 
 /// Refuse names that a site does not require.

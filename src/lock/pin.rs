@@ -23,7 +23,7 @@ use crate::source::{self, Archive, Item, Origin, Patch, PatchError, Sources};
 use crate::store::{self, Content};
 pub use archives::{archive_url, file_name};
 use kept::Kept;
-pub use kept::{is_from, kept_commit};
+pub use kept::{kept_commit, same_origin};
 
 /// Makes a Cargo.lock for the package in a directory, and gives its text.
 pub type MakeCargoLock<'a> = dyn Fn(&Path) -> Result<String, Box<dyn std::error::Error + Send + Sync>> + 'a;

@@ -209,7 +209,8 @@ impl<'a> Sources<'a> {
         subdir: Option<&str>,
     ) -> Result<Option<CargoProject>, Error> {
         let read = |file: &File| Ok(disk::read(&self.store.file_path(*file))?);
-        Ok(cargo_project(tree, &read, name.as_str(), subdir)?)
+        cargo_project(tree, &read, name.as_str(), subdir)
+            .map_err(|source| Error::Project { name: name.clone(), source })
     }
 
     /// A directory as it is now, by its path in the project.
@@ -236,7 +237,8 @@ impl<'a> Sources<'a> {
             })
             .collect();
         let read = |file: &File| Ok(disk::read(&directory.root.join(paths[&file.blob]))?);
-        Ok(cargo_project(&directory.tree, &read, name.as_str(), subdir)?)
+        cargo_project(&directory.tree, &read, name.as_str(), subdir)
+            .map_err(|source| Error::Project { name: name.clone(), source })
     }
 
     /// Bring archives, and give their digests in the order in which they were asked for.
