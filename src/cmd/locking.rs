@@ -53,6 +53,7 @@ pub fn propose(
     let old = project.locked(&site.name)?.map(|locked| locked.lockfile);
     if let (Some(old), Moves::Needed) = (&old, moves)
         && project.drift(&site.name, &wishes, old).is_empty()
+        && outgrown(project, site, &wishes, old, sources)?.is_empty()
     {
         return Ok(Proposal { lockfile: old.clone(), generated: BTreeMap::new(), old: Some(old.clone()) });
     }
@@ -66,13 +67,17 @@ pub fn propose(
     let chosen = choose(context, site, &wishes, old.as_ref(), moves, compiler.version(), &cutoffs, sources)?;
     let toolchain = compiler.pin(&Memo::open(&context.cache()?))?;
     let make = |directory: &Path| compiler.make_cargo_lock(directory, project, context.globals.offline);
+    let lost = match &old {
+        Some(old) => lost(project, site, &wishes, old, sources)?,
+        None => BTreeSet::new(),
+    };
     let pinner = Pinner {
         sources,
         book: &context.book,
         project: &project.root,
         commits: &chosen.commits,
         moving: &moving(&wishes, moves),
-        lost: &old.as_ref().map(|old| lost(project, site, &wishes, old)).unwrap_or_default(),
+        lost: &lost,
         make_cargo_lock: &make,
         progress: context.ui,
     };
@@ -293,20 +298,50 @@ fn moving(wishes: &Wishes, moves: &Moves) -> BTreeSet<PackageName> {
     };
     let may_move = |wish: &lock::Wish| match &wish.source {
         Source::Git { reference, .. } => matches!(reference, GitReference::Default | GitReference::Branch(_)),
-        Source::Archive(_) => true,
-        Source::Crate { .. } | Source::Path { .. } => false,
+        // A directory's own Cargo.lock is not ours to move; one that was made for it is.
+        Source::Archive(_) | Source::Path { .. } => true,
+        Source::Crate { .. } => false,
     };
     let names = wishes.packages().iter().filter(|(name, wish)| asked(name) && may_move(wish));
     names.map(|(name, _)| name.clone()).collect()
 }
 
-/// The packages whose made Cargo.lock is not the one that was locked.
-fn lost(project: &Project, site: &Site, wishes: &Wishes, old: &Lockfile) -> BTreeSet<PackageName> {
+/// The packages whose made Cargo.lock is not the one that was locked, or fits no more.
+fn lost(
+    project: &Project,
+    site: &Site,
+    wishes: &Wishes,
+    old: &Lockfile,
+    sources: &Sources<'_>,
+) -> Result<BTreeSet<PackageName>, Failure> {
     let name = |drift| match drift {
         Drift::Generated { name, .. } => Some(name),
         _ => None,
     };
-    project.drift(&site.name, wishes, old).into_iter().filter_map(name).collect()
+    let mut lost = outgrown(project, site, wishes, old, sources)?;
+    lost.extend(project.drift(&site.name, wishes, old).into_iter().filter_map(name));
+    Ok(lost)
+}
+
+/// The directories that have outgrown the Cargo.lock that was made for them.
+fn outgrown(
+    project: &Project,
+    site: &Site,
+    wishes: &Wishes,
+    old: &Lockfile,
+    sources: &Sources<'_>,
+) -> Result<BTreeSet<PackageName>, Failure> {
+    let mut outgrown = BTreeSet::new();
+    for (name, wish) in wishes.packages() {
+        let made = old.packages.get(name).is_some_and(Package::has_generated);
+        let (Source::Path { path }, true) = (&wish.source, made) else { continue };
+        let text = crate::disk::read_text_if_exists(&project.root.join(Lockfile::generated_path(&site.name, name)))?;
+        let directory = sources.directory(path)?;
+        if !text.is_some_and(|text| sources.fits_directory(&directory, name, &text).unwrap_or_default()) {
+            outgrown.insert(name.clone());
+        }
+    }
+    Ok(outgrown)
 }
 
 /// Say what moved.

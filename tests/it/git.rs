@@ -244,9 +244,12 @@ fn a_branch_a_tag_and_a_revision_are_each_one_commit() {
         scratch.envy("lock").ends(1).says("upstream/app.git` has no");
     }
     require_app(&scratch, &app, ", rev = \"0123456789012345678901234567890123456789\"");
-    scratch.envy("lock").fails(1, expect![[r#"
+    scratch.envy("lock").fails(
+        1,
+        expect![[r#"
         error: commit 0123456789012345678901234567890123456789 is not in `file://[SCRATCH]/upstream/app.git` any more
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -544,6 +547,40 @@ fn what_changed_in_the_manifest_is_told() {
         hint: run `envy lock api` and review the difference
     "#]],
     );
+}
+
+#[test]
+fn another_sum_of_an_archive_is_told() {
+    let registry = Registry::new();
+    registry.publish(Crate::new("app", "1.0.0").bin("app"));
+    let (scratch, sum) = (Scratch::new(), registry.checksum("app", "1.0.0"));
+    scratch.write("app.tar.gz", registry.archive("app", "1.0.0"));
+    let ask = |sum: &str| {
+        let url = format!("file://{}", scratch.path("app.tar.gz").display());
+        let keys = format!("url = '{url}', version = '1.0.0', recipe = 'cargo', sha256 = '{sum}'");
+        require(&scratch, &format!("app = {{ {keys} }}"));
+    };
+    ask(&sum);
+    scratch.envy("lock").succeeds();
+    ask(&"4f1c0d2e".repeat(8));
+    scratch.envy("lock --check").fails(
+        3,
+        expect![[r#"
+        error: lockfile `lockfiles/api.lock` no longer matches `envy.toml`
+          `app` shall be sha256:[..], but is locked to another archive
+        hint: run `envy lock api` and review the difference
+    "#]],
+    );
+    scratch.envy("lock").fails(
+        4,
+        expect![[r#"
+        error: could not fetch `app 1.0.0`
+          `[SCRATCH]/project/app.tar.gz` is not what was pinned: expected sha256:[..], received sha256:[..]
+        hint: nothing of it was kept; compare `sha256` in `envy.toml` with what the owner publishes
+    "#]],
+    );
+    ask(&sum);
+    scratch.envy("build --locked").succeeds();
 }
 
 #[test]

@@ -54,15 +54,21 @@ fn patches_are_applied_in_their_order() {
 
     // In the other order the first does not fit.
     require(&scratch, "version = '1'", "'patches/b.patch', 'patches/a.patch'");
-    scratch.envy("lock --check").fails(3, expect![[r#"
+    scratch.envy("lock --check").fails(
+        3,
+        expect![[r#"
         error: lockfile `lockfiles/api.lock` no longer matches `envy.toml`
           `app` is locked with other patches, or with other texts of them
         hint: run `envy lock api` and review the difference
-    "#]]);
-    scratch.envy("lock").fails(1, expect![[r#"
+    "#]],
+    );
+    scratch.envy("lock").fails(
+        1,
+        expect![[r#"
         error: could not patch `app 1.0.0`
           caused by: the patch `patches/b.patch` does not fit `src/main.rs`: hunk 1, `@@ -1,4 +1,4 @@`
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -95,31 +101,46 @@ fn a_patch_of_a_repository_and_of_an_archive_is_a_patch_all_the_same() {
 fn a_patch_that_is_not_there_or_does_not_fit_is_named() {
     let (_registry, scratch) = world();
     require(&scratch, "version = '1'", "'none.patch'");
-    scratch.envy("lock").fails(1, expect![[r#"
+    scratch.envy("lock").fails(
+        1,
+        expect![[r#"
         fetched 1 file (458 B)
         error: there is no `none.patch`, which is to patch `app 1.0.0`
-    "#]]);
+    "#]],
+    );
     patch(&scratch, "none.patch", "three", "drei");
-    scratch.envy("lock").fails(1, expect![[r#"
+    scratch.envy("lock").fails(
+        1,
+        expect![[r#"
         error: could not patch `app 1.0.0`
           caused by: the patch `none.patch` does not fit `src/main.rs`: hunk 1, `@@ -1,4 +1,4 @@`
-    "#]]);
+    "#]],
+    );
     scratch.write("none.patch", "this is no patch\n");
-    scratch.envy("lock").fails(1, expect![[r#"
+    scratch.envy("lock").fails(
+        1,
+        expect![[r#"
         error: could not patch `app 1.0.0`
           caused by: could not understand the patch `none.patch`
           caused by: error parsing patches at byte 0: no valid patches found
-    "#]]);
+    "#]],
+    );
     scratch.write("none.patch", "--- a/src/none.rs\n+++ b/src/none.rs\n@@ -1 +1 @@\n-a\n+b\n");
-    scratch.envy("lock").fails(1, expect![[r#"
+    scratch.envy("lock").fails(
+        1,
+        expect![[r#"
         error: could not patch `app 1.0.0`
           caused by: the patch `none.patch` changes `src/none.rs`, which is not there
-    "#]]);
+    "#]],
+    );
     scratch.write("none.patch", "--- a/../outside\n+++ b/../outside\n@@ -0,0 +1 @@\n+b\n");
-    scratch.envy("lock").fails(1, expect![[r#"
+    scratch.envy("lock").fails(
+        1,
+        expect![[r#"
         error: could not patch `app 1.0.0`
           caused by: the patch `none.patch` leads outside, to `../outside`
-    "#]]);
+    "#]],
+    );
     assert!(!scratch.path("lockfiles").exists());
 }
 
@@ -130,11 +151,14 @@ fn a_patch_that_changed_is_drift() {
     require(&scratch, "version = '1'", "'my.patch'");
     scratch.envy("build").succeeds();
     patch(&scratch, "my.patch", "two", "zwei");
-    scratch.envy("lock --check").fails(3, expect![[r#"
+    scratch.envy("lock --check").fails(
+        3,
+        expect![[r#"
         error: lockfile `lockfiles/api.lock` no longer matches `envy.toml`
           `app` is locked with other patches, or with other texts of them
         hint: run `envy lock api` and review the difference
-    "#]]);
+    "#]],
+    );
     scratch.envy("build --locked").ends(3);
     scratch.envy("status").ok(expect![[r#"
         --- stdout ---
@@ -147,9 +171,12 @@ fn a_patch_that_changed_is_drift() {
     scratch.envy("run api -- app").succeeds().says("one\nzwei");
     std::fs::remove_file(scratch.path("my.patch")).expect("it was there");
     scratch.envy("build --locked").ends(3);
-    scratch.envy("build").fails(1, expect![[r#"
+    scratch.envy("build").fails(
+        1,
+        expect![[r#"
         error: there is no `my.patch`, which is to patch `app 1.0.0`
-    "#]]);
+    "#]],
+    );
     scratch.write("envy.toml", "[sites.api.dependencies]\napp = '1'\n");
     scratch.envy("lock --check").ends(3);
     scratch.envy("build").succeeds();
@@ -157,12 +184,21 @@ fn a_patch_that_changed_is_drift() {
 }
 
 #[test]
-fn a_patch_of_a_directory_is_applied_as_well_or_refused() {
+fn a_directory_is_edited_and_not_patched() {
     let (_registry, scratch) = world();
     let lock = crate::repository::cargo_lock(&[("app", "1.0.0")]);
     scratch.write("app/Cargo.toml", crate::repository::manifest("app", "1.0.0"));
     scratch.write("app/Cargo.lock", lock).write("app/src/main.rs", MAIN);
     patch(&scratch, "my.patch", "two", "due");
     require(&scratch, "path = 'app'", "'my.patch'");
-    scratch.envy("build").fails(1, expect![[""]]);
+    scratch.envy("build").fails(
+        1,
+        expect![[r#"
+        error: `envy.toml` has 1 error
+          envy.toml:2:33: what comes from a `path` is not patched
+            2 | app = { path = 'app', patches = ['my.patch'] }
+                                                ^^^^^^^^^^^^
+        hint: edit its files
+    "#]],
+    );
 }

@@ -34,17 +34,12 @@ fn packages(scratch: &Scratch) -> String {
 #[test]
 fn a_directory_is_locked_as_what_is_not_pinned() {
     let scratch = world();
-    scratch.envy("build").ok(expect![[r#"
+    scratch.envy("lock").ok(expect![[r#"
         locked 2 packages for site `api`
           + one 1.0.0
           + two 2.0.0
-        building one 1.0.0
-        building two 2.0.0
-        built one 1.0.0 in [TIME]
-        built two 2.0.0 in [TIME]
-        switched site `api` to generation 2 (2 packages)
-          prefix sha256:[..]
     "#]]);
+    scratch.envy("build").succeeds().says("building one 1.0.0").says("building two 2.0.0");
     expect![[r#"
 
         [[package]]
@@ -60,14 +55,15 @@ fn a_directory_is_locked_as_what_is_not_pinned() {
         source = "path+apps/two"
         pinned = false
         recipe = "sha256:[..]"
-    "#]].assert_eq(&packages(&scratch));
+    "#]]
+    .assert_eq(&packages(&scratch));
     scratch.envy("run api -- one").succeeds().says("one 1.0.0");
     scratch.envy("run api -- two").succeeds().says("two 2.0.0");
     scratch.envy("tree").ok(expect![[r#"
         --- stdout ---
         api
-        ├── one 1.0.0 path+apps/one (not built)
-        └── two 2.0.0 path+apps/two (not built)
+        ├── one 1.0.0 path+apps/one (unpinned)
+        └── two 2.0.0 path+apps/two (unpinned)
     "#]]);
     scratch.envy("status").ok(expect![[r#"
         --- stdout ---
@@ -98,11 +94,9 @@ fn an_edit_builds_what_was_edited_and_nothing_else() {
     scratch.write("apps/one/src/main.rs", "fn main() { println!(\"edited again\") }\n");
     scratch.envy("build --locked").succeeds().says("building one").never_says("building two");
     scratch.envy("run api -- one").succeeds().says("edited again");
-    // What was built before is found again.
+    // What was built before is found again, whenever it was written.
     scratch.write("apps/one/src/main.rs", "fn main() { println!(\"edited\") }\n");
     scratch.envy("build").ok(expect![[r#"
-        building one 1.0.0
-        built one 1.0.0 in [TIME]
         switched site `api` to generation 5 (2 packages)
           prefix sha256:[..]
     "#]]);
@@ -177,26 +171,32 @@ fn a_member_is_built_in_its_workspace() {
 fn a_directory_without_a_cargo_lock_gets_one() {
     let scratch = world();
     std::fs::remove_file(scratch.path("apps/one/Cargo.lock")).expect("it was there");
-    scratch.envy("build").ok(expect![[r#"
+    scratch.envy("lock").ok(expect![[r#"
         note: `one 1.0.0` ships no Cargo.lock that fits it; making one
         locked 2 packages for site `api`
           + one 1.0.0
           + two 2.0.0
-        building one 1.0.0
-        building two 2.0.0
-        built one 1.0.0 in [TIME]
-        built two 2.0.0 in [TIME]
-        switched site `api` to generation 2 (2 packages)
-          prefix sha256:[..]
     "#]]);
+    scratch.envy("build").succeeds().says("building one 1.0.0").says("building two 2.0.0");
     assert!(scratch.read("lockfiles/api/one.Cargo.lock").contains("name = \"one\""));
     assert!(!scratch.path("apps/one/Cargo.lock").exists(), "a directory of the user's is only read");
     scratch.envy("build --locked").succeeds().says("unchanged");
     scratch.envy("run api -- one").succeeds().says("one 1.0.0");
+    // It stays where another package comes and goes.
+    program(&scratch, "apps/three", "three", "3.0.0");
+    scratch.write("envy.toml", scratch.read("envy.toml") + "three = { path = 'apps/three' }\n");
+    scratch.envy("lock").succeeds().never_says("making one");
+    assert!(scratch.read("lockfiles/api/one.Cargo.lock").contains("name = \"one\""));
     // One that no longer fits what it is for is made anew where that is allowed.
-    program(&scratch, "apps/one", "one", "1.1.0");
-    std::fs::remove_file(scratch.path("apps/one/Cargo.lock")).expect("it was there");
-    scratch.envy("build").succeeds();
+    scratch.write("apps/one/Cargo.toml", manifest("one", "1.1.0"));
+    scratch.envy("build --locked").fails(
+        3,
+        expect![[r#"
+        error: the Cargo.lock of `one 1.0.0` does not fit its Cargo.toml
+        hint: run `cargo update --workspace` there, or `envy lock`
+    "#]],
+    );
+    scratch.envy("build").succeeds().says("making one");
     scratch.envy("run api -- one").succeeds().says("one 1.1.0");
 }
 
@@ -210,19 +210,29 @@ fn a_directory_is_added_by_its_path() {
 
         [sites.api.dependencies]
         one = { path = "apps/one" }
-    "#]].assert_eq(&scratch.read("envy.toml"));
+    "#]]
+    .assert_eq(&scratch.read("envy.toml"));
     scratch.envy("run api -- one").succeeds().says("one 1.0.0");
-    scratch.envy("add --path apps/none --site api").fails(1, expect![[r#"
+    scratch.envy("add --path apps/none --site api").fails(
+        1,
+        expect![[r#"
         error: could not find `apps/none`
           caused by: No such file or directory (os error 2)
-    "#]]);
+    "#]],
+    );
     scratch.write("empty/file", "");
-    scratch.envy("add --path empty --site api").fails(1, expect![[r#"
+    scratch.envy("add --path empty --site api").fails(
+        1,
+        expect![[r#"
         error: `empty 0.0.0` has no `Cargo.toml`, and recipe `cargo` builds nothing else
-    "#]]);
+    "#]],
+    );
     std::fs::remove_dir_all(scratch.path("apps/one")).expect("it was there");
-    scratch.envy("build").fails(1, expect![[r#"
+    scratch.envy("build").fails(
+        1,
+        expect![[r#"
         error: could not find `[SCRATCH]/project/apps/one`
           caused by: No such file or directory (os error 2)
-    "#]]);
+    "#]],
+    );
 }
