@@ -574,10 +574,12 @@ fn another_sum_of_an_archive_is_told() {
     scratch.envy("lock").fails(
         4,
         expect![[r#"
-        error: could not fetch `app 1.0.0`
-          `[SCRATCH]/project/app.tar.gz` is not what was pinned: expected sha256:[..], received sha256:[..]
-        hint: nothing of it was kept; compare `sha256` in `envy.toml` with what the owner publishes
-    "#]],
+            error: `app 1.0.0` is not what was pinned
+              from     [SCRATCH]/project/app.tar.gz
+              expected sha256:[..]
+              received sha256:[..]
+            hint: nothing of it was kept; if the new content is right, correct its `sha256` in `envy.toml`, or run `envy update` where it has none
+        "#]],
     );
     ask(&sum);
     scratch.envy("build --locked").succeeds();
