@@ -176,8 +176,9 @@ fn a_member_inherits_from_its_workspace() {
     scratch.envy("lock").fails(
         1,
         expect![[r#"
-        error: the workspace of `Cargo.toml` has no package `other`; members with programs are `api`
-    "#]],
+            error: `other` is not to be found in its source
+              caused by: the workspace of `Cargo.toml` has no package `other`; members with programs are `api`
+        "#]],
     );
 }
 
@@ -207,8 +208,9 @@ fn a_subdir_is_where_the_package_is() {
     scratch.envy("lock").fails(
         1,
         expect![[r#"
-        error: there is no directory `three` inside
-    "#]],
+            error: `app` is not to be found in its source
+              caused by: there is no directory `three` inside
+        "#]],
     );
 }
 
@@ -242,9 +244,12 @@ fn a_branch_a_tag_and_a_revision_are_each_one_commit() {
         scratch.envy("lock").ends(1).says("upstream/app.git` has no");
     }
     require_app(&scratch, &app, ", rev = \"0123456789012345678901234567890123456789\"");
-    scratch.envy("lock").fails(1, expect![[r#"
-        error: commit 0123456789012345678901234567890123456789 is not in `file://[SCRATCH]/upstream/app.git` any more: revision `0123456789012345678901234567890123456789` is gone too
-    "#]]);
+    scratch.envy("lock").fails(
+        1,
+        expect![[r#"
+        error: commit 0123456789012345678901234567890123456789 is not in `file://[SCRATCH]/upstream/app.git` any more
+    "#]],
+    );
 }
 
 #[test]
@@ -319,7 +324,7 @@ fn a_locked_commit_needs_its_repository_no_more() {
     other.envy("run api -- app").succeeds().says("app 1.0.0");
     other.envy("lock --check").succeeds();
     other.envy("lock").succeeds();
-    // Another that is asked for is no reason to ask for this one again.
+    // Where neither the store nor the cache has it, it is named.
     let nothing =
         scratch.env("XDG_CACHE_HOME", scratch.root().join("nothing")).env("ENVY_STORE", scratch.root().join("none"));
     nothing.envy("build --locked --offline").fails(
@@ -545,6 +550,42 @@ fn what_changed_in_the_manifest_is_told() {
 }
 
 #[test]
+fn another_sum_of_an_archive_is_told() {
+    let registry = Registry::new();
+    registry.publish(Crate::new("app", "1.0.0").bin("app"));
+    let (scratch, sum) = (Scratch::new(), registry.checksum("app", "1.0.0"));
+    scratch.write("app.tar.gz", registry.archive("app", "1.0.0"));
+    let ask = |sum: &str| {
+        let url = format!("file://{}", scratch.path("app.tar.gz").display());
+        let keys = format!("url = '{url}', version = '1.0.0', recipe = 'cargo', sha256 = '{sum}'");
+        require(&scratch, &format!("app = {{ {keys} }}"));
+    };
+    ask(&sum);
+    scratch.envy("lock").succeeds();
+    ask(&"4f1c0d2e".repeat(8));
+    scratch.envy("lock --check").fails(
+        3,
+        expect![[r#"
+        error: lockfile `lockfiles/api.lock` no longer matches `envy.toml`
+          `app` shall be sha256:[..], but is locked to another archive
+        hint: run `envy lock api` and review the difference
+    "#]],
+    );
+    scratch.envy("lock").fails(
+        4,
+        expect![[r#"
+            error: `app 1.0.0` is not what was pinned
+              from     [SCRATCH]/project/app.tar.gz
+              expected sha256:[..]
+              received sha256:[..]
+            hint: nothing of it was kept; if the new content is right, correct its `sha256` in `envy.toml`, or run `envy update` where it has none
+        "#]],
+    );
+    ask(&sum);
+    scratch.envy("build --locked").succeeds();
+}
+
+#[test]
 fn one_name_is_one_source() {
     let (scratch, app) = world(&["1.0.0"]);
     let git = format!("app = {{ git = \"{}\", version = \"1\" }}", app.url());
@@ -601,7 +642,7 @@ fn a_repository_is_added_by_its_address() {
     scratch.envy("add app --site api").succeeds();
     scratch.envy(&format!("add app --git {} --branch main --site api", app.url())).ok(expect![[r#"
         locked 1 package for site `api`
-          ~ app 0.9.0 -> 1.0.0
+          ~ app 0.9.0 -> 1.0.0, from git+file://[SCRATCH]/upstream/app.git?branch=main instead of registry+crates.io
         switched site `api` to generation 5 (1 package)
           prefix sha256:[..]
     "#]]);
