@@ -28,3 +28,7 @@ bench *NAME:
 # Everything that a change has to pass
 ci:
     .ci/run
+
+# Give made-up input to what reads things from elsewhere, for so many seconds each
+fuzz SECONDS="20":
+    .ci/fuzz {{ SECONDS }}

@@ -41,7 +41,7 @@ pub enum Command {
     #[command(visible_alias = "ls")]
     List(cmd::list::Args),
     /// Require packages: edit envy.toml, lock, build
-    Add(cmd::add::Args),
+    Add(Box<cmd::add::Args>),
     /// Require packages no longer: edit envy.toml, lock, build
     #[command(visible_alias = "rm")]
     Remove(cmd::remove::Args),

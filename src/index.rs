@@ -182,6 +182,14 @@ impl Index for SiteIndex<'_, '_> {
         Ok(Vec::new())
     }
 
+    fn owner(&self, name: &PackageName) -> String {
+        let registry = match self.places.get(name).map(|place| &place.source) {
+            Some(Source::Crate { registry }) => registry.as_deref(),
+            _ => None,
+        };
+        self.sources.registry(registry).map(|crates| crates.title().to_owned()).unwrap_or_default()
+    }
+
     fn similar(&self, name: &PackageName) -> Vec<String> {
         match self.places.get(name).map(|place| &place.source) {
             Some(Source::Crate { registry }) => {

@@ -13,7 +13,7 @@
 //! | [`disk`], [`process`], [`download`] | the doors to the world, one each, and the only ones |
 //! | [`store`] | blobs, trees, results, ready prefixes, by digest |
 //! | [`manifest`] | `envy.toml` |
-//! | [`source`] | where bytes come from: crates of a registry, directories |
+//! | [`source`] | where bytes come from: registries, git repositories, archives, directories; patches |
 //! | [`recipe`] | how a package is made, as data |
 //! | [`resolve`] | requirements and an index in, a resolution or a conflict out |
 //! | [`index`] | what the sources offer, as an index |
@@ -32,6 +32,7 @@
 //! | `recipes/*.toml` (embedded in the program) | [`recipe`] |
 //! | `$XDG_DATA_HOME/envy/store/**` | [`store`] |
 //! | `$XDG_CACHE_HOME/envy/index/**` | [`source`] |
+//! | `$XDG_CACHE_HOME/envy/git/**` | [`source`] |
 //! | `$XDG_CACHE_HOME/envy/paths/**` | [`source`] |
 //! | `$XDG_CACHE_HOME/envy/identity.json` | [`build`] |
 //! | `.envy/sites/SITE/**` | [`site`] |

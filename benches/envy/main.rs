@@ -17,6 +17,7 @@
 
 mod cases;
 mod fetch;
+mod git;
 mod measure;
 mod scene;
 mod unpack;
@@ -40,7 +41,7 @@ use clap::Parser;
 /// Measure envy, side by side with others.
 #[derive(Debug, Parser)]
 struct Cli {
-    /// Only these: version, nothing, second, moves, sandbox, unpack, fetch [default: all but fetch]
+    /// Only these: version, nothing, second, moves, sandbox, git, unpack, fetch [default: all but fetch]
     cases: Vec<String>,
     /// How often each side runs
     #[arg(short = 'n', long, default_value_t = 40)]
@@ -66,6 +67,9 @@ struct Cli {
     /// Be the process that unpacks this archive into a store
     #[arg(long, hide = true, num_args = 2, value_names = ["ARCHIVE", "STORE"])]
     only_unpack: Option<Vec<PathBuf>>,
+    /// Be the process that brings a tag of a git repository into the store in this directory
+    #[arg(long, hide = true, num_args = 3, value_names = ["URL", "TAG", "DIRECTORY"])]
+    only_git: Option<Vec<String>>,
 }
 
 fn main() -> ExitCode {
@@ -76,6 +80,10 @@ fn main() -> ExitCode {
     }
     if let Some([archive, store]) = cli.only_unpack.as_deref() {
         unpack::into_store(archive, store);
+        return ExitCode::SUCCESS;
+    }
+    if let Some([url, tag, directory]) = cli.only_git.as_deref() {
+        git::tag(url, tag, directory.as_ref());
         return ExitCode::SUCCESS;
     }
     let mut report = measure::Report::new(cli.rounds);
@@ -106,6 +114,9 @@ fn main() -> ExitCode {
     }
     if wanted("unpack") {
         unpack::unpack(&mut report);
+    }
+    if wanted("git") {
+        git::case(&mut report);
     }
     if wanted("fetch") && cli.real {
         cases::fetch(&mut report);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::Jobs;
 use super::context::Context;
 use super::project::{Project, config};
-use crate::build::{Builder, Built, Host, Memo, Origin, Supplies, plan, unfit};
+use crate::build::{Builder, Built, Host, Lack, Memo, Origin, Supplies, plan, unfit};
 use crate::digest::{TextDigest, TreeDigest};
 use crate::failure::{Exit, Failure};
 use crate::lock::{Lockfile, Prefix, Wishes, outputs_digest};
@@ -108,14 +108,17 @@ fn warn_unproven(context: &Context<'_>, outputs: &BTreeMap<PackageName, Built>) 
 fn require_fit(context: &Context<'_>, outputs: &BTreeMap<PackageName, Built>, prefix: &Tree) -> Result<(), Failure> {
     let (store, host) = (context.store()?, Host::look());
     let mut failure = Failure::new(Exit::Host, "this host cannot run what the lockfile pins");
+    let mut too_old = false;
     for built in outputs.values() {
         let unfit = unfit(&built.tree, &built.needs, prefix, store, &host)?;
+        too_old |= unfit.iter().any(|one| matches!(one.lack, Lack::Glibc { .. }));
         failure.facts.extend(unfit.iter().map(|one| format!("{}: {one}", built.id)));
     }
     if failure.facts.is_empty() {
         return Ok(());
     }
-    Err(failure.hint("use a host with a newer C library, or a source that builds the package here"))
+    let host = if too_old { "use a host with a newer C library" } else { "install what this host lacks" };
+    Err(failure.hint(format!("{host}, or use a source that builds the package here")))
 }
 
 fn merge(site: &Site, wishes: &Wishes, outputs: &BTreeMap<PackageName, Built>) -> Result<Tree, Failure> {

@@ -9,9 +9,9 @@ use crate::build::{Memo, Toolchain, Wanted};
 use crate::digest::Commit;
 use crate::failure::{Exit, Failure};
 use crate::index::{Place, SiteIndex};
-use crate::lock::{self, Drift, Lockfile, Package, Pin, Pinner, Wishes};
+use crate::lock::{self, Drift, Lockfile, Package, Pinner, Task, Wishes};
 use crate::manifest::{ExcludeNewer, GitReference, Manifest, Site, Source};
-use crate::package::{Cutoffs, PackageId, PackageName, Range, Version};
+use crate::package::{Cutoff, Cutoffs, PackageId, PackageName, Range, Version};
 use crate::platform::Platform;
 use crate::process;
 use crate::resolve;
@@ -66,7 +66,8 @@ pub fn propose(
     let cutoffs = cutoffs(&wishes);
     let chosen = choose(context, site, &wishes, old.as_ref(), moves, compiler.version(), &cutoffs, sources)?;
     let toolchain = compiler.pin(&Memo::open(&context.cache()?))?;
-    let make = |directory: &Path| compiler.make_cargo_lock(directory, project, context.globals.offline);
+    let cargo_lock =
+        |directory: &Path, task: Task<'_>| compiler.cargo_lock(directory, task, project, context.globals.offline);
     let lost = match &old {
         Some(old) => lost(project, site, &wishes, old, sources)?,
         None => BTreeSet::new(),
@@ -78,13 +79,15 @@ pub fn propose(
         commits: &chosen.commits,
         moving: &moving(&wishes, moves),
         lost: &lost,
-        make_cargo_lock: &make,
+        cutoffs: &cutoffs,
+        cargo_lock: &cargo_lock,
         progress: context.ui,
     };
     let mut pinned = pinner.pin(&wishes, &chosen.versions, toolchain, old.as_ref())?;
     // The time of a limit that moves with the clock stays what it was where nothing else changed.
-    let unchanged = old.as_ref().filter(|old| old.packages == pinned.lockfile.packages && cutoffs.all.is_some());
-    pinned.lockfile.exclude_newer = unchanged.and_then(|old| old.exclude_newer).or(cutoffs.all);
+    let unchanged = old.as_ref().filter(|old| old.packages == pinned.lockfile.packages);
+    let kept = unchanged.and_then(|old| old.exclude_newer).filter(|old| moves_on(&wishes) && Some(*old) <= cutoffs.all);
+    pinned.lockfile.exclude_newer = kept.or(cutoffs.all);
     Ok(Proposal { lockfile: pinned.lockfile, generated: pinned.generated, old })
 }
 
@@ -135,10 +138,17 @@ impl Compiler {
         }
     }
 
-    /// Have cargo make a Cargo.lock for the package in a directory. It knows the project's registries.
-    fn make_cargo_lock(&self, directory: &Path, project: &Project, offline: bool) -> Result<String, Cause> {
+    /// Have cargo make or change the Cargo.lock of the package in a directory. It knows the project's registries.
+    fn cargo_lock(&self, directory: &Path, task: Task<'_>, project: &Project, offline: bool) -> Result<String, Cause> {
         let found = self.found.as_ref().ok_or("this host has no rust to make it with")?;
-        let mut arguments = vec!["generate-lockfile".to_owned(), "--manifest-path".to_owned()];
+        let mut arguments = match task {
+            Task::Make => vec!["generate-lockfile".to_owned()],
+            Task::Move { from, to } => {
+                let (crate_and_version, to) = (format!("{}@{}", from.name, from.version), to.to_string());
+                vec!["update".to_owned(), crate_and_version, "--precise".to_owned(), to]
+            }
+        };
+        arguments.push("--manifest-path".to_owned());
         arguments.push(directory.join("Cargo.toml").to_str().ok_or("the store's path is not UTF-8")?.to_owned());
         arguments.extend(offline.then(|| "--offline".to_owned()));
         for (name, index) in project.manifest.registries() {
@@ -189,8 +199,9 @@ fn choose(
     });
     let index = SiteIndex::new(sources, places.collect(), &preferred, rust, cutoffs.clone(), context.ui);
     // What was chosen before a limit was set may be beyond it.
-    let within = cutoffs.all.is_none_or(|limit| old.and_then(|old| old.exclude_newer).is_some_and(|old| old <= limit));
-    if within && let Some(versions) = unmoved(wishes, &preferred, &index)? {
+    if !cutoffs.are_set()
+        && let Some(versions) = unmoved(wishes, &preferred, &index)?
+    {
         return Ok(Chosen { versions, commits: BTreeMap::new() });
     }
     index.prefetch()?;
@@ -249,6 +260,11 @@ fn moment(limit: &ExcludeNewer, now: jiff::Timestamp) -> Option<jiff::Timestamp>
         ExcludeNewer::Off => None,
         ExcludeNewer::Than { cutoff, .. } => Some(cutoff.at(now)),
     }
+}
+
+/// Whether the limit of a project moves with the clock.
+fn moves_on(wishes: &Wishes) -> bool {
+    matches!(wishes.exclude_newer(), Some(ExcludeNewer::Than { cutoff: Cutoff::Before(_), .. }))
 }
 
 /// The moments after which a version is too new, for a site as it is asked for now.
@@ -366,32 +382,47 @@ fn tell_as(verb: &str, context: &Context<'_>, site: &Site, proposal: &Proposal) 
 }
 
 fn differences(old: Option<&Lockfile>, new: &Lockfile) -> Vec<String> {
-    let before = |name: &PackageName| old.and_then(|old| old.packages.get(name));
-    let names: BTreeSet<_> = old.into_iter().chain([new]).flat_map(|lockfile| lockfile.packages.keys()).collect();
-    let line = |name: &PackageName| match (before(name), new.packages.get(name)) {
-        (None, Some(now)) => Some(format!("+ {}", now.id)),
-        (Some(before), None) => Some(format!("- {}", before.id)),
-        (Some(before), Some(now)) => difference(before, now),
+    let version = |lockfile: Option<&Lockfile>, name: &PackageName| {
+        lockfile.and_then(|lockfile| lockfile.packages.get(name)).map(|package| package.id.version.clone())
+    };
+    let names: std::collections::BTreeSet<_> =
+        old.into_iter().chain([new]).flat_map(|lockfile| lockfile.packages.keys()).collect();
+    let line = |name: &PackageName| match (version(old, name), version(Some(new), name)) {
+        (None, Some(now)) => Some(format!("+ {name} {now}")),
+        (Some(before), None) => Some(format!("- {name} {before}")),
+        (Some(before), Some(now)) if before != now => {
+            let elsewhere = other_source(&old?.packages[name], &new.packages[name]);
+            let elsewhere = elsewhere.map(|what| format!(" ({what})")).unwrap_or_default();
+            Some(format!("~ {name} {before} -> {now}{elsewhere}"))
+        }
+        (Some(_), Some(now)) => {
+            let what = other_content(&old?.packages[name], &new.packages[name])?;
+            Some(format!("~ {name} {now} ({what})"))
+        }
         (None, None) => None,
     };
     names.into_iter().filter_map(line).collect()
 }
 
-/// How a package that stays differs from what it was.
-fn difference(before: &Package, now: &Package) -> Option<String> {
-    let moved = format!("~ {} -> {}", before.id, now.id.version);
-    if !lock::same_origin(&before.source, &now.source) {
-        let what = if before.id == now.id { format!("~ {}", now.id) } else { moved };
-        return Some(format!("{what}, from {} instead of {}", now.source, before.source));
+/// Where a package comes from and came from, where that is not one place.
+fn other_source(old: &lock::Package, new: &lock::Package) -> Option<String> {
+    let same = lock::same_origin(&old.source, &new.source);
+    (!same).then(|| format!("{} -> {}", old.source, new.source))
+}
+
+/// In what two pins of one version differ, in words.
+fn other_content(old: &lock::Package, new: &lock::Package) -> Option<String> {
+    if let Some(elsewhere) = other_source(old, new) {
+        return Some(elsewhere);
     }
-    match (&before.pin, &now.pin) {
-        _ if before.id != now.id => Some(moved),
-        (Pin::Git { commit: old, .. }, Pin::Git { commit: new, .. }) if old != new => {
-            Some(format!("~ {}, commit {} -> {}", now.id, old.short(), new.short()))
+    match (&old.pin, &new.pin) {
+        (lock::Pin::Git { commit: before, .. }, lock::Pin::Git { commit: now, .. }) if before != now => {
+            Some(format!("{} -> {}", before.short(), now.short()))
         }
-        (Pin::Archive(old), Pin::Archive(new)) if old.archive != new.archive => {
-            Some(format!("~ {}, another archive", now.id))
-        }
+        _ if old.patches != new.patches => Some("other patches".to_owned()),
+        (before, now) if before != now => Some("other content".to_owned()),
+        _ if old.crates != new.crates => Some("another Cargo.lock".to_owned()),
+        _ if old.recipe != new.recipe => Some("other params, or another recipe".to_owned()),
         _ => None,
     }
 }

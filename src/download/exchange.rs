@@ -29,7 +29,7 @@ pub struct Question<'q> {
 /// What a server says to a question.
 pub enum Answer {
     /// Something.
-    Given(Reply),
+    Given(Box<Reply>),
     /// It wants to know who asks, or does not believe it; `url` is where redirects led, whole, and not to be shown.
     Unauthorized { url: String },
 }
@@ -82,7 +82,7 @@ impl Downloader {
         let (content_type, asked) = (content_type.to_owned(), shown(question.url));
         let stall_timeout = settings.stall_timeout;
         let body = Body { network, response, url: asked, stall_timeout, chunk: Vec::new(), read: 0 };
-        Ok(Answer::Given(Reply { url, content_type, body }))
+        Ok(Answer::Given(Box::new(Reply { url, content_type, body })))
     }
 
     /// Open a plain connection to a host. Whoever stalls, reading or writing, ends it.
@@ -97,6 +97,8 @@ impl Downloader {
             match TcpStream::connect_timeout(&address, self.settings.connect_timeout) {
                 Ok(stream) => {
                     let limit = Some(self.settings.stall_timeout);
+                    // Questions are short, and the next waits for the answer.
+                    stream.set_nodelay(true).map_err(failed)?;
                     stream.set_read_timeout(limit).and_then(|()| stream.set_write_timeout(limit)).map_err(failed)?;
                     return Ok(stream);
                 }

@@ -1,7 +1,7 @@
 //! Failures of sources: what did not come, or came as something else.
 
 use super::{Exit, FULL, Failure, is_full};
-use crate::source::{self, ArchivesError, CratesError, FailureKind};
+use crate::source::{self, ArchivesError, CratesError, FailureKind, WantedFailure, WantedFailureKind};
 use crate::{download, lock};
 
 impl From<lock::PinError> for Failure {
@@ -100,12 +100,16 @@ impl From<ArchivesError> for Failure {
             }
             ArchivesError::Store(error) => error.into(),
             ArchivesError::Failed { ref failures } => {
+                if let [only] = failures.as_slice()
+                    && let Some(failure) = other(only)
+                {
+                    return failure;
+                }
                 let other_bytes = failures.iter().any(|failure| failure.error.is_other_content());
                 let exit = if other_bytes { Exit::Verification } else { Exit::Failed };
                 let failure = Self::new(exit, error.to_string()).facts(error.facts());
                 match exit {
-                    Exit::Verification => failure
-                        .hint("nothing of it was kept; compare `sha256` in `envy.toml` with what the owner publishes"),
+                    Exit::Verification => failure.hint(OTHER_ARCHIVE),
                     _ if failures.iter().any(|failure| is_full(&failure.error)) => failure.hint(FULL),
                     _ => failure,
                 }
@@ -151,6 +155,30 @@ fn wrong(failure: &source::CrateFailure) -> Option<Failure> {
         .fact(format!("expected {expected}"))
         .fact(format!("received {received}"));
     Some(failure.hint(OTHER_BYTES))
+}
+
+const OTHER_ARCHIVE: &str = "nothing of it was kept; if the new content is right, correct its `sha256` in `envy.toml`, or run `envy update` where it has none";
+
+/// One archive of an address that is not what was pinned, or not what the manifest says.
+fn other(failure: &WantedFailure) -> Option<Failure> {
+    let (mut error, mut mirrored) = (&failure.error, None);
+    if let WantedFailureKind::Mirror { url, source, .. } = error {
+        (error, mirrored) = (source, Some(url));
+    }
+    let (from, expected, received) = match error {
+        WantedFailureKind::Digest { path, expected, received } => (path.display().to_string(), expected, received),
+        WantedFailureKind::Download(download::Error::Digest { url, expected, received, .. }) => {
+            (url.clone(), expected, received)
+        }
+        _ => return None,
+    };
+    let outcome = format!("`{}` is not what was pinned", failure.name);
+    let failure = Failure::new(Exit::Verification, outcome)
+        .fact(format!("from     {from}"))
+        .facts(mirrored.map(|url| format!("in place of {url}")))
+        .fact(format!("expected {expected}"))
+        .fact(format!("received {received}"));
+    Some(failure.hint(OTHER_ARCHIVE))
 }
 
 /// Whether the same request may be answered another time.

@@ -71,6 +71,10 @@ impl Index for CrateIndex<'_> {
         Ok(Vec::new())
     }
 
+    fn owner(&self, _name: &PackageName) -> String {
+        self.crates.title().to_owned()
+    }
+
     fn similar(&self, name: &PackageName) -> Vec<String> {
         self.crates.similar(name)
     }

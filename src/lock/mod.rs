@@ -2,7 +2,8 @@
 //!
 //! A lockfile says what goes in (versions, digests of archives and of their trees, recipes with params, the
 //! Cargo.lock, the toolchain) and what comes out (one tree for each action that was built, one for the prefix). It
-//! is text for people to review and to merge: sorted, one block a package, no times, no paths, no addresses.
+//! is text for people to review and to merge: sorted, one block a package, and nothing of the host that wrote it.
+//! Registries stand in it by name, other sources as `envy.toml` has them; the one time is that of a cut-off.
 
 mod drift;
 mod format;
@@ -19,7 +20,9 @@ use crate::disk;
 use crate::package::{PackageId, PackageName, SiteName, Version};
 use crate::platform::{Needs, Platform};
 pub use drift::{Drift, drift};
-pub use pin::{Error as PinError, Pinned, Pinner, archive_url, file_name, kept_commit, read_patches, same_origin};
+pub use pin::{
+    Error as PinError, Pinned, Pinner, Task, archive_url, file_name, kept_commit, read_patches, same_origin,
+};
 pub use wishes::{Error as WishError, Wish, Wishes};
 
 /// What a site's packages are pinned to.

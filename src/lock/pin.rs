@@ -7,6 +7,7 @@
 mod archives;
 mod cargo;
 mod kept;
+mod limit;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use super::{Lockfile, Package, Pin, Toolchain, Unpacked, Wish, Wishes};
 use crate::digest::{BlobDigest, Commit};
 use crate::disk;
 use crate::manifest::Source;
-use crate::package::{PackageId, PackageName, Version};
+use crate::package::{Cutoffs, PackageId, PackageName, Version};
 use crate::platform::Platform;
 use crate::progress::Progress;
 use crate::recipe::Book;
@@ -24,9 +25,10 @@ use crate::store::{self, Content};
 pub use archives::{archive_url, file_name};
 use kept::Kept;
 pub use kept::{kept_commit, same_origin};
+pub use limit::Task;
 
-/// Makes a Cargo.lock for the package in a directory, and gives its text.
-pub type MakeCargoLock<'a> = dyn Fn(&Path) -> Result<String, Box<dyn std::error::Error + Send + Sync>> + 'a;
+/// Has cargo make or change the Cargo.lock of the package in a directory, and gives its text.
+pub type CargoLock<'a> = dyn Fn(&Path, Task<'_>) -> Result<String, Box<dyn std::error::Error + Send + Sync>> + 'a;
 
 /// What pinning needs.
 pub struct Pinner<'a, 's> {
@@ -42,8 +44,10 @@ pub struct Pinner<'a, 's> {
     pub moving: &'a BTreeSet<PackageName>,
     /// Packages whose made Cargo.lock is gone, was changed or fits no more, so that it has to be made again.
     pub lost: &'a BTreeSet<PackageName>,
-    /// Makes a Cargo.lock for the package in a directory, and gives its text.
-    pub make_cargo_lock: &'a MakeCargoLock<'a>,
+    /// The moments after which crates are too new for a Cargo.lock that is made.
+    pub cutoffs: &'a Cutoffs,
+    /// Has cargo make or change the Cargo.lock of the package in a directory, and gives its text.
+    pub cargo_lock: &'a CargoLock<'a>,
     /// Who is told.
     pub progress: &'a dyn Progress,
 }
@@ -139,7 +143,7 @@ pub enum Error {
 enum Brought {
     Crate(BlobDigest),
     Commit(Commit),
-    Archives(BTreeMap<Option<Platform>, BlobDigest>),
+    Archives(archives::Sums),
     Directory,
 }
 
@@ -223,6 +227,7 @@ impl Pinner<'_, '_> {
                     Brought::Commit(commit)
                 }
                 Source::Archive(archive) => {
+                    let old = kept.archive(id, wish).filter(|_| !self.moving.contains(&id.name));
                     archives.push((*id, archive, old));
                     continue;
                 }

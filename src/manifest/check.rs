@@ -61,7 +61,7 @@ impl Checker<'_, '_> {
             (Shape::Scalar | Shape::Param, String(_) | Boolean(_)) => {}
             (Shape::Boolean, Boolean(_)) | (Shape::StringOrFalse, Boolean(false)) | (Shape::Scalar, Float(_)) => {}
             (Shape::Scalar | Shape::Param | Shape::Integer, Integer(written)) => {
-                self.integer(name, value.span(), written)
+                self.integer(name, value.span(), written);
             }
             (Shape::Strings | Shape::Param, Array(list)) => self.strings(name, list),
             (Shape::Table(keys) | Shape::StringOr(keys), Table(table)) => self.table(table, keys),

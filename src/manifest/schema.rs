@@ -127,7 +127,7 @@ pub(super) const DEPENDENCY: &[Key] = &[
 
 /// Keys that say where a dependency comes from.
 pub(super) const SOURCE_KEYS: &[&str] =
-    &["git", "tag", "branch", "rev", "subdir", "path", "url", "sha256", "strip", "platform", "registry"];
+    &["git", "tag", "branch", "rev", "subdir", "path", "url", "sha256", "strip", "platform", "registry", "recipe"];
 
 /// Params of the cargo recipe that may stand beside `version` instead of under `params`.
 pub(super) const SHORT_PARAMS: &[&str] =

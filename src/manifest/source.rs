@@ -102,7 +102,7 @@ fn archive(entry: &DeTable<'_>, url: String, findings: &mut Findings<'_>) -> Arc
         let hint = "add `sha256 = \"…\"`, or take it from https";
         findings.add_with_hint(place(entry, "url"), "what comes over http needs its `sha256`", hint);
     }
-    let strip = match entry.get("strip").map(|value| value.get_ref()) {
+    let strip = match entry.get("strip").map(toml::Spanned::get_ref) {
         Some(DeValue::Integer(written)) => integer(written).and_then(|count| u32::try_from(count).ok()),
         _ => None,
     };

@@ -81,6 +81,11 @@ pub struct Cutoffs {
 }
 
 impl Cutoffs {
+    /// Whether any is in force.
+    pub fn are_set(&self) -> bool {
+        self.all.is_some() || self.own.values().any(Option::is_some)
+    }
+
     /// The one in force for a package.
     pub fn of(&self, name: &PackageName) -> Option<Timestamp> {
         self.own.get(name).copied().unwrap_or(self.all)

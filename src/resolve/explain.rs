@@ -34,6 +34,8 @@ pub enum Fact {
     Unknown {
         /// The name.
         name: PackageName,
+        /// Who would have it.
+        owner: String,
         /// Names like it that exist.
         similar: Vec<String>,
     },
@@ -66,8 +68,8 @@ impl std::fmt::Display for Fact {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Requires { by, name, versions } => write!(f, "{by} requires {name} {versions}"),
-            Self::Unknown { name, similar } => {
-                write!(f, "crates.io has no crate `{name}`")?;
+            Self::Unknown { name, owner, similar } => {
+                write!(f, "{owner} has no crate `{name}`")?;
                 match similar.as_slice() {
                     [] => Ok(()),
                     names => write!(f, "; there is `{}`", names.join("`, `")),
@@ -102,7 +104,7 @@ pub(super) fn conflict<I: Index>(tree: &Derivation, requirements: &[Requirement]
             Some(None) => {
                 let similar = index.similar(name);
                 hint = similar.first().map(|similar| format!("write `{similar}` instead of `{name}` in `envy.toml`"));
-                facts.push(Fact::Unknown { name: name.clone(), similar });
+                facts.push(Fact::Unknown { name: name.clone(), owner: index.owner(name), similar });
             }
             Some(Some(candidates)) => {
                 let wanted: Vec<_> = requirements.iter().filter(|asked| asked.name == *name).collect();
@@ -175,7 +177,9 @@ fn unmet(name: &PackageName, candidates: &[Candidate], wanted: &[&Requirement]) 
         return (facts, Some(format!("change one of the requirements of `{name}` in `envy.toml`")));
     }
     if fitting.iter().any(|one| matches!(one.hidden, Some(Hidden::Newer { .. } | Hidden::NoTime { .. }))) {
-        let advice = format!("to take it all the same, write `exclude-newer = false` beside `{name}` in `envy.toml`");
+        let advice = format!(
+            "to take it all the same, write `exclude-newer = false` beside `{name}` in `envy.toml`, or add it with `--exclude-newer false`"
+        );
         return (facts, Some(advice));
     }
     let mut offered: Vec<_> = candidates.iter().filter(|one| one.hidden.is_none()).map(|one| &one.version).collect();

@@ -29,6 +29,9 @@ pub trait Index {
     /// What a version requires in turn.
     fn requirements(&self, id: &PackageId) -> Result<Vec<Requirement>, Self::Error>;
 
+    /// Who would have a package of this name: "crates.io".
+    fn owner(&self, name: &PackageName) -> String;
+
     /// Names like this one that exist, for whoever mistyped.
     fn similar(&self, name: &PackageName) -> Vec<String>;
 }

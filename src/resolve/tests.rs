@@ -26,6 +26,10 @@ impl Index for Universe {
         Ok(self.requirements.get(id).cloned().unwrap_or_default())
     }
 
+    fn owner(&self, _name: &PackageName) -> String {
+        "crates.io".to_owned()
+    }
+
     fn similar(&self, name: &PackageName) -> Vec<String> {
         let known = self.versions.keys().map(|known| known.as_str().to_owned());
         known.filter(|known| strsim::levenshtein(known, name.as_str()) < 3).collect()

@@ -140,6 +140,10 @@ impl Error {
                 archives::Error::Offline { missing } | archives::Error::Download(download::Error::Offline { missing }),
             )
             | Self::Git(git::Error::Offline { missing }) => Some(missing),
+            Self::Git(git::Error::Submodule { source, .. } | git::Error::Mirror { source, .. }) => match &**source {
+                git::Error::Offline { missing } => Some(missing),
+                _ => None,
+            },
             _ => None,
         }
     }

@@ -1,7 +1,7 @@
 //! Patches of source trees: unified diffs, as `diff -u` and `git diff` write them.
 //!
-//! Paths are taken without their first part, as `patch -p1` does; if no file of a patch is there by such a path, but all
-//! are by the whole one, they are taken whole. A hunk may stand at other lines than it says, but every line of its
+//! Paths are taken without their first part, as `patch -p1` does, or whole, where git wrote them without `a/` and `b/`;
+//! if not all files of a patch are there by that, but all are the other way, that way is taken. A hunk may stand at other lines than it says, but every line of its
 //! context has to be there. A patch whose own lines end in CR LF, because something converted it, is read without the
 //! CRs, and fits files of either kind; the ends of lines in any other patch count as they are.
 

@@ -138,9 +138,10 @@ impl Store {
         sweep(&all);
         let path = disk::temporary_directory_in(&all)?.keep();
         match disk::try_lock(&path.join("lock")) {
-            Ok(disk::TryLock::Held(lock)) => Ok(Workplace { path, _lock: lock }),
-            // Between the making and the locking another process took it for abandoned.
-            Ok(disk::TryLock::Busy(_)) => self.open_workplace(),
+            // Between the making and the locking another process may take it for abandoned: it is locked then, or gone, or
+            // what we locked was just removed.
+            Ok(disk::TryLock::Held(lock)) if disk::is_file(&path.join("lock")) => Ok(Workplace { path, _lock: lock }),
+            Ok(_) => self.open_workplace(),
             Err(_) if !disk::is_directory(&path) => self.open_workplace(),
             Err(error) => Err(error.into()),
         }

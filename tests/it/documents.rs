@@ -12,9 +12,9 @@ use envy::cli::Cli;
 use envy::lock::Lockfile;
 use envy::manifest::Manifest;
 
-use crate::docs;
 use crate::registry::{Crate, Registry};
 use crate::scratch::Scratch;
+use crate::{docs, media};
 
 macro_rules! documents {
     ($($name:ident: $path:literal,)*) => {
@@ -22,7 +22,9 @@ macro_rules! documents {
         fn $name() {
             let registry = registry();
             let scratch = Scratch::with(&registry);
-            registry.write_local(&scratch.root().join("media/crates"));
+            let company = Registry::other();
+            company.publish(Crate::new("ledger", "2.3.0").bin("ledger"));
+            write_media(&registry, &company, &scratch.root().join("media"));
             docs::run(&read($path), &scratch);
         })*
 
@@ -45,19 +47,35 @@ documents! {
     guide_rollback: "docs/guides/rollback.md",
     guide_ci: "docs/guides/ci.md",
     guide_offline: "docs/guides/offline.md",
+    guide_services_from_git: "docs/guides/services-from-git.md",
+    guide_archives: "docs/guides/archives.md",
+    guide_paths: "docs/guides/paths.md",
+    guide_patches: "docs/guides/patches.md",
+    guide_cooldown: "docs/guides/cooldown.md",
+    guide_registries: "docs/guides/registries.md",
     guide_troubleshooting: "docs/guides/troubleshooting.md",
 }
 
-/// The crates that documents speak of, under their real names and versions, with next to nothing in them. They are in
-/// `media/crates` of the scratch directory too, as a local registry.
+/// What documents fetch, beside crates.io: the crates again, as a local registry; the address of a company's registry;
+/// repositories and archives, with the lines of a manifest that put them in the place of `example.org`.
+fn write_media(registry: &Registry, company: &Registry, directory: &Path) {
+    registry.write_local(&directory.join("crates"));
+    media::write(directory);
+    let index = company.index();
+    fs::write(directory.join("registries.toml"), format!("\n[registries.company]\nindex = \"{index}\"\n")).unwrap();
+    let mirror = format!("\n[mirrors]\n\"https://example.org/\" = \"file://{}/\"\n", directory.display());
+    fs::write(directory.join("mirrors.toml"), mirror).unwrap();
+}
+
+/// The crates that documents speak of, under their real names and versions, with next to nothing in them.
 fn registry() -> Registry {
     let registry = Registry::new();
     registry.publish(Crate::new("anstyle", "1.0.13").lib());
     for version in ["0.15.0", "0.16.0", "0.17.0"] {
         registry.publish(Crate::new("hexyl", version).bin("hexyl").dep("anstyle", "1"));
     }
-    for version in ["1.58.0", "1.59.0"] {
-        registry.publish(Crate::new("just", version).bin("just"));
+    for (version, time) in [("1.58.0", "2026-01-12T08:00:00Z"), ("1.59.0", "2026-02-20T08:00:00Z")] {
+        registry.publish(Crate::new("just", version).bin("just").published(time));
     }
     for version in ["0.31.0", "0.32.0"] {
         registry.publish(Crate::new("miniserve", version).bin("miniserve").feature("tls", &[]).dep("anstyle", "1"));

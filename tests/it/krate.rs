@@ -36,6 +36,8 @@ pub struct Dependency {
     pub range: VersionReq,
     pub kind: &'static str,
     pub optional: bool,
+    /// The index of the registry that it comes from, if that is not crates.io.
+    pub index: Option<String>,
 }
 
 /// The `Cargo.lock` that a crate carries.
@@ -167,7 +169,7 @@ impl Crate {
 
     fn depends(mut self, name: &str, range: &str, kind: &'static str, optional: bool) -> Self {
         let range = VersionReq::parse(range).expect("tests ask for semver ranges");
-        self.dependencies.push(Dependency { name: name.to_owned(), range, kind, optional });
+        self.dependencies.push(Dependency { name: name.to_owned(), range, kind, optional, index: None });
         self
     }
 
@@ -231,11 +233,11 @@ impl Crate {
         if !dependencies.is_empty() {
             line(toml, format_args!("\n[{table}]"));
         }
-        for Dependency { name, range, optional, .. } in dependencies {
+        for Dependency { name, range, optional, index, .. } in dependencies {
             let optional = if *optional { ", optional = true" } else { "" };
-            let from =
-                self.registry.as_ref().map(|index| format!(", registry-index = \"{index}\"")).unwrap_or_default();
-            line(toml, format_args!("{name} = {{ version = \"{range}\"{from}{optional} }}"));
+            let index = index.as_ref().or(self.registry.as_ref());
+            let index = index.map(|index| format!(", registry-index = \"{index}\"")).unwrap_or_default();
+            line(toml, format_args!("{name} = {{ version = \"{range}\"{optional}{index} }}"));
         }
     }
 

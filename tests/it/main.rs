@@ -1,8 +1,9 @@
 //! Runs the program: each test has a home, a store and a registry of its own, all on this machine and all its own.
 //!
 //! Start with [`scratch::Scratch`], which runs envy in a clean world, and [`registry::Registry`], which crates are
-//! published into. [`repository::Repository`] is a git repository. [`hostile`] makes archives that no honest registry would serve, [`docs`] runs documents, and
-//! [`harness`] tests all of these. Tests are grouped into one file a command or a noun.
+//! published into. [`repository::Repository`] is a git repository. [`hostile`] makes archives that no honest registry
+//! would serve, [`docs`] runs documents, [`media`] has what they fetch, and [`harness`] tests all of these. Tests are
+//! grouped into one file a command or a noun.
 //!
 //! `ENVY_KEEP_SCRATCH=1` keeps the directories of the tests and prints where they are; `UPDATE_EXPECT=1` rewrites
 //! expectations.
@@ -11,11 +12,14 @@
 #![allow(clippy::print_stderr, reason = "a test that is left out says so")]
 #![allow(dead_code, reason = "the harness offers what tests to come will use")]
 
+mod archives;
 mod bad_input;
 mod cli_reference;
 mod commands;
+mod cutoff;
 mod docs;
 mod documents;
+mod fetch;
 mod generations;
 mod git;
 mod harness;
@@ -24,9 +28,12 @@ mod interruptions;
 mod journey;
 mod krate;
 mod lock;
+mod media;
+mod mirrors;
 mod network;
 mod outcome;
 mod outputs;
+mod packed;
 mod patches;
 mod paths;
 mod registries;

@@ -78,6 +78,9 @@ impl Registry {
     /// to have one, is made from what is published by now.
     #[track_caller]
     pub fn publish(&self, mut package: Crate) -> &Self {
+        if !self.stands_for_crates_io {
+            package.dependencies.iter_mut().for_each(|it| it.index = Some(self.index()));
+        }
         if package.wants_lock() {
             package.lock = Lock::Text(self.cargo_lock(&package));
         }

@@ -4,6 +4,8 @@
 #![allow(clippy::disallowed_methods, reason = "tests stand outside the rooms and their doors")]
 #![allow(clippy::print_stderr, reason = "a test that is left out says so")]
 
+mod git;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

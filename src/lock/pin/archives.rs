@@ -11,6 +11,9 @@ use crate::platform::Platform;
 use crate::progress::Event;
 use crate::source::{Origin, Patch, WantedArchive};
 
+/// Digests of a package's archives: for each platform that has its own, or for nothing in particular.
+pub(super) type Sums = BTreeMap<Option<Platform>, BlobDigest>;
+
 /// What differs from platform to platform in an address.
 const OF_PLATFORM: [&str; 4] = ["{os}", "{arch}", "{platform}", "{target}"];
 
@@ -62,7 +65,7 @@ impl Pinner<'_, '_> {
         &self,
         wanted: &[(&PackageId, &ArchiveSource, Option<&Package>)],
         all: &[Platform],
-    ) -> Result<Vec<(PackageId, BTreeMap<Option<Platform>, BlobDigest>)>, Error> {
+    ) -> Result<BTreeMap<PackageId, Sums>, Error> {
         let mut requests = Vec::new();
         let mut owners = Vec::new();
         for (id, archive, old) in wanted {
@@ -75,7 +78,7 @@ impl Pinner<'_, '_> {
             }
         }
         let digests = self.sources.bring_archives(&requests, self.progress)?;
-        let mut brought: BTreeMap<PackageId, BTreeMap<Option<Platform>, BlobDigest>> = BTreeMap::new();
+        let mut brought: BTreeMap<PackageId, Sums> = BTreeMap::new();
         for (((id, platform), request), digest) in owners.into_iter().zip(&requests).zip(digests) {
             if request.sha256.is_none() {
                 let note = format!("`{id}` has no `sha256` in `envy.toml`; recording {digest}, as it is now");
@@ -83,7 +86,7 @@ impl Pinner<'_, '_> {
             }
             brought.entry(id).or_default().insert(platform, digest);
         }
-        Ok(brought.into_iter().collect())
+        Ok(brought)
     }
 
     /// What archives hold. Where each platform has its own, their Cargo.locks have to be one.
@@ -91,7 +94,7 @@ impl Pinner<'_, '_> {
         &self,
         id: &PackageId,
         wish: &Wish,
-        digests: &BTreeMap<Option<Platform>, BlobDigest>,
+        digests: &Sums,
         patches: &[Patch],
         generated: &mut BTreeMap<PackageName, String>,
     ) -> Result<(Pin, Option<Crates>), Error> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::super::{CrateSource, Crates, Package, Wish};
-use super::{Error, Pinner};
+use super::{Error, Pinner, Task};
 use crate::digest::{BlobDigest, TreeDigest};
 use crate::disk;
 use crate::manifest::Source;
@@ -176,7 +176,9 @@ impl Pinner<'_, '_> {
         self.progress.tell(Event::Note(&note));
         disk::remove_file(&directory.join("Cargo.lock"))?;
         stand_alone(&directory.join("Cargo.toml"))?;
-        (self.make_cargo_lock)(directory).map_err(|source| Error::MakeCargoLock { id: id.clone(), source })
+        let failed = |source| Error::MakeCargoLock { id: id.clone(), source };
+        let text = (self.cargo_lock)(directory, Task::Make).map_err(failed)?;
+        self.limited(id, directory, text)
     }
 
     fn made(

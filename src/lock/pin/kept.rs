@@ -25,6 +25,14 @@ impl<'a> Kept<'a> {
         (same && same_origin(&package.source, &wish.source_text)).then_some(package)
     }
 
+    /// The old pin of an archive of the chosen version at the same address, however it is read now: its sum still holds.
+    pub fn archive(&self, id: &PackageId, wish: &Wish) -> Option<&'a Package> {
+        let address = |source: &str| source.split('?').next().map(str::to_owned);
+        let package = self.old?.packages.get(&id.name)?;
+        let same = package.id.version.to_string() == id.version.to_string();
+        (same && address(&package.source) == address(&wish.source_text)).then_some(package)
+    }
+
     /// The old pin, as what is asked for now.
     pub fn unmoved(&self, id: &PackageId, wish: &Wish) -> Option<Package> {
         let mut package = self.pin(id, wish)?.clone();

@@ -101,7 +101,8 @@ const PLAIN: &str = "is not encrypted: anyone on the way could change what its t
 /// `user@host:path`.
 fn by_words(text: &str) -> Result<Address, &'static str> {
     let (front, path) = text.split_once(':').ok_or(NONE)?;
-    if front.contains('/') {
+    // `ext::` and the like would run whatever stands behind it.
+    if front.contains('/') || path.starts_with(':') {
         return Err(NONE);
     }
     // `user:password@host:path`.
@@ -120,7 +121,7 @@ const NONE: &str = "is no address: write a url, `user@host:path`, or an absolute
 
 /// A host or a user that no program takes for an option.
 fn plain(word: &str) -> Result<&str, &'static str> {
-    let fits = |letter: char| letter.is_ascii_alphanumeric() || "-._~+[]:%@".contains(letter);
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || "-._~+[]:@".contains(letter);
     if word.is_empty() || word.starts_with('-') || !word.chars().all(fits) {
         return Err("has a user or a host that cannot be one");
     }

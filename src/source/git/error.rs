@@ -65,10 +65,10 @@ pub enum Error {
     Lfs { url: String, commit: Commit, path: String },
     /// A part of a repository that is another repository.
     #[error("the submodule `{path}` of `{url}` cannot be had")]
-    Submodule { url: String, path: String, source: Box<Error> },
+    Submodule { url: String, path: String, source: Box<Self> },
     /// A mirror was asked in the place of a repository.
     #[error("`{url}` is fetched from its mirror `{mirror}`, and from nowhere else")]
-    Mirror { url: String, mirror: String, source: Box<Error> },
+    Mirror { url: String, mirror: String, source: Box<Self> },
     /// Another wish for the same commit failed.
     #[error("{0}")]
     Same(String),

@@ -62,27 +62,39 @@ impl Git<'_> {
         if mirror.whole(&errand.commit).is_some() {
             return Ok(0);
         }
-        let mut bytes = 0;
-        if !has(&mirror, &errand.commit, asked)? {
-            if self.settings.with_program {
-                self.by_program(&mirror, errand, progress)?;
-            } else {
-                let mut attempt = 1;
-                bytes = loop {
-                    match self.by_session(&mirror, errand, progress) {
-                        Err(Error::Talk { source: WireError::Broken(_), .. }) if attempt < ATTEMPTS => attempt += 1,
-                        Err(Error::Talk { source: WireError::Unsupported(what), .. }) if program::is_there() => {
-                            progress.tell(Event::Detail(&format!("`{asked}` {what}, so the program `git` is used")));
-                            self.by_program(&mirror, errand, progress)?;
-                            break 0;
-                        }
-                        brought => break brought?,
-                    }
-                };
+        let bytes = match self.bring_into(&mirror, errand, progress) {
+            // What it lacks is told to the server as being here, so it has to be made anew.
+            Err(error) if !is_sound(&mirror) => {
+                progress.tell(Event::Detail(&format!("the copy of `{asked}` is damaged ({error}): it is made anew")));
+                mirror.forget()?;
+                mirror.make()?;
+                self.bring_into(&mirror, errand, progress)?
             }
-        }
+            brought => brought?,
+        };
         seal(&mirror, errand)?;
         Ok(bytes)
+    }
+
+    fn bring_into(&self, mirror: &Mirror, errand: &Errand<'_>, progress: &dyn Progress) -> Result<u64, Error> {
+        let asked = &errand.place.asked;
+        if has(mirror, &errand.commit, asked)? {
+            return Ok(0);
+        }
+        if self.settings.with_program {
+            return self.by_program(mirror, errand, progress).map(|()| 0);
+        }
+        let mut attempt = 1;
+        loop {
+            match self.by_session(mirror, errand, progress) {
+                Err(Error::Talk { source: WireError::Broken(_), .. }) if attempt < ATTEMPTS => attempt += 1,
+                Err(Error::Talk { source: WireError::Unsupported(what), .. }) if program::is_there() => {
+                    progress.tell(Event::Detail(&format!("`{asked}` {what}, so the program `git` is used")));
+                    return self.by_program(mirror, errand, progress).map(|()| 0);
+                }
+                brought => return brought,
+            }
+        }
     }
 
     /// All history of a repository, for who looks for the beginning of an id.
@@ -178,6 +190,13 @@ fn take(
 fn has(mirror: &Mirror, commit: &Commit, shown: &str) -> Result<bool, Error> {
     let objects = mirror.objects().map_err(|source| Error::Repository { url: shown.to_owned(), source })?;
     Ok(objects.has(oid_of(commit)) && missing(&objects, commit).is_ok_and(|missing| missing.is_none()))
+}
+
+/// Whether all is here that is told to servers as being here.
+fn is_sound(mirror: &Mirror) -> bool {
+    let whole =
+        |commit: &Commit| mirror.objects().is_ok_and(|objects| missing(&objects, commit).is_ok_and(|it| it.is_none()));
+    mirror.written_down().is_ok_and(|all| all.iter().all(whole))
 }
 
 fn missing(objects: &Objects, commit: &Commit) -> Result<Option<git2::Oid>, ReadError> {

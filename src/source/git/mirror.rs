@@ -16,7 +16,7 @@
 use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::objects::Objects;
+use super::objects::{Objects, oid_of};
 use super::protocol::Shallow;
 use super::refs::Refs;
 use crate::digest::{Commit, TextDigest};
@@ -79,14 +79,19 @@ impl Mirror {
     pub(super) fn hold(&self, shown: &str, progress: &dyn Progress) -> Result<Held, store::Error> {
         let what = format!("the copy of `{shown}`");
         let held = Held::take(&self.path.with_extension("lock"), &what, None, progress)?;
+        self.make()?;
+        Ok(held)
+    }
+
+    /// Make what is not there, and remove what a killed process left. The caller holds the mirror.
+    pub(super) fn make(&self) -> disk::Result<()> {
         if !disk::is_file(&self.path.join("HEAD")) {
             disk::create_directories(&self.path.join("objects/pack"))?;
             disk::create_directories(&self.path.join("refs/envy"))?;
             disk::write_atomic(&self.path.join("config"), CONFIG.as_bytes())?;
             disk::write_atomic(&self.path.join("HEAD"), b"ref: refs/heads/main\n")?;
         }
-        self.sweep()?;
-        Ok(held)
+        self.sweep()
     }
 
     fn sweep(&self) -> disk::Result<()> {
@@ -111,6 +116,9 @@ impl Mirror {
     /// The submodules of a commit that is here with all its files, or nothing where it is not.
     pub(super) fn whole(&self, commit: &Commit) -> Option<Vec<Submodule>> {
         let text = disk::read_text_if_exists(&self.path.join("whole").join(commit.to_string())).ok()??;
+        if !self.objects().ok()?.has(oid_of(commit)) {
+            return None;
+        }
         let line = |line: &str| {
             let mut words = line.splitn(3, '\t');
             let (commit, url, path) = (words.next()?.parse().ok()?, words.next()?, words.next()?);
@@ -131,8 +139,19 @@ impl Mirror {
 
     /// Commits that are here with all their files, some of them where there are many.
     pub(super) fn haves(&self) -> disk::Result<Vec<Commit>> {
+        let all = self.written_down()?.into_iter();
+        Ok(all.filter(|commit| self.whole(commit).is_some()).take(MOST_HAVES).collect())
+    }
+
+    /// Commits that were written down as being here with all their files.
+    pub(super) fn written_down(&self) -> disk::Result<Vec<Commit>> {
         let names = disk::list_if_exists(&self.path.join("whole"))?.into_iter();
-        Ok(names.filter_map(|(name, _)| name.to_str()?.parse().ok()).take(MOST_HAVES).collect())
+        Ok(names.filter_map(|(name, _)| name.to_str()?.parse().ok()).collect())
+    }
+
+    /// Forget everything. The caller holds the mirror, and holds it again afterwards.
+    pub(super) fn forget(&self) -> disk::Result<()> {
+        disk::remove_tree(&self.path)
     }
 
     /// Commits that are here without those before them.

@@ -13,7 +13,6 @@ mod credentials;
 mod entries;
 mod error;
 mod fetch;
-mod indexes;
 mod local;
 mod mirror;
 mod modules;
@@ -49,7 +48,7 @@ use self::session::Session;
 use crate::digest::Commit;
 use crate::download::Downloader;
 use crate::progress::{Event, Progress};
-use crate::source::Mirrors;
+use crate::source::{GitIndexError, GitIndexes, Mirrors};
 use crate::store::Store;
 use crate::tree::{Node, Tree};
 
@@ -215,9 +214,8 @@ impl<'a> Git<'a> {
         let jobs: Vec<_> = wanted.iter().zip(missing).collect();
         let results = each(&jobs, |(one, missing)| match missing {
             true if offline && is_remote(one) => Err(Error::Offline { missing: names.clone() }),
-            true => self.bring_with_submodules(one, 0, progress).map(|bytes| {
-                progress.tell(Event::Fetched { name: &one.name, bytes });
-                bytes
+            true => self.bring_with_submodules(one, 0, progress).inspect(|bytes| {
+                progress.tell(Event::Fetched { name: &one.name, bytes: *bytes });
             }),
             false => Ok(0),
         });
@@ -414,6 +412,30 @@ impl<'a> Git<'a> {
         }
         self.bring_all(place, &crate::progress::Silent).map_err(|error| place.explain(error))?;
         among()
+    }
+}
+
+impl GitIndexes for Git<'_> {
+    fn newest(&self, url: &str) -> Result<String, GitIndexError> {
+        let commit = self.resolve(url, &Reference::Default)?;
+        let name = place::shown(url);
+        let wanted = WantedCommit { name, url: url.to_owned(), commit, reference: Some(Reference::Default) };
+        self.fetch(&[wanted], &crate::progress::Silent).remove(0)?;
+        Ok(commit.to_string())
+    }
+
+    fn file(&self, url: &str, commit: &str, path: &str) -> Result<Option<Vec<u8>>, GitIndexError> {
+        let commit = commit.parse().map_err(|error| GitIndexError::Failed(Box::new(error)))?;
+        Ok(Git::file(self, url, &commit, path)?)
+    }
+}
+
+impl From<Error> for GitIndexError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Offline { .. } => Self::Offline,
+            error => Self::Failed(Box::new(error)),
+        }
     }
 }
 

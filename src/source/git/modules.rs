@@ -20,11 +20,11 @@ pub(super) fn parse(text: &str) -> Result<BTreeMap<String, Module>, &'static str
             let (title, _) = rest.rsplit_once(']').ok_or("cannot be read")?;
             let name = title.trim().strip_prefix("submodule").map(|name| value(name.trim()));
             current = name;
-        } else if let (Some(name), Some((key, text))) = (&current, line.split_once('=')) {
-            if !line.starts_with(['#', ';']) {
-                let section = sections.entry(name.clone()).or_default();
-                section.insert(key.trim().to_ascii_lowercase(), value(text.trim()));
-            }
+        } else if let (Some(name), Some((key, text))) = (&current, line.split_once('='))
+            && !line.starts_with(['#', ';'])
+        {
+            let section = sections.entry(name.clone()).or_default();
+            section.insert(key.trim().to_ascii_lowercase(), value(text.trim()));
         }
     }
     let mut modules = BTreeMap::new();

@@ -52,7 +52,12 @@ fn parse(url: &str) -> Result<Address, Error> {
 
 /// An address without what is secret in it.
 pub(super) fn shown(url: &str) -> String {
-    if url.starts_with('/') { url.to_owned() } else { mirrors::shown(url).escape_debug().to_string() }
+    match url.starts_with('/') || url.contains("://") {
+        true if url.starts_with('/') => url.to_owned(),
+        true => mirrors::shown(url).escape_debug().to_string(),
+        // What stands before a host is no scheme.
+        false => url.rsplit('@').next().unwrap_or_default().escape_debug().to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! What a repository's names stand for, as a server lists them. Pure.
 //!
-//! The last list that a server sent is kept beside its mirror, as `git ls-remote --symref` writes it:
+//! The last list that a server sent is kept beside its mirror, as `git ls-remote --symref` writes it (`⇥` is a tab):
 //!
 //! ```text
-//! ref: refs/heads/main	HEAD
-//! 4f1c0d2a9b8e7f6d5c4b3a291807f6e5d4c3b2a1	HEAD
-//! 93f40e2a9b8e7f6d5c4b3a291807f6e5d4c3b2a1	refs/tags/v1.2.3
-//! 4f1c0d2a9b8e7f6d5c4b3a291807f6e5d4c3b2a1	refs/tags/v1.2.3^{}
+//! ref: refs/heads/main ⇥ HEAD
+//! 4f1c0d2a9b8e7f6d5c4b3a291807f6e5d4c3b2a1 ⇥ HEAD
+//! 93f40e2a9b8e7f6d5c4b3a291807f6e5d4c3b2a1 ⇥ refs/tags/v1.2.3
+//! 4f1c0d2a9b8e7f6d5c4b3a291807f6e5d4c3b2a1 ⇥ refs/tags/v1.2.3^{}
 //! ```
 
 use std::collections::BTreeMap;

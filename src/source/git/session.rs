@@ -30,7 +30,7 @@ pub(super) struct Session<'a> {
 }
 
 enum Link<'a> {
-    Http { downloader: &'a Downloader, base: String, authorization: Option<Secret>, body: BufReader<Body> },
+    Http { downloader: &'a Downloader, base: String, authorization: Option<Secret>, body: Box<BufReader<Body>> },
     Ssh(BufReader<Conversation>),
     Git(BufReader<TcpStream>),
 }
@@ -120,10 +120,15 @@ impl<'a> Link<'a> {
                         }
                         base = moved.to_owned();
                     }
-                    return Ok(Self::Http { downloader, base, authorization, body: BufReader::new(reply.body) });
+                    return Ok(Self::Http {
+                        downloader,
+                        base,
+                        authorization,
+                        body: Box::new(BufReader::new(reply.body)),
+                    });
                 }
                 Answer::Given(_) => {
-                    return Err(talk(shown, WireError::Unsupported("serves no git repository at this address")));
+                    return Err(talk(shown, WireError::Malformed("what is not git's protocol")));
                 }
                 Answer::Unauthorized { url: asked } => {
                     if let Some(moved) = asked.strip_suffix(INFO) {
@@ -146,7 +151,7 @@ impl<'a> Link<'a> {
                 let question = Question { url: &url, headers: &headers, body: Some(question), authorization };
                 match exchange(downloader, &question, shown)? {
                     Answer::Given(reply) if reply.content_type.starts_with(RESULT) => {
-                        *body = BufReader::new(reply.body);
+                        **body = BufReader::new(reply.body);
                         return Ok(());
                     }
                     Answer::Given(_) => return Err(talk(shown, WireError::Malformed("what is not git's protocol"))),
@@ -166,7 +171,7 @@ impl<'a> Link<'a> {
 
     fn reader(&mut self) -> &mut dyn Read {
         match self {
-            Self::Http { body, .. } => body,
+            Self::Http { body, .. } => &mut **body,
             Self::Ssh(conversation) => conversation,
             Self::Git(stream) => stream,
         }

@@ -276,10 +276,12 @@ fn another_sum_of_an_archive_is_told() {
     scratch.envy("lock").fails(
         4,
         expect![[r#"
-        error: could not fetch `app 1.0.0`
-          `[SCRATCH]/project/app.tar.gz` is not what was pinned: expected sha256:[..], received sha256:[..]
-        hint: nothing of it was kept; compare `sha256` in `envy.toml` with what the owner publishes
-    "#]],
+            error: `app 1.0.0` is not what was pinned
+              from     [SCRATCH]/project/app.tar.gz
+              expected sha256:[..]
+              received sha256:[..]
+            hint: nothing of it was kept; if the new content is right, correct its `sha256` in `envy.toml`, or run `envy update` where it has none
+        "#]],
     );
     ask(&sum);
     scratch.envy("build --locked").succeeds();
@@ -342,7 +344,7 @@ fn a_repository_is_added_by_its_address() {
     scratch.envy("add app --site api").succeeds();
     scratch.envy(&format!("add app --git {} --branch main --site api", app.url())).ok(expect![[r#"
         locked 1 package for site `api`
-          ~ app 0.9.0 -> 1.0.0, from git+file://[SCRATCH]/upstream/app.git?branch=main instead of registry+crates.io
+          ~ app 0.9.0 -> 1.0.0 (registry+crates.io -> git+file://[SCRATCH]/upstream/app.git?branch=main)
         switched site `api` to generation 5 (1 package)
           prefix sha256:[..]
     "#]]);
