@@ -9,7 +9,7 @@ use crate::build::{Memo, Toolchain, Wanted};
 use crate::digest::Commit;
 use crate::failure::{Exit, Failure};
 use crate::index::{Place, SiteIndex};
-use crate::lock::{self, Drift, Lockfile, Package, Pinner, Task, Wishes};
+use crate::lock::{self, Drift, Lockfile, Package, Pin, Pinner, Task, Wishes};
 use crate::manifest::{ExcludeNewer, GitReference, Manifest, Site, Source};
 use crate::package::{Cutoff, Cutoffs, PackageId, PackageName, Range, Version};
 use crate::platform::Platform;
@@ -382,47 +382,35 @@ fn tell_as(verb: &str, context: &Context<'_>, site: &Site, proposal: &Proposal) 
 }
 
 fn differences(old: Option<&Lockfile>, new: &Lockfile) -> Vec<String> {
-    let version = |lockfile: Option<&Lockfile>, name: &PackageName| {
-        lockfile.and_then(|lockfile| lockfile.packages.get(name)).map(|package| package.id.version.clone())
-    };
-    let names: std::collections::BTreeSet<_> =
-        old.into_iter().chain([new]).flat_map(|lockfile| lockfile.packages.keys()).collect();
-    let line = |name: &PackageName| match (version(old, name), version(Some(new), name)) {
-        (None, Some(now)) => Some(format!("+ {name} {now}")),
-        (Some(before), None) => Some(format!("- {name} {before}")),
-        (Some(before), Some(now)) if before != now => {
-            let elsewhere = other_source(&old?.packages[name], &new.packages[name]);
-            let elsewhere = elsewhere.map(|what| format!(" ({what})")).unwrap_or_default();
-            Some(format!("~ {name} {before} -> {now}{elsewhere}"))
-        }
-        (Some(_), Some(now)) => {
-            let what = other_content(&old?.packages[name], &new.packages[name])?;
-            Some(format!("~ {name} {now} ({what})"))
-        }
+    let before = |name: &PackageName| old.and_then(|old| old.packages.get(name));
+    let names: BTreeSet<_> = old.into_iter().chain([new]).flat_map(|lockfile| lockfile.packages.keys()).collect();
+    let line = |name: &PackageName| match (before(name), new.packages.get(name)) {
+        (None, Some(now)) => Some(format!("+ {}", now.id)),
+        (Some(before), None) => Some(format!("- {}", before.id)),
+        (Some(before), Some(now)) => difference(before, now),
         (None, None) => None,
     };
     names.into_iter().filter_map(line).collect()
 }
 
-/// Where a package comes from and came from, where that is not one place.
-fn other_source(old: &lock::Package, new: &lock::Package) -> Option<String> {
-    let same = lock::same_origin(&old.source, &new.source);
-    (!same).then(|| format!("{} -> {}", old.source, new.source))
-}
-
-/// In what two pins of one version differ, in words.
-fn other_content(old: &lock::Package, new: &lock::Package) -> Option<String> {
-    if let Some(elsewhere) = other_source(old, new) {
-        return Some(elsewhere);
+/// How a package that stays differs from what it was.
+fn difference(before: &Package, now: &Package) -> Option<String> {
+    let moved = format!("~ {} -> {}", before.id, now.id.version);
+    if !lock::same_origin(&before.source, &now.source) {
+        let what = if before.id == now.id { format!("~ {}", now.id) } else { moved };
+        return Some(format!("{what}, from {} instead of {}", now.source, before.source));
     }
-    match (&old.pin, &new.pin) {
-        (lock::Pin::Git { commit: before, .. }, lock::Pin::Git { commit: now, .. }) if before != now => {
-            Some(format!("{} -> {}", before.short(), now.short()))
+    match (&before.pin, &now.pin) {
+        _ if before.id != now.id => Some(moved),
+        (Pin::Git { commit: old, .. }, Pin::Git { commit: new, .. }) if old != new => {
+            Some(format!("~ {}, commit {} -> {}", now.id, old.short(), new.short()))
         }
-        _ if old.patches != new.patches => Some("other patches".to_owned()),
-        (before, now) if before != now => Some("other content".to_owned()),
-        _ if old.crates != new.crates => Some("another Cargo.lock".to_owned()),
-        _ if old.recipe != new.recipe => Some("other params, or another recipe".to_owned()),
+        (Pin::Archive(old), Pin::Archive(new)) if old.archive != new.archive => {
+            Some(format!("~ {}, another archive", now.id))
+        }
+        _ if before.patches != now.patches => Some(format!("~ {}, other patches", now.id)),
+        _ if before.recipe != now.recipe => Some(format!("~ {}, other params or another recipe", now.id)),
+        _ if before.crates != now.crates => Some(format!("~ {}, another Cargo.lock", now.id)),
         _ => None,
     }
 }

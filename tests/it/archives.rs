@@ -352,7 +352,7 @@ fn a_host_that_lacks_something_is_told_so_before_anything_is_shown() {
             fetched 1 file (16.0 kB)
             note: `tool 0.0.0` has no `sha256` in `envy.toml`; recording sha256:[..], as it is now
             locked 1 package for site `api`
-              ~ tool 0.0.0 (archive+file://[SCRATCH]/old -> archive+file://[SCRATCH]/lacking)
+              ~ tool 0.0.0, from archive+file://[SCRATCH]/lacking instead of archive+file://[SCRATCH]/old
             building tool 0.0.0
             built tool 0.0.0 in [TIME]
             error: this host cannot run what the lockfile pins

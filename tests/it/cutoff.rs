@@ -107,11 +107,11 @@ fn what_nobody_knows_the_age_of_is_refused_until_somebody_allows_it() {
     scratch.envy("build").fails(
         6,
         expect![[r#"
-        error: no choice of packages satisfies site `api`
-          site `api` requires hello ^1
-          hello 1.0.0 would fit, but has no publish time, and the cut-off 2026-11-17 is in force
-        hint: to take it all the same, write `exclude-newer = false` beside `hello` in `envy.toml`
-    "#]],
+            error: no choice of packages satisfies site `api`
+              site `api` requires hello ^1
+              hello 1.0.0 would fit, but has no publish time, and the cut-off 2026-11-17 is in force
+            hint: to take it all the same, write `exclude-newer = false` beside `hello` in `envy.toml`, or add it with `--exclude-newer false`
+        "#]],
     );
     assert!(!scratch.path("lockfiles").exists());
 
