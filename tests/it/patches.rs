@@ -88,7 +88,7 @@ fn a_patch_of_a_repository_and_of_an_archive_is_a_patch_all_the_same() {
         fetched 1 file (458 B)
         note: `app 1.0.0` has no `sha256` in `envy.toml`; recording sha256:[..], as it is now
         locked 1 package for site `api`
-          ~ app 1.0.0 (git+file://[SCRATCH]/upstream/app.git -> archive+file://[SCRATCH]/project/app-{version}.tar.gz)
+          ~ app 1.0.0, from archive+file://[SCRATCH]/project/app-{version}.tar.gz instead of git+file://[SCRATCH]/upstream/app.git
         building app 1.0.0
         built app 1.0.0 in [TIME]
         switched site `api` to generation 3 (1 package)

@@ -344,7 +344,7 @@ fn a_repository_is_added_by_its_address() {
     scratch.envy("add app --site api").succeeds();
     scratch.envy(&format!("add app --git {} --branch main --site api", app.url())).ok(expect![[r#"
         locked 1 package for site `api`
-          ~ app 0.9.0 -> 1.0.0 (registry+crates.io -> git+file://[SCRATCH]/upstream/app.git?branch=main)
+          ~ app 0.9.0 -> 1.0.0, from git+file://[SCRATCH]/upstream/app.git?branch=main instead of registry+crates.io
         switched site `api` to generation 5 (1 package)
           prefix sha256:[..]
     "#]]);
