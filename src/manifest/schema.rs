@@ -71,6 +71,8 @@ const PROJECT: &[Key] = &[now("name", Shape::String), now("envy", Shape::String)
 const SETTINGS: &[Key] = &[
     now("sandbox", Shape::String),
     now("exclude-newer", Shape::StringOrFalse),
+    now("largest-source", Shape::String),
+    now("largest-ratio", Shape::Integer),
     later("require-outputs", Shape::Boolean),
 ];
 

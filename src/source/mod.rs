@@ -57,7 +57,7 @@ pub use git::{
 pub use git_index::{GitIndexError, GitIndexes, NoGit};
 pub use index::CrateVersion;
 pub use mirrors::{Error as MirrorError, Mirrors};
-pub use patch::{Error as PatchError, Patch};
+pub use patch::{Error as PatchError, Patch, patched};
 pub use path::{Error as PathError, PathMemo, PathSource};
 pub use registries::Registries;
 pub use registry::{CargoConfig, Error as RegistryError, Registry};

@@ -1,9 +1,10 @@
 //! Patches of source trees: unified diffs, as `diff -u` and `git diff` write them.
 //!
 //! Paths are taken without their first part, as `patch -p1` does, or whole, where git wrote them without `a/` and `b/`;
-//! if not all files of a patch are there by that, but all are the other way, that way is taken. A hunk may stand at other lines than it says, but every line of its
-//! context has to be there. A patch whose own lines end in CR LF, because something converted it, is read without the
-//! CRs, and fits files of either kind; the ends of lines in any other patch count as they are.
+//! if not all files of a patch are there by that, but all are the other way, that way is taken. A hunk may stand at other
+//! lines than it says, but every line of its context has to be there. A patch whose own lines end in CR LF, because
+//! something converted it, is read without the CRs, and fits files of either kind; the ends of lines in any other patch
+//! count as they are.
 
 mod hunks;
 #[cfg(test)]
@@ -141,9 +142,11 @@ impl Applying<'_> {
     /// How many parts to take off paths: one, unless git wrote them whole; and the other way round if the patch's files
     /// are there only by that.
     fn strip(&self, text: &[u8], changes: &[Change<'_>]) -> usize {
-        let needs: Vec<_> = changes.iter().filter(|change| !old_paths(change).is_empty()).collect();
         let is_there = |path: &&[u8], strip| stripped(path, strip).is_some_and(|path| self.tree.get(&path).is_some());
-        let fits = |strip| needs.iter().all(|change| old_paths(change).iter().any(|path| is_there(path, strip)));
+        let finds = |change: &Change<'_>, strip| old_paths(change).iter().any(|path| is_there(path, strip));
+        let may_be_new = |change: &Change<'_>| is_of_nothing(change) && !finds(change, 0) && !finds(change, 1);
+        let needs: Vec<_> = changes.iter().filter(|one| !old_paths(one).is_empty() && !may_be_new(one)).collect();
+        let fits = |strip| needs.iter().all(|change| finds(change, strip));
         let (guess, other) = if has_whole_paths(text) { (0, 1) } else { (1, 0) };
         if !needs.is_empty() && !fits(guess) && fits(other) { other } else { guess }
     }
@@ -156,6 +159,10 @@ impl Applying<'_> {
             FileOperation::Delete(path) => self.delete(change, &self.path(path)?),
             FileOperation::Modify { original, modified } => {
                 let path = self.modified(original, modified)?;
+                // `diff -N` names a file that it adds twice, where others write /dev/null.
+                if is_of_nothing(change) && self.tree.get(&path).is_none() {
+                    return self.create(change, &path);
+                }
                 self.moved(change, self.file(&path)?, &path)
             }
             FileOperation::Rename { from, to } | FileOperation::Copy { from, to } => {
@@ -298,6 +305,12 @@ fn header(hunk: &diffy::Hunk<'_, [u8]>) -> String {
 /// Whether git says in headers of their own where a file was and where it is: without anything before the paths.
 fn by_headers(operation: &FileOperation<'_, [u8]>) -> bool {
     operation.is_rename() || operation.is_copy()
+}
+
+/// Whether a change is one of a file that was empty or was not there: all it has is one hunk from line 0.
+fn is_of_nothing(change: &Change<'_>) -> bool {
+    let PatchKind::Text(text) = change.patch() else { return false };
+    matches!(text.hunks(), [hunk] if hunk.old_range().is_empty() && hunk.old_range().start() == 0)
 }
 
 /// The paths of the file that a change needs, if it needs one and no header says where that is: any of them.

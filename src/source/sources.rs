@@ -27,6 +27,7 @@ pub struct Sources<'a> {
     git: &'a Git<'a>,
     archives: Archives<'a>,
     store: &'a Store,
+    limits: Limits,
     /// The project's directory, where paths begin.
     project: PathBuf,
     cache: PathBuf,
@@ -82,10 +83,11 @@ impl<'a> Sources<'a> {
         git: &'a Git<'a>,
         archives: Archives<'a>,
         store: &'a Store,
+        limits: Limits,
         project: &Path,
         cache: &Path,
     ) -> Self {
-        Self { registries, git, archives, store, project: project.to_owned(), cache: cache.to_owned() }
+        Self { registries, git, archives, store, limits, project: project.to_owned(), cache: cache.to_owned() }
     }
 
     /// The registry of a name, or crates.io.
@@ -189,7 +191,7 @@ impl<'a> Sources<'a> {
             Origin::Archive { archive, name, strip } => {
                 let strip = strip.map_or(Strip::Common, Strip::Components);
                 let path = self.store.blob_path(*archive);
-                let unpacked = unpack_archive(&path, name, strip, Limits::default(), self.store)?;
+                let unpacked = unpack_archive(&path, name, strip, self.limits, self.store)?;
                 Ok(Content { tree: unpacked.tree, time: unpacked.newest })
             }
         }

@@ -4,7 +4,11 @@
 #![allow(clippy::disallowed_methods, reason = "tests stand outside the rooms and their doors")]
 #![allow(clippy::print_stderr, reason = "a test that is left out says so")]
 
+mod archives;
 mod git;
+#[path = "../it/server.rs"]
+#[allow(dead_code, reason = "the other tests need more of it")]
+mod server;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -36,10 +40,14 @@ impl World {
         command
     }
 
+    /// What came of running envy.
+    fn output(&self, arguments: &str) -> Output {
+        self.command(Path::new(env!("CARGO_BIN_EXE_envy")), arguments).output().unwrap()
+    }
+
     /// Run envy, which must succeed, and give what it wrote to stdout.
     fn envy(&self, arguments: &str) -> String {
-        let output = self.command(Path::new(env!("CARGO_BIN_EXE_envy")), arguments).output().unwrap();
-        text(arguments, &output)
+        text(arguments, &self.output(arguments))
     }
 
     fn lockfile(&self, site: &str) -> String {
