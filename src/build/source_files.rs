@@ -69,6 +69,12 @@ impl SourceFiles {
             }
             (Pin::Path, Source::Path { path }) => {
                 let directory = supplies.sources.directory(path)?;
+                if package.has_generated()
+                    && let Some(text) = supplies.generated(id)?.text
+                    && !supplies.sources.fits_directory(&directory, &id.name, &text)?
+                {
+                    return Err(Error::StaleCargoLock(id.clone()));
+                }
                 let content = supplies.sources.ingest(&directory)?;
                 let unpinned = Some(content.tree.digest());
                 Self { unpinned, ..Self::of_tree(supplies, id, content, Some(&directory.subdir), by_cargo)? }

@@ -16,7 +16,7 @@ use crate::index::CrateIndex;
 use crate::lock::file_name;
 use crate::manifest::Param;
 use crate::manifest::edit::{self, NewDependency, Where};
-use crate::package::{PackageName, Requirement, SiteName, VersionReq};
+use crate::package::{Cutoff, Cutoffs, PackageName, Requirement, SiteName, VersionReq};
 use crate::resolve::{self, Conflict, Fact};
 
 /// Arguments of `envy add`.
@@ -84,6 +84,12 @@ struct From {
     /// The directory in the repository or archive
     #[arg(long, value_name = "DIR")]
     subdir: Option<String>,
+    /// Build what the source holds by this recipe
+    #[arg(long, value_name = "NAME", requires = "source")]
+    recipe: Option<String>,
+    /// Take versions no newer than this time, date or duration, or with `false` any, whatever the project says
+    #[arg(long, value_name = "TIME")]
+    exclude_newer: Option<String>,
     /// What the archive has to be
     #[arg(long, value_name = "DIGITS", requires = "url")]
     sha256: Option<String>,
@@ -143,7 +149,8 @@ impl Args {
         if !self.bins.is_empty() {
             params.insert("bins".to_owned(), Param::List(self.bins.clone()));
         }
-        NewDependency { version, source, features: self.features.clone(), params }
+        let exclude_newer = self.from.exclude_newer.clone();
+        NewDependency { version, source, exclude_newer, features: self.features.clone(), params }
     }
 }
 
@@ -162,6 +169,7 @@ impl From {
             ("rev", &self.rev),
             ("subdir", &self.subdir),
             ("sha256", &self.sha256),
+            ("recipe", &self.recipe),
         ];
         Ok(keys.into_iter().filter_map(|(key, value)| Some((key, value.clone()?))).collect())
     }
@@ -183,6 +191,16 @@ impl From {
                 .hint("type its name first: `envy add NAME …`")
         };
         suggested.parse().map_err(unclear)
+    }
+
+    /// The limits in force for what is added.
+    fn cutoffs(&self, project: &Project) -> Result<Cutoffs, Failure> {
+        let Some(limit) = self.exclude_newer.as_deref() else { return Ok(locking::project_cutoff(&project.manifest)) };
+        if limit == "false" {
+            return Ok(Cutoffs::default());
+        }
+        let cutoff = Cutoff::parse(limit).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+        Ok(Cutoffs { all: Some(cutoff.at(jiff::Timestamp::now())), own: BTreeMap::new() })
     }
 
     fn is_elsewhere(&self) -> bool {
@@ -229,8 +247,7 @@ fn versions(
         return Ok(wanted.into_iter().map(|one| (one.name, one.versions)).collect());
     }
     let open: Vec<_> = wanted.iter().filter(|one| one.versions.is_none()).map(|one| one.name.clone()).collect();
-    let registry = args.from.source.registry.as_deref();
-    let chosen = if open.is_empty() { BTreeMap::new() } else { highest(context, project, registry, &open)? };
+    let chosen = if open.is_empty() { BTreeMap::new() } else { highest(context, project, args, &open)? };
     let version = |one: &Wanting| one.versions.clone().unwrap_or_else(|| chosen[&one.name].to_string());
     Ok(wanted.iter().map(|one| (one.name.clone(), Some(version(one)))).collect())
 }
@@ -238,11 +255,12 @@ fn versions(
 fn highest(
     context: &Context<'_>,
     project: &Project,
-    registry: Option<&str>,
+    args: &Args,
     names: &[PackageName],
 ) -> Result<BTreeMap<PackageName, crate::package::Version>, Failure> {
     let toolchain = Toolchain::find(Wanted::Any(project.manifest.toolchain()))?;
-    let (nothing, cutoffs) = (BTreeMap::new(), locking::project_cutoff(&project.manifest));
+    let registry = args.from.source.registry.as_deref();
+    let (nothing, cutoffs) = (BTreeMap::new(), args.from.cutoffs(project)?);
     context.with_sources(project, LockMode::default(), |sources| {
         let _busy = context.ui.busy(format!("asking {}", registry.unwrap_or("crates.io")));
         let index = CrateIndex::new(sources.registry(registry)?, &nothing, Some(toolchain.version));

@@ -9,7 +9,7 @@ use crate::download::Downloader;
 use crate::failure::{Exit, Failure};
 use crate::process;
 use crate::recipe::Book;
-use crate::source::{self, Archives, CargoConfig, Git, GitSettings, Mirrors, Registries, Sources};
+use crate::source::{self, Archives, CargoConfig, Git, GitSettings, Limits, Mirrors, Registries, Sources};
 use crate::store::Store;
 use crate::ui::Ui;
 
@@ -58,11 +58,19 @@ impl<'a> Context<'a> {
         settings.offline |= self.globals.offline || mode.frozen;
         let downloader = Downloader::new(settings);
         let mirrors = Mirrors::new(manifest.mirrors().clone()).map_err(source::Error::from)?;
-        let settings = GitSettings { with_program: config.git_with_program, ..GitSettings::default() };
+        let usual = GitSettings::default();
+        let largest = manifest.largest_source().unwrap_or(usual.largest);
+        let settings = GitSettings { with_program: config.git_with_program, largest };
         let git = Git::new(&downloader, &cache, mirrors.clone(), settings);
         let registries = Registries::new(&config, manifest.registries(), &downloader, cache.clone(), &git);
         let archives = Archives::new(&downloader, &mirrors);
-        work(&Sources::new(registries, &git, archives, store, &project.root, &cache))
+        let usual = Limits::default();
+        let limits = Limits {
+            total: manifest.largest_source().unwrap_or(usual.total),
+            ratio: manifest.largest_ratio().unwrap_or(usual.ratio),
+            ..usual
+        };
+        work(&Sources::new(registries, &git, archives, store, limits, &project.root, &cache))
     }
 
     /// Whether lockfiles are used as they are: asked for, or in CI, which is said.

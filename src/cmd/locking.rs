@@ -9,7 +9,7 @@ use crate::build::{Memo, Toolchain, Wanted};
 use crate::digest::Commit;
 use crate::failure::{Exit, Failure};
 use crate::index::{Place, SiteIndex};
-use crate::lock::{self, Drift, Lockfile, Pinner, Task, Wishes};
+use crate::lock::{self, Drift, Lockfile, Package, Pin, Pinner, Task, Wishes};
 use crate::manifest::{ExcludeNewer, GitReference, Manifest, Site, Source};
 use crate::package::{Cutoff, Cutoffs, PackageId, PackageName, Range, Version};
 use crate::platform::Platform;
@@ -53,6 +53,7 @@ pub fn propose(
     let old = project.locked(&site.name)?.map(|locked| locked.lockfile);
     if let (Some(old), Moves::Needed) = (&old, moves)
         && project.drift(&site.name, &wishes, old).is_empty()
+        && outgrown(project, site, &wishes, old, sources)?.is_empty()
     {
         return Ok(Proposal { lockfile: old.clone(), generated: BTreeMap::new(), old: Some(old.clone()) });
     }
@@ -67,13 +68,17 @@ pub fn propose(
     let toolchain = compiler.pin(&Memo::open(&context.cache()?))?;
     let cargo_lock =
         |directory: &Path, task: Task<'_>| compiler.cargo_lock(directory, task, project, context.globals.offline);
+    let lost = match &old {
+        Some(old) => lost(project, site, &wishes, old, sources)?,
+        None => BTreeSet::new(),
+    };
     let pinner = Pinner {
         sources,
         book: &context.book,
         project: &project.root,
         commits: &chosen.commits,
         moving: &moving(&wishes, moves),
-        lost: &old.as_ref().map(|old| lost(project, site, &wishes, old)).unwrap_or_default(),
+        lost: &lost,
         cutoffs: &cutoffs,
         cargo_lock: &cargo_lock,
         progress: context.ui,
@@ -236,7 +241,7 @@ fn unmoved(
 
 /// Whether a locked package is one that is asked for: what came from elsewhere says nothing about this source.
 fn still_fits(wish: &lock::Wish, package: &lock::Package) -> bool {
-    lock::is_from(package, wish) && fits(wish, &package.id.version)
+    lock::same_origin(&package.source, &wish.source_text) && fits(wish, &package.id.version)
 }
 
 /// Whether a version is all that is asked of a package.
@@ -309,20 +314,50 @@ fn moving(wishes: &Wishes, moves: &Moves) -> BTreeSet<PackageName> {
     };
     let may_move = |wish: &lock::Wish| match &wish.source {
         Source::Git { reference, .. } => matches!(reference, GitReference::Default | GitReference::Branch(_)),
-        Source::Archive(_) => true,
-        Source::Crate { .. } | Source::Path { .. } => false,
+        // A directory's own Cargo.lock is not ours to move; one that was made for it is.
+        Source::Archive(_) | Source::Path { .. } => true,
+        Source::Crate { .. } => false,
     };
     let names = wishes.packages().iter().filter(|(name, wish)| asked(name) && may_move(wish));
     names.map(|(name, _)| name.clone()).collect()
 }
 
-/// The packages whose made Cargo.lock is not the one that was locked.
-fn lost(project: &Project, site: &Site, wishes: &Wishes, old: &Lockfile) -> BTreeSet<PackageName> {
+/// The packages whose made Cargo.lock is not the one that was locked, or fits no more.
+fn lost(
+    project: &Project,
+    site: &Site,
+    wishes: &Wishes,
+    old: &Lockfile,
+    sources: &Sources<'_>,
+) -> Result<BTreeSet<PackageName>, Failure> {
     let name = |drift| match drift {
         Drift::Generated { name, .. } => Some(name),
         _ => None,
     };
-    project.drift(&site.name, wishes, old).into_iter().filter_map(name).collect()
+    let mut lost = outgrown(project, site, wishes, old, sources)?;
+    lost.extend(project.drift(&site.name, wishes, old).into_iter().filter_map(name));
+    Ok(lost)
+}
+
+/// The directories that have outgrown the Cargo.lock that was made for them.
+fn outgrown(
+    project: &Project,
+    site: &Site,
+    wishes: &Wishes,
+    old: &Lockfile,
+    sources: &Sources<'_>,
+) -> Result<BTreeSet<PackageName>, Failure> {
+    let mut outgrown = BTreeSet::new();
+    for (name, wish) in wishes.packages() {
+        let made = old.packages.get(name).is_some_and(Package::has_generated);
+        let (Source::Path { path }, true) = (&wish.source, made) else { continue };
+        let text = crate::disk::read_text_if_exists(&project.root.join(Lockfile::generated_path(&site.name, name)))?;
+        let directory = sources.directory(path)?;
+        if !text.is_some_and(|text| sources.fits_directory(&directory, name, &text).unwrap_or_default()) {
+            outgrown.insert(name.clone());
+        }
+    }
+    Ok(outgrown)
 }
 
 /// Say what moved.
@@ -347,37 +382,35 @@ fn tell_as(verb: &str, context: &Context<'_>, site: &Site, proposal: &Proposal) 
 }
 
 fn differences(old: Option<&Lockfile>, new: &Lockfile) -> Vec<String> {
-    let version = |lockfile: Option<&Lockfile>, name: &PackageName| {
-        lockfile.and_then(|lockfile| lockfile.packages.get(name)).map(|package| package.id.version.clone())
-    };
-    let names: std::collections::BTreeSet<_> =
-        old.into_iter().chain([new]).flat_map(|lockfile| lockfile.packages.keys()).collect();
-    let line = |name: &PackageName| match (version(old, name), version(Some(new), name)) {
-        (None, Some(now)) => Some(format!("+ {name} {now}")),
-        (Some(before), None) => Some(format!("- {name} {before}")),
-        (Some(before), Some(now)) if before != now => Some(format!("~ {name} {before} -> {now}")),
-        (Some(_), Some(now)) => {
-            let what = other_content(&old?.packages[name], &new.packages[name])?;
-            Some(format!("~ {name} {now} ({what})"))
-        }
+    let before = |name: &PackageName| old.and_then(|old| old.packages.get(name));
+    let names: BTreeSet<_> = old.into_iter().chain([new]).flat_map(|lockfile| lockfile.packages.keys()).collect();
+    let line = |name: &PackageName| match (before(name), new.packages.get(name)) {
+        (None, Some(now)) => Some(format!("+ {}", now.id)),
+        (Some(before), None) => Some(format!("- {}", before.id)),
+        (Some(before), Some(now)) => difference(before, now),
         (None, None) => None,
     };
     names.into_iter().filter_map(line).collect()
 }
 
-/// In what two pins of one version differ, in words.
-fn other_content(old: &lock::Package, new: &lock::Package) -> Option<String> {
-    match (&old.pin, &new.pin) {
-        _ if old.source.split('?').next() != new.source.split('?').next() => {
-            Some(format!("{} -> {}", old.source, new.source))
+/// How a package that stays differs from what it was.
+fn difference(before: &Package, now: &Package) -> Option<String> {
+    let moved = format!("~ {} -> {}", before.id, now.id.version);
+    if !lock::same_origin(&before.source, &now.source) {
+        let what = if before.id == now.id { format!("~ {}", now.id) } else { moved };
+        return Some(format!("{what}, from {} instead of {}", now.source, before.source));
+    }
+    match (&before.pin, &now.pin) {
+        _ if before.id != now.id => Some(moved),
+        (Pin::Git { commit: old, .. }, Pin::Git { commit: new, .. }) if old != new => {
+            Some(format!("~ {}, commit {} -> {}", now.id, old.short(), new.short()))
         }
-        (lock::Pin::Git { commit: before, .. }, lock::Pin::Git { commit: now, .. }) if before != now => {
-            Some(format!("{} -> {}", before.short(), now.short()))
+        (Pin::Archive(old), Pin::Archive(new)) if old.archive != new.archive => {
+            Some(format!("~ {}, another archive", now.id))
         }
-        _ if old.patches != new.patches => Some("other patches".to_owned()),
-        (before, now) if before != now => Some("other content".to_owned()),
-        _ if old.crates != new.crates => Some("another Cargo.lock".to_owned()),
-        _ if old.recipe != new.recipe => Some("other params, or another recipe".to_owned()),
+        _ if before.patches != now.patches => Some(format!("~ {}, other patches", now.id)),
+        _ if before.recipe != now.recipe => Some(format!("~ {}, other params or another recipe", now.id)),
+        _ if before.crates != now.crates => Some(format!("~ {}, another Cargo.lock", now.id)),
         _ => None,
     }
 }

@@ -1,11 +1,12 @@
 //! `envy status`
 
+use super::LockMode;
 use super::context::Context;
 use super::project::{Project, config};
 use crate::disk;
 use crate::failure::Failure;
 use crate::manifest::Site;
-use crate::package::SiteName;
+use crate::package::{PackageId, SiteName};
 use crate::site::{Generation, config_digest};
 
 /// Arguments of `envy status`.
@@ -27,6 +28,8 @@ pub(super) struct State {
     pub lockfile: &'static str,
     /// Every way in which they do not agree.
     pub drifts: Vec<String>,
+    /// Locked versions that were taken back since, as far as it is known here.
+    pub yanked: Vec<PackageId>,
 }
 
 impl State {
@@ -52,6 +55,7 @@ impl State {
             "held": self.held,
             "lockfile": self.lockfile,
             "drift": self.drifts,
+            "yanked": self.yanked.iter().map(ToString::to_string).collect::<Vec<_>>(),
         })
     }
 }
@@ -88,14 +92,41 @@ pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Re
         }
     }
     let packages = generation.as_ref().map_or(0, |generation| generation.packages.len());
-    Ok(State { site: site.name.clone(), generation, packages, held, lockfile, drifts })
+    let site = site.name.clone();
+    Ok(State { site, generation, packages, held, lockfile, drifts, yanked: Vec::new() })
+}
+
+/// The locked crates of a site that were yanked, as the copies of the indexes have it that are here: nobody is asked.
+fn yanked(context: &Context<'_>, project: &Project, site: &Site) -> Result<Vec<PackageId>, Failure> {
+    let Some(locked) = project.locked(&site.name)? else { return Ok(Vec::new()) };
+    let registry = |source: &str| source.strip_prefix("registry+").map(str::to_owned);
+    let packages = locked.lockfile.packages.values();
+    let crates: Vec<_> = packages.filter_map(|one| Some((&one.id, registry(&one.source)?))).collect();
+    if crates.is_empty() {
+        return Ok(Vec::new());
+    }
+    let offline = LockMode { frozen: true, ..LockMode::default() };
+    context.with_sources(project, offline, |sources| {
+        let is_yanked = |(id, registry): &(&PackageId, String)| {
+            let versions = sources.registry(Some(registry)).ok()?.versions(std::slice::from_ref(&id.name)).ok()?;
+            let versions = versions.get(&id.name)?.as_ref()?;
+            Some(versions.iter().any(|one| one.version == id.version && one.yanked))
+        };
+        // What there is no copy of is not known to be yanked.
+        Ok(crates.iter().filter(|one| is_yanked(one) == Some(true)).map(|(id, _)| (*id).clone()).collect())
+    })
 }
 
 /// Say how manifest, lockfiles and sites agree, and what mends what does not.
 pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let project = context.project()?;
     let sites = project.sites(&args.sites)?;
-    let states = sites.iter().map(|site| state(context, &project, site)).collect::<Result<Vec<_>, _>>()?;
+    let look = |site: &&Site| {
+        // Only a hint: where it cannot be had, a build is what says why.
+        let yanked = yanked(context, &project, site).unwrap_or_default();
+        Ok(State { yanked, ..state(context, &project, site)? })
+    };
+    let states = sites.iter().map(look).collect::<Result<Vec<_>, Failure>>()?;
     if args.json {
         let sites: Vec<_> = states.iter().map(State::to_json).collect();
         context.ui.json(&serde_json::json!({ "schema": "envy.status/1", "sites": sites }));
@@ -115,6 +146,9 @@ fn describe(state: &State) -> String {
     }
     for drift in &state.drifts {
         text.push_str(&format!("  ! {drift}\n"));
+    }
+    for id in &state.yanked {
+        text.push_str(&format!("  {id} was yanked after it was locked; `envy update {}` moves it\n", id.name));
     }
     let site = &state.site;
     match state.word() {

@@ -52,7 +52,11 @@ fn drawn(context: &Context<'_>, site: &Site, lockfile: &Lockfile, wishes: &Wishe
         let branch = if index + 1 == last { "└──" } else { "├──" };
         let chosen: String =
             params(context, wishes.get(name)).iter().map(|(name, value)| format!(" {name}={value}")).collect();
-        let built = if lockfile.outputs(name, Platform::host()).next().is_some() { "" } else { " (not built)" };
+        let built = match lockfile.outputs(name, Platform::host()).next() {
+            _ if !package.pin.is_fixed() => " (unpinned)",
+            Some(_) => "",
+            None => " (not built)",
+        };
         text.push_str(&format!("{branch} {} {}{chosen}{built}\n", package.id, package.source));
     }
     text

@@ -20,7 +20,9 @@ use crate::disk;
 use crate::package::{PackageId, PackageName, SiteName, Version};
 use crate::platform::{Needs, Platform};
 pub use drift::{Drift, drift};
-pub use pin::{Error as PinError, Pinned, Pinner, Task, archive_url, file_name, is_from, kept_commit, read_patches};
+pub use pin::{
+    Error as PinError, Pinned, Pinner, Task, archive_url, file_name, kept_commit, read_patches, same_origin,
+};
 pub use wishes::{Error as WishError, Wish, Wishes};
 
 /// What a site's packages are pinned to.

@@ -24,7 +24,7 @@ use crate::source::{self, Archive, Item, Origin, Patch, PatchError, Sources};
 use crate::store::{self, Content};
 pub use archives::{archive_url, file_name};
 use kept::Kept;
-pub use kept::{is_from, kept_commit};
+pub use kept::{kept_commit, same_origin};
 pub use limit::Task;
 
 /// Has cargo make or change the Cargo.lock of the package in a directory, and gives its text.
@@ -42,7 +42,7 @@ pub struct Pinner<'a, 's> {
     pub commits: &'a BTreeMap<PackageName, Commit>,
     /// Packages that are to be pinned anew, even at the version that is locked.
     pub moving: &'a BTreeSet<PackageName>,
-    /// Packages whose made Cargo.lock is gone or was changed, so that it has to be made again.
+    /// Packages whose made Cargo.lock is gone, was changed or fits no more, so that it has to be made again.
     pub lost: &'a BTreeSet<PackageName>,
     /// The moments after which crates are too new for a Cargo.lock that is made.
     pub cutoffs: &'a Cutoffs,
@@ -167,7 +167,10 @@ impl Pinner<'_, '_> {
         for id in &ids {
             let wish = &wishes.packages()[&id.name];
             let package = match brought.get(id) {
-                Some(brought) => kept.with_outputs(self.package(id, wish, brought, &mut pinned.generated)?),
+                Some(brought) => {
+                    let old = kept.pin(id, wish).filter(|_| !self.asked_again(&id.name));
+                    kept.with_outputs(self.package(id, wish, brought, old, &mut pinned.generated)?)
+                }
                 None => kept.unmoved(id, wish).expect("what is not new is kept"),
             };
             pinned.lockfile.packages.insert(id.name.clone(), package);
@@ -178,11 +181,15 @@ impl Pinner<'_, '_> {
         Ok(pinned)
     }
 
+    /// Whether a package is to be pinned though nothing about it changed.
+    fn asked_again(&self, name: &PackageName) -> bool {
+        self.moving.contains(name) || self.lost.contains(name)
+    }
+
     /// Whether a package is looked at: it is new or moves, what is asked of it changed, or a file of it was lost.
     fn must_look(&self, kept: &Kept<'_>, id: &PackageId, wish: &Wish) -> Result<bool, Error> {
         let Some(package) = kept.pin(id, wish) else { return Ok(true) };
-        let asked_again = self.moving.contains(&id.name) || self.lost.contains(&id.name);
-        let changed = asked_again || !package.pin.is_fixed() || package.recipe != wish.digest;
+        let changed = self.asked_again(&id.name) || !package.pin.is_fixed() || package.recipe != wish.digest;
         if changed || package.patches.len() != wish.patches.len() {
             return Ok(true);
         }
@@ -220,6 +227,7 @@ impl Pinner<'_, '_> {
                     Brought::Commit(commit)
                 }
                 Source::Archive(archive) => {
+                    let old = kept.archive(id, wish).filter(|_| !self.moving.contains(&id.name));
                     archives.push((*id, archive, old));
                     continue;
                 }
@@ -251,6 +259,7 @@ impl Pinner<'_, '_> {
         id: &PackageId,
         wish: &Wish,
         brought: &Brought,
+        old: Option<&Package>,
         generated: &mut BTreeMap<PackageName, String>,
     ) -> Result<Package, Error> {
         let patches = self.patches(id, wish)?;
@@ -272,7 +281,7 @@ impl Pinner<'_, '_> {
                 (pin, self.crates(id, wish, &content, generated)?)
             }
             Brought::Archives(digests) => self.unpacked(id, wish, digests, &patches, generated)?,
-            Brought::Directory => (Pin::Path, self.unpinned_crates(id, wish, generated)?),
+            Brought::Directory => (Pin::Path, self.unpinned_crates(id, wish, old, generated)?),
         };
         Ok(Package {
             id: id.clone(),

@@ -43,6 +43,8 @@ pub struct NewDependency {
     pub version: Option<String>,
     /// Where it comes from, as keys and their values; nothing is crates.io, or where the entry that is there says.
     pub source: Vec<(&'static str, String)>,
+    /// How new it may be: a time, a date, a duration, or `false` for as new as it likes.
+    pub exclude_newer: Option<String>,
     /// Features, in addition to those that an entry already has.
     pub features: Vec<String>,
     /// Other params; each replaces what an entry already has.
@@ -203,9 +205,8 @@ fn insert(table: &mut dyn TableLike, key: &str, mut item: Item) {
 
 /// A new entry: a bare version where nothing else is asked.
 fn fresh(new: &NewDependency) -> Item {
-    if let (Some(version), [], [], true) =
-        (&new.version, new.source.as_slice(), new.features.as_slice(), new.params.is_empty())
-    {
+    let plain = new.source.is_empty() && new.features.is_empty() && new.params.is_empty();
+    if let (Some(version), true, None) = (&new.version, plain, &new.exclude_newer) {
         return Item::Value(version.as_str().into());
     }
     let mut entry = Item::Value(InlineTable::new().into());
@@ -239,6 +240,10 @@ fn fill(table: &mut dyn TableLike, new: &NewDependency) {
     }
     if let Some(version) = &new.version {
         set(table, "version", version.as_str().into());
+    }
+    if let Some(limit) = &new.exclude_newer {
+        let value = if limit == "false" { false.into() } else { limit.as_str().into() };
+        set(table, "exclude-newer", value);
     }
     if !new.features.is_empty() {
         let features = all_features(holder(table, "features"), &new.features);

@@ -47,6 +47,8 @@ pub struct Manifest {
     registries: BTreeMap<String, String>,
     mirrors: BTreeMap<String, String>,
     exclude_newer: Option<ExcludeNewer>,
+    largest_source: Option<u64>,
+    largest_ratio: Option<u64>,
     sites: BTreeMap<SiteName, Site>,
 }
 
@@ -91,6 +93,16 @@ impl Manifest {
     /// How new a version may be, where the project says so.
     pub fn exclude_newer(&self) -> Option<&ExcludeNewer> {
         self.exclude_newer.as_ref()
+    }
+
+    /// The most bytes that a source may unpack to, where the project says so.
+    pub fn largest_source(&self) -> Option<u64> {
+        self.largest_source
+    }
+
+    /// How many times its own size an archive may unpack to, where the project says so.
+    pub fn largest_ratio(&self) -> Option<u64> {
+        self.largest_ratio
     }
 
     /// All sites, sorted by name.

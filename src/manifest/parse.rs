@@ -103,6 +103,8 @@ fn empty() -> Manifest {
         registries: BTreeMap::new(),
         mirrors: BTreeMap::new(),
         exclude_newer: None,
+        largest_source: None,
+        largest_ratio: None,
         sites: BTreeMap::new(),
     }
 }
@@ -127,6 +129,9 @@ fn read(document: &DeTable<'_>, findings: &mut Findings<'_>) -> Manifest {
     manifest.exclude_newer = table(document, "settings")
         .and_then(|settings| settings.get("exclude-newer"))
         .and_then(|value| dependency::exclude_newer(value, findings));
+    let setting = |key: &str| table(document, "settings").and_then(|settings| settings.get(key));
+    manifest.largest_source = setting("largest-source").and_then(|value| size(value, findings));
+    manifest.largest_ratio = setting("largest-ratio").and_then(|value| ratio(value, findings));
     manifest.registries = registries(document, findings);
     let mirror =
         |(from, to): (&Text<'_>, &Item<'_>)| Some((from.get_ref().to_string(), to.get_ref().as_str()?.to_owned()));
@@ -173,6 +178,36 @@ fn toolchain_requirement(value: &Item<'_>, findings: &mut Findings<'_>) -> Optio
             findings.add_with_hint(value.span(), message, "name a version, as in `rust = \"1.95\"`");
         })
         .ok()
+}
+
+/// A number of bytes, as in `500 MB` or `8 GiB`.
+fn size(value: &Item<'_>, findings: &mut Findings<'_>) -> Option<u64> {
+    let text = value.get_ref().as_str()?;
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let unit = match text[end..].trim() {
+        "" | "B" => Some(1),
+        "kB" | "KB" => Some(1_000),
+        "MB" => Some(1_000_000),
+        "GB" => Some(1_000_000_000),
+        "KiB" => Some(1 << 10),
+        "MiB" => Some(1 << 20),
+        "GiB" => Some(1 << 30),
+        _ => None,
+    };
+    let bytes = text[..end].parse::<u64>().ok().zip(unit).and_then(|(count, unit)| count.checked_mul(unit));
+    if bytes.is_none() {
+        findings.add(value.span(), format!("`{text}` is not a size: write it as `500 MB` or `8 GiB`"));
+    }
+    bytes
+}
+
+fn ratio(value: &Item<'_>, findings: &mut Findings<'_>) -> Option<u64> {
+    let DeValue::Integer(written) = value.get_ref() else { return None };
+    let times = check::integer(written).and_then(|times| u64::try_from(times).ok()).filter(|times| *times > 0);
+    if times.is_none() {
+        findings.add(value.span(), "a ratio is a whole number, from 1");
+    }
+    times
 }
 
 fn registries(document: &DeTable<'_>, findings: &mut Findings<'_>) -> BTreeMap<String, String> {

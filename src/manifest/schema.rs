@@ -71,6 +71,8 @@ const PROJECT: &[Key] = &[now("name", Shape::String), now("envy", Shape::String)
 const SETTINGS: &[Key] = &[
     now("sandbox", Shape::String),
     now("exclude-newer", Shape::StringOrFalse),
+    now("largest-source", Shape::String),
+    now("largest-ratio", Shape::Integer),
     later("require-outputs", Shape::Boolean),
 ];
 
@@ -127,7 +129,7 @@ pub(super) const DEPENDENCY: &[Key] = &[
 
 /// Keys that say where a dependency comes from.
 pub(super) const SOURCE_KEYS: &[&str] =
-    &["git", "tag", "branch", "rev", "subdir", "path", "url", "sha256", "strip", "platform", "registry"];
+    &["git", "tag", "branch", "rev", "subdir", "path", "url", "sha256", "strip", "platform", "registry", "recipe"];
 
 /// Params of the cargo recipe that may stand beside `version` instead of under `params`.
 pub(super) const SHORT_PARAMS: &[&str] =

@@ -69,6 +69,9 @@ fn misplaced(entry: &DeTable<'_>, kind: Option<&str>, findings: &mut Findings<'_
             findings.add(place(entry, part), format!("`{part}` belongs to a source that is named by {belongs}"));
         }
     }
+    if kind == Some("path") && entry.contains_key("patches") {
+        findings.add_with_hint(place(entry, "patches"), "what comes from a `path` is not patched", "edit its files");
+    }
 }
 
 fn reference(entry: &DeTable<'_>, findings: &mut Findings<'_>) -> GitReference {

@@ -93,3 +93,13 @@ fn sources_that_make_no_sense_are_refused() {
         envy.toml:3:13: registry `a` has no `index`
     "#]]);
 }
+
+#[test]
+fn limits_of_sources_are_read() {
+    let manifest = Manifest::parse("envy.toml", "[settings]\nlargest-source = '2 GiB'\nlargest-ratio = 9").unwrap();
+    assert_eq!((manifest.largest_source(), manifest.largest_ratio()), (Some(2 << 30), Some(9)));
+    brief("[settings]\nlargest-source = 'much'\nlargest-ratio = 0").is(expect![[r#"
+        envy.toml:2:18: `much` is not a size: write it as `500 MB` or `8 GiB`
+        envy.toml:3:17: a ratio is a whole number, from 1
+    "#]]);
+}

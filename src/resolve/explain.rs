@@ -177,7 +177,9 @@ fn unmet(name: &PackageName, candidates: &[Candidate], wanted: &[&Requirement]) 
         return (facts, Some(format!("change one of the requirements of `{name}` in `envy.toml`")));
     }
     if fitting.iter().any(|one| matches!(one.hidden, Some(Hidden::Newer { .. } | Hidden::NoTime { .. }))) {
-        let advice = format!("to take it all the same, write `exclude-newer = false` beside `{name}` in `envy.toml`");
+        let advice = format!(
+            "to take it all the same, write `exclude-newer = false` beside `{name}` in `envy.toml`, or add it with `--exclude-newer false`"
+        );
         return (facts, Some(advice));
     }
     let mut offered: Vec<_> = candidates.iter().filter(|one| one.hidden.is_none()).map(|one| &one.version).collect();

@@ -221,20 +221,20 @@ fn versions_after_the_cut_off_say_when_they_were_published() {
         &universe,
         &[asks("site `a`", "new", "2")],
         expect![[r#"
-        site `a` requires new ^2
-        new 2.0.1 would fit, but was published 2026-11-17T09:00:00Z, after the cut-off 2026-11-17T08:00:00Z
-        new 2.0.0 would fit, but was published 2026-11-20, after the cut-off 2026-11-17
-        hint: to take it all the same, write `exclude-newer = false` beside `new` in `envy.toml`
-    "#]],
+            site `a` requires new ^2
+            new 2.0.1 would fit, but was published 2026-11-17T09:00:00Z, after the cut-off 2026-11-17T08:00:00Z
+            new 2.0.0 would fit, but was published 2026-11-20, after the cut-off 2026-11-17
+            hint: to take it all the same, write `exclude-newer = false` beside `new` in `envy.toml`, or add it with `--exclude-newer false`
+        "#]],
     );
     check_conflict(
         &universe,
         &[asks("site `a`", "old", "1")],
         expect![[r#"
-        site `a` requires old ^1
-        old 1.0.0 would fit, but has no publish time, and the cut-off 2026-11-17 is in force
-        hint: to take it all the same, write `exclude-newer = false` beside `old` in `envy.toml`
-    "#]],
+            site `a` requires old ^1
+            old 1.0.0 would fit, but has no publish time, and the cut-off 2026-11-17 is in force
+            hint: to take it all the same, write `exclude-newer = false` beside `old` in `envy.toml`, or add it with `--exclude-newer false`
+        "#]],
     );
     let passed_over = universe.solve(&[asks("site `a`", "new", ">=1")], &[]).unwrap().hidden;
     let shown: Vec<_> = passed_over.iter().map(|(id, why)| format!("{id} {why}")).collect();

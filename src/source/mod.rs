@@ -57,13 +57,14 @@ pub use git::{
 pub use git_index::{GitIndexError, GitIndexes, NoGit};
 pub use index::CrateVersion;
 pub use mirrors::{Error as MirrorError, Mirrors};
-pub use patch::{Error as PatchError, Patch};
+pub use patch::{Error as PatchError, Patch, patched};
 pub use path::{Error as PathError, PathMemo, PathSource};
 pub use registries::Registries;
 pub use registry::{CargoConfig, Error as RegistryError, Registry};
 pub use sources::{Item, Origin, Sources, look_at};
 
 use crate::download;
+use crate::package::PackageName;
 
 /// A source did not give what was asked of it.
 #[derive(Debug, thiserror::Error)]
@@ -96,8 +97,14 @@ pub enum Error {
     #[error(transparent)]
     Mirror(#[from] mirrors::Error),
     /// A tree does not have the package that is asked for.
-    #[error(transparent)]
-    Project(#[from] cargo_project::Error),
+    #[error("`{name}` is not to be found in its source")]
+    Project {
+        /// The package.
+        name: PackageName,
+        /// Why not.
+        #[source]
+        source: cargo_project::Error,
+    },
     /// A crate's lock contradicts itself.
     #[error(transparent)]
     CrateSources(#[from] crate_sources::Error),

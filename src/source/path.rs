@@ -74,8 +74,6 @@ pub struct PathSource {
     pub subdir: String,
     /// The files, relative to the root.
     pub tree: Tree,
-    /// The latest time of modification among its files, in seconds since 1970.
-    pub newest: i64,
 }
 
 /// Look at a directory: which files belong to it, and their digests. Nothing is copied.
@@ -91,11 +89,10 @@ pub fn look(directory: &Path, memo: &PathMemo) -> Result<PathSource, Error> {
         let below = part.strip_prefix(&root).expect("the root is above all parts");
         found.extend(files.into_iter().map(|one| Found { path: below.join(&one.path), ..one }));
     }
-    let newest = found.iter().map(|one| one.stamp.modified.div_euclid(1_000_000_000)).max().unwrap_or(0);
     let tree = tree_of(&root, &found, &memo.recall(&directory))?;
     let subdir = directory.strip_prefix(&root).expect("the root is above the directory");
     let subdir = subdir.to_str().ok_or_else(|| Error::Name(directory.clone()))?.to_owned();
-    Ok(PathSource { root, subdir, tree, newest: i64::try_from(newest).unwrap_or(0) })
+    Ok(PathSource { root, subdir, tree })
 }
 
 /// Bring the files of a directory into the store, as they were when they were looked at.

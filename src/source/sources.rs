@@ -17,12 +17,17 @@ use crate::progress::Progress;
 use crate::store::{Content, Store};
 use crate::tree::{File, Node, Tree};
 
+/// What counts as now for files of the user's, in seconds since 1970: the time that cargo writes into archives. Their own
+/// times are nobody's business: the same files make the same thing.
+const UNPINNED: i64 = 1_153_704_088;
+
 /// Everything that a project may name as a source.
 pub struct Sources<'a> {
     registries: Registries<'a>,
     git: &'a Git<'a>,
     archives: Archives<'a>,
     store: &'a Store,
+    limits: Limits,
     /// The project's directory, where paths begin.
     project: PathBuf,
     cache: PathBuf,
@@ -78,10 +83,11 @@ impl<'a> Sources<'a> {
         git: &'a Git<'a>,
         archives: Archives<'a>,
         store: &'a Store,
+        limits: Limits,
         project: &Path,
         cache: &Path,
     ) -> Self {
-        Self { registries, git, archives, store, project: project.to_owned(), cache: cache.to_owned() }
+        Self { registries, git, archives, store, limits, project: project.to_owned(), cache: cache.to_owned() }
     }
 
     /// The registry of a name, or crates.io.
@@ -185,7 +191,7 @@ impl<'a> Sources<'a> {
             Origin::Archive { archive, name, strip } => {
                 let strip = strip.map_or(Strip::Common, Strip::Components);
                 let path = self.store.blob_path(*archive);
-                let unpacked = unpack_archive(&path, name, strip, Limits::default(), self.store)?;
+                let unpacked = unpack_archive(&path, name, strip, self.limits, self.store)?;
                 Ok(Content { tree: unpacked.tree, time: unpacked.newest })
             }
         }
@@ -209,7 +215,8 @@ impl<'a> Sources<'a> {
         subdir: Option<&str>,
     ) -> Result<Option<CargoProject>, Error> {
         let read = |file: &File| Ok(disk::read(&self.store.file_path(*file))?);
-        Ok(cargo_project(tree, &read, name.as_str(), subdir)?)
+        cargo_project(tree, &read, name.as_str(), subdir)
+            .map_err(|source| Error::Project { name: name.clone(), source })
     }
 
     /// A directory as it is now, by its path in the project.
@@ -221,28 +228,54 @@ impl<'a> Sources<'a> {
     pub fn ingest(&self, directory: &PathSource) -> Result<Content, Error> {
         path::ingest(directory, self.store)?;
         self.store.put_tree(&directory.tree)?;
-        Ok(Content { tree: directory.tree.clone(), time: directory.newest })
+        Ok(Content { tree: directory.tree.clone(), time: UNPINNED })
     }
 
     /// The package of cargo's that a directory holds under a name, if it holds any.
     pub fn project_in(&self, directory: &PathSource, name: &PackageName) -> Result<Option<CargoProject>, Error> {
-        let subdir = Some(directory.subdir.as_str()).filter(|subdir| !subdir.is_empty());
-        let files = directory.tree.leaves();
-        let paths: BTreeMap<_, _> = files
-            .iter()
-            .filter_map(|(path, node)| match node {
-                Node::File(file) => Some((file.blob, path)),
-                _ => None,
-            })
-            .collect();
-        let read = |file: &File| Ok(disk::read(&directory.root.join(paths[&file.blob]))?);
-        Ok(cargo_project(&directory.tree, &read, name.as_str(), subdir)?)
+        project_of(directory, &directory.tree, name, &|_| None)
+    }
+
+    /// Whether a Cargo.lock that was made for the package of a directory still is one for it.
+    pub fn fits_directory(&self, directory: &PathSource, name: &PackageName, lock: &str) -> Result<bool, Error> {
+        let Some(project) = self.project_in(directory, name)? else { return Ok(false) };
+        let path = Path::new(&project.workspace).join("Cargo.lock");
+        let (path, blob) = (path.to_string_lossy(), BlobDigest::of(lock.as_bytes()));
+        let mut tree = directory.tree.clone();
+        tree.remove(&path);
+        let node = Node::File(File { blob, size: lock.len() as u64, executable: false });
+        tree.insert(&path, node).map_err(path::Error::from)?;
+        let made = |file: &File| (file.blob == blob).then(|| lock.as_bytes().to_vec());
+        Ok(project_of(directory, &tree, name, &made)?.is_some_and(|project| project.lock_fits))
     }
 
     /// Bring archives, and give their digests in the order in which they were asked for.
     pub fn bring_archives(&self, wanted: &[WantedArchive], progress: &dyn Progress) -> Result<Vec<BlobDigest>, Error> {
         Ok(self.archives.fetch(wanted, self.store, progress)?)
     }
+}
+
+/// The package of cargo's in a directory with these files, of which some may be known without being there.
+fn project_of(
+    directory: &PathSource,
+    tree: &Tree,
+    name: &PackageName,
+    known: &dyn Fn(&File) -> Option<Vec<u8>>,
+) -> Result<Option<CargoProject>, Error> {
+    let subdir = Some(directory.subdir.as_str()).filter(|subdir| !subdir.is_empty());
+    let files = tree.leaves();
+    let paths: BTreeMap<_, _> = files
+        .iter()
+        .filter_map(|(path, node)| match node {
+            Node::File(file) => Some((file.blob, path)),
+            _ => None,
+        })
+        .collect();
+    let read = |file: &File| match known(file) {
+        Some(bytes) => Ok(bytes),
+        None => Ok(disk::read(&directory.root.join(paths[&file.blob]))?),
+    };
+    cargo_project(tree, &read, name.as_str(), subdir).map_err(|source| Error::Project { name: name.clone(), source })
 }
 
 /// A directory as it is now. What is known of its files is kept below `cache`.

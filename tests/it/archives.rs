@@ -352,7 +352,7 @@ fn a_host_that_lacks_something_is_told_so_before_anything_is_shown() {
             fetched 1 file (16.0 kB)
             note: `tool 0.0.0` has no `sha256` in `envy.toml`; recording sha256:[..], as it is now
             locked 1 package for site `api`
-              ~ tool 0.0.0 (archive+file://[SCRATCH]/old -> archive+file://[SCRATCH]/lacking)
+              ~ tool 0.0.0, from archive+file://[SCRATCH]/lacking instead of archive+file://[SCRATCH]/old
             building tool 0.0.0
             built tool 0.0.0 in [TIME]
             error: this host cannot run what the lockfile pins
@@ -385,4 +385,65 @@ fn versions_are_whatever_projects_call_them() {
     scratch.envy("build --locked").succeeds();
     scratch.write("envy.toml", scratch.read("envy.toml").replace("r12", "r13"));
     scratch.envy("build --locked").ends(3).says("`release` is required at =r13, but locked at r12");
+}
+
+#[test]
+fn an_archive_is_added_by_its_address() {
+    let scratch = Scratch::new();
+    scratch.write("envy.toml", "[sites.api]\n").write("../tool-1.5.tar", tool("tool"));
+    let url = file_url(&scratch, "tool-{version}.tar");
+
+    scratch.envy(&format!("add --url {url} --version 1.5 --site api")).succeeds().says("+ tool 1.5");
+
+    scratch.envy("run api --locked -- tool").says("--- stdout ---\ntool\n");
+    let before = scratch.snapshot("");
+    let (url, sum) = (file_url(&scratch, "tool-1.5.tar"), "0".repeat(64));
+    scratch.envy(&format!("add other --url {url} --sha256 {sum} --site api")).ends(4);
+    scratch.envy("add other --url http://127.0.0.1:9/other.tar --site api").ends(1).says("needs its `sha256`");
+    scratch.envy(&format!("add other@1 --url {} --site api", file_url(&scratch, "gone.tar"))).ends(1).says("gone.tar");
+    before.is_still(&scratch.snapshot(""));
+}
+
+#[test]
+fn another_sum_or_another_place_to_install_to_is_drift() {
+    let files = Files::new();
+    let (first, second) = (files.put("/tool.tar", tool("first")), files.put("/tool.tar", tool("second")));
+    let scratch = site(&format!("tool = {{ {second}, version = \"1.0\" }}"));
+    scratch.envy("build").succeeds();
+
+    scratch.write("envy.toml", scratch.read("envy.toml").replace(&second, &first));
+    scratch.envy("build --locked").fails(
+        3,
+        expect![[r#"
+        error: lockfile `lockfiles/api.lock` no longer matches `envy.toml`
+          `tool` shall be sha256:[..], but is locked to another archive
+        hint: run `envy lock api` and review the difference
+    "#]],
+    );
+    scratch.envy("build").ends(4);
+    scratch.write("envy.toml", scratch.read("envy.toml").replace(&first, &format!("{second}, install.bin = \"bin\"")));
+    scratch.envy("build --locked").ends(3).says("`tool` is locked with other params");
+    scratch.envy("build").succeeds();
+    assert_eq!(prefix(&scratch), ["bin/second"]);
+}
+
+#[test]
+fn a_directory_of_an_archive_can_be_meant() {
+    let files = Files::new();
+    let two = Tar::new().program("all/one/bin/one", script("one")).program("all/two/bin/two", script("two")).done();
+    let scratch = site(&format!("two = {{ {}, version = \"1.0\", subdir = \"two\" }}", files.put("/all.tar", two)));
+    scratch.envy("build").succeeds();
+    assert_eq!(prefix(&scratch), ["bin/two"]);
+}
+
+#[test]
+fn sites_with_one_archive_fetch_and_build_it_once() {
+    let files = Files::new();
+    let tool = files.put("/tool.tar", tool("tool"));
+    let scratch = site(&format!(
+        "tool = {{ {tool}, version = \"1.0\" }}\n\n[sites.web.dependencies]\ntool = {{ {tool}, version = \"1.0\" }}"
+    ));
+    let outcome = scratch.envy("build");
+    assert_eq!(outcome.succeeds().stderr().matches("built tool").count(), 1, "{outcome}");
+    assert_eq!(files.requests().len(), 1);
 }

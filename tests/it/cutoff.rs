@@ -1,4 +1,4 @@
-//! Cut-offs: versions that are too new are passed over, and what nobody knows the age of is refused.
+//! Versions that are not to be taken: those beyond a cut-off, those that nobody knows the age of, and yanked ones.
 
 use expect_test::expect;
 
@@ -107,11 +107,11 @@ fn what_nobody_knows_the_age_of_is_refused_until_somebody_allows_it() {
     scratch.envy("build").fails(
         6,
         expect![[r#"
-        error: no choice of packages satisfies site `api`
-          site `api` requires hello ^1
-          hello 1.0.0 would fit, but has no publish time, and the cut-off 2026-11-17 is in force
-        hint: to take it all the same, write `exclude-newer = false` beside `hello` in `envy.toml`
-    "#]],
+            error: no choice of packages satisfies site `api`
+              site `api` requires hello ^1
+              hello 1.0.0 would fit, but has no publish time, and the cut-off 2026-11-17 is in force
+            hint: to take it all the same, write `exclude-newer = false` beside `hello` in `envy.toml`, or add it with `--exclude-newer false`
+        "#]],
     );
     assert!(!scratch.path("lockfiles").exists());
 
@@ -201,4 +201,63 @@ fn a_cut_off_that_makes_no_sense_is_told_where_it_stands() {
     let registry = registry();
     let scratch = limited(&registry, "last week", "hello = \"1\"");
     scratch.envy("lock").ends(1).says("envy.toml:5:17: `last week` is neither a time");
+}
+
+#[test]
+fn a_version_that_is_yanked_later_stays_and_status_names_it() {
+    let registry = Registry::new();
+    registry.publish(Crate::new("hello", "1.0.0").bin("hello")).publish(Crate::new("hello", "1.1.0").bin("hello"));
+    registry.publish(Crate::new("just", "1.0.0").bin("just"));
+    let scratch = Scratch::with(&registry);
+    scratch.write("envy.toml", "[sites.api.dependencies]\nhello = \"1\"\n").envy("build").succeeds();
+    assert_eq!(scratch.envy("status --json").json()["sites"][0]["yanked"], serde_json::json!([]));
+
+    registry.yank("hello", "1.1.0").forget_requests();
+    scratch.envy("status").succeeds().never_says("yanked");
+    assert_eq!(registry.requests(), [""; 0], "nobody is asked");
+    scratch.envy("add just --site api").succeeds();
+    assert_eq!(locked(&scratch), ["hello 1.1.0", "just 1.0.0"]);
+    registry.go_away();
+    scratch.envy("status").ok(expect![[r#"
+        --- stdout ---
+        api: generation 3, current
+          hello 1.1.0 (recorded)
+          just 1.0.0 (new)
+          hello 1.1.0 was yanked after it was locked; `envy update hello` moves it
+    "#]]);
+    let status = scratch.envy("status --json").json();
+    assert_eq!(status["sites"][0]["yanked"], serde_json::json!(["hello 1.1.0"]));
+    assert_eq!(status["sites"][0]["state"], "current");
+    scratch.envy("build --locked").succeeds();
+}
+
+#[test]
+fn an_update_leaves_a_yanked_version() {
+    let registry = Registry::new();
+    registry.publish(Crate::new("hello", "1.0.0").bin("hello")).publish(Crate::new("hello", "1.1.0").bin("hello"));
+    let scratch = Scratch::with(&registry);
+    scratch.write("envy.toml", "[sites.api.dependencies]\nhello = \"1\"\n").envy("lock").succeeds();
+    registry.yank("hello", "1.1.0");
+    scratch.envy("update hello").succeeds().says("~ hello 1.1.0 -> 1.0.0");
+    scratch.envy("status").succeeds().never_says("yanked");
+}
+
+#[test]
+fn crates_that_hold_others_up_are_moved_before_them() {
+    let registry = Registry::new();
+    let publish = |one: Crate, time: &str| {
+        registry.publish(one.lib().published(time));
+    };
+    publish(Crate::new("below", "1.0.0"), OLD);
+    publish(Crate::new("below", "1.1.0"), NEW);
+    publish(Crate::new("upper", "1.0.0").dep("below", "1"), OLD);
+    publish(Crate::new("upper", "1.1.0").dep("below", "1.1"), NEW);
+    registry.publish(Crate::new("tool", "1.0.0").bin("tool").without_lock().published(OLD).dep("upper", "1"));
+    let scratch = limited(&registry, "2026-11-17", "tool = \"1\"");
+
+    scratch.envy("lock").succeeds().never_says("cut-off");
+
+    let made = scratch.read("lockfiles/api/tool.Cargo.lock");
+    assert_eq!(made.matches("version = \"1.0.0\"").count(), 3, "{made}");
+    scratch.envy("build --locked").succeeds();
 }

@@ -414,7 +414,7 @@ fn a_crate_without_a_cargo_lock_gets_one_when_it_is_locked_and_builds_with_it() 
     scratch.envy("lock").ok(expect![[r#"
         note: `bare 1.0.0` ships no Cargo.lock that fits it; making one
         locked 1 package for site `api`
-          ~ bare 1.0.0 (another Cargo.lock)
+          ~ bare 1.0.0, another Cargo.lock
     "#]]);
     scratch.envy("lock --check").succeeds();
 

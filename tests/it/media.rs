@@ -3,6 +3,7 @@
 //! ```text
 //! shop/api.git          one program, with versions as tags
 //! shop/apps.git         a workspace of two programs, each with tags of its own
+//! shop/billing.git      one program, with one version
 //! shop/web.git          a program with the submodule shop/theme.git
 //! shop/maps.git         a program with a file in Git LFS
 //! files/relay-1.4.0-ARCH.tar.gz    a prebuilt program
@@ -32,6 +33,9 @@ fn repositories(shop: &Path) {
         api.tag(&format!("v{version}"), commit);
     }
     api.branch("next", api.commit(&program("api", "0.18.0-dev")));
+
+    let billing = Bare::new(&shop.join("billing.git"));
+    billing.tag("v0.1.0", billing.commit(&program("billing", "0.1.0")));
 
     let apps = Bare::new(&shop.join("apps.git"));
     for form in ["1.1.0", "1.2.0"] {

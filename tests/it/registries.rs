@@ -159,3 +159,30 @@ fn a_lockfile_works_where_the_registry_has_another_address() {
     scratch.envy("build --locked").succeeds();
     assert_eq!(scratch.read("lockfiles/api.lock"), locked);
 }
+
+#[test]
+fn crates_of_another_registry_are_missing_offline_by_their_names() {
+    let (_usual, _company, scratch) = beside();
+    scratch.envy("add tool --registry company --no-build").succeeds();
+    scratch.envy("create web").succeeds();
+    scratch.envy("build api --locked --offline").fails(
+        5,
+        expect![[r#"
+        error: the network may not be used, and 1 thing is not here
+          greet 1.0.0
+        hint: run the same command once without `--offline`
+    "#]],
+    );
+    scratch.envy("fetch api").succeeds();
+    scratch.envy("build api --locked --offline").succeeds();
+}
+
+#[test]
+fn a_cut_off_is_for_other_registries_too() {
+    let (_usual, company, scratch) = beside();
+    company.publish(Crate::new("tool", "1.1.0").bin("tool").published("2026-11-20T00:00:00Z"));
+    company.publish(Crate::new("tool", "1.0.0").bin("tool").published("2026-10-01T00:00:00Z"));
+    scratch.write("envy.toml", scratch.read("envy.toml") + "\n[settings]\nexclude-newer = \"2026-11-17\"\n");
+    scratch.envy("add tool --registry company").succeeds();
+    scratch.envy("run api -- tool").says("tool 1.0.0");
+}

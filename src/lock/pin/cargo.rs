@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::super::{CrateSource, Crates, Wish};
+use super::super::{CrateSource, Crates, Package, Wish};
 use super::{Error, Pinner, Task};
 use crate::digest::{BlobDigest, TreeDigest};
 use crate::disk;
@@ -64,11 +64,12 @@ impl Pinner<'_, '_> {
         }
     }
 
-    /// A directory's own Cargo.lock is not pinned; one that had to be made is.
+    /// A directory's own Cargo.lock is not pinned; one that had to be made is, and stays as long as it fits.
     pub(super) fn unpinned_crates(
         &self,
         id: &PackageId,
         wish: &Wish,
+        old: Option<&Package>,
         generated: &mut BTreeMap<PackageName, String>,
     ) -> Result<Option<Crates>, Error> {
         let Source::Path { path } = &wish.source else { unreachable!("only a path is not pinned") };
@@ -82,6 +83,9 @@ impl Pinner<'_, '_> {
         self.tell_toolchain(id, &directory.tree, &project);
         if project.cargo_lock.is_some() && project.lock_fits {
             return Ok(None);
+        }
+        if let Some(made) = old.filter(|old| old.has_generated()).and_then(|old| old.crates.clone()) {
+            return Ok(Some(made));
         }
         let content = self.sources.ingest(&directory)?;
         let text = self.make_for_tree(id, &content, &project)?;

@@ -22,7 +22,15 @@ impl<'a> Kept<'a> {
         let package = self.old?.packages.get(&id.name)?;
         // The text counts too, since addresses may hold it.
         let same = package.id == *id && package.id.version.to_string() == id.version.to_string();
-        (same && is_from(package, wish)).then_some(package)
+        (same && same_origin(&package.source, &wish.source_text)).then_some(package)
+    }
+
+    /// The old pin of an archive of the chosen version at the same address, however it is read now: its sum still holds.
+    pub fn archive(&self, id: &PackageId, wish: &Wish) -> Option<&'a Package> {
+        let address = |source: &str| source.split('?').next().map(str::to_owned);
+        let package = self.old?.packages.get(&id.name)?;
+        let same = package.id.version.to_string() == id.version.to_string();
+        (same && address(&package.source) == address(&wish.source_text)).then_some(package)
     }
 
     /// The old pin, as what is asked for now.
@@ -55,12 +63,12 @@ impl<'a> Kept<'a> {
 /// The version and the commit of an old pin, if it is from where the package shall come from now.
 pub fn kept_commit(package: &Package, wish: &Wish) -> Option<(Version, Commit)> {
     let Pin::Git { commit, .. } = package.pin else { return None };
-    is_from(package, wish).then(|| (package.id.version.clone(), commit))
+    same_origin(&package.source, &wish.source_text).then(|| (package.id.version.clone(), commit))
 }
 
-/// Whether a package is locked from where it shall come from now, whichever version is asked for.
-pub fn is_from(package: &Package, wish: &Wish) -> bool {
-    origin(&package.source) == origin(&wish.source_text)
+/// Whether two sources, as lockfiles write them, are one place, whichever versions are asked of it.
+pub fn same_origin(one: &str, other: &str) -> bool {
+    origin(one) == origin(other)
 }
 
 /// A source without the versions that were asked of it: where it comes from, whichever of them is chosen.

@@ -232,7 +232,9 @@ pub(super) fn of_reading(error: ReadError, shown: &str, commit: &Commit) -> Erro
 
 /// A commit that is nowhere, and what became of the name that it was found under.
 pub(super) fn vanished(errand: &Errand<'_>, refs: &Refs) -> Error {
-    let now = errand.reference.map(|reference| match refs.find(reference) {
+    // A whole id that somebody wrote is the commit itself, and tells nothing more.
+    let name = errand.reference.filter(|name| !matches!(name, Reference::Rev(id) if *id == errand.commit.to_string()));
+    let now = name.map(|reference| match refs.find(reference) {
         Some(commit) => format!(": {reference} is now at {commit}"),
         None => format!(": {reference} is gone too"),
     });
