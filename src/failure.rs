@@ -291,7 +291,7 @@ impl From<build::Error> for Failure {
                 .fact(format!("its {what} has another digest"))
                 .fact(format!("expected {expected}"))
                 .fact(format!("received {received}"))
-                .hint(format!("restore what the lockfile says of `{}`: versions of crates.io never change", id.name)),
+                .hint(format!("restore what the lockfile says of `{}`: what was published once does not change", id.name)),
             Error::StaleCargoLock(_) => failure(Exit::Lockfile).hint("run `cargo update --workspace` there, or `envy lock`"),
             Error::NoArchive { .. } => failure(Exit::Lockfile).hint("run `envy lock`"),
             Error::NoCargoLock { path, .. } => {

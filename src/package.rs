@@ -117,7 +117,8 @@ impl Range {
         match self {
             Self::Any => true,
             Self::Req(req) => req.matches(version),
-            Self::Exactly(only) => only == version,
+            // Addresses hold the text, so another text of the same version is another thing.
+            Self::Exactly(only) => only == version && only.to_string() == version.to_string(),
         }
     }
 }

@@ -77,7 +77,7 @@ impl SourceFiles {
                 }
                 let content = supplies.sources.ingest(&directory)?;
                 let unpinned = Some(content.tree.digest());
-                Self { unpinned, ..Self::of_tree(supplies, id, content, Some(&directory.subdir), by_cargo)? }
+                Self { unpinned, ..Self::of_tree(supplies, id, content, Some(&directory.subdir), by_cargo, platform)? }
             }
             (_, source) => {
                 let content = supplies.content(id, platform)?;
@@ -86,7 +86,7 @@ impl SourceFiles {
                     Source::Archive(archive) => archive.subdir.as_deref(),
                     Source::Crate { .. } | Source::Path { .. } => None,
                 };
-                Self::of_tree(supplies, id, content, subdir, by_cargo)?
+                Self::of_tree(supplies, id, content, subdir, by_cargo, platform)?
             }
         };
         files.edited(id)
@@ -102,7 +102,7 @@ impl SourceFiles {
     /// A crate as its registry has it.
     fn of_crate(supplies: &Supplies<'_, '_>, id: &PackageId, archive: BlobDigest) -> Result<Self, Error> {
         let contents = source::read_crate(&supplies.store().blob_path(archive), id).map_err(source::Error::from)?;
-        prove_source(supplies, id, &contents.tree)?;
+        prove_source(supplies, id, &contents.tree, Platform::host())?;
         let lock = chosen_lock(supplies, id, contents.cargo_lock)?;
         Ok(Self {
             tree: contents.tree,
@@ -122,9 +122,10 @@ impl SourceFiles {
         content: Content,
         subdir: Option<&str>,
         by_cargo: bool,
+        platform: Platform,
     ) -> Result<Self, Error> {
         let Content { tree, time } = content;
-        prove_source(supplies, id, &tree)?;
+        prove_source(supplies, id, &tree, platform)?;
         let subdir = subdir.filter(|path| !path.is_empty());
         let mut files = Self {
             base: Base::Tree(tree.clone()),
@@ -197,8 +198,8 @@ impl SourceFiles {
 }
 
 /// Refuse a source that is not what was pinned.
-fn prove_source(supplies: &Supplies<'_, '_>, id: &PackageId, tree: &Tree) -> Result<(), Error> {
-    let pinned = supplies.package(id).pin.tree(Platform::host());
+fn prove_source(supplies: &Supplies<'_, '_>, id: &PackageId, tree: &Tree, platform: Platform) -> Result<(), Error> {
+    let pinned = supplies.package(id).pin.tree(platform);
     pinned.map_or(Ok(()), |pinned| prove(id, "source tree", pinned, tree.digest()))
 }
 

@@ -77,7 +77,9 @@ impl Supplies<'_, '_> {
         self.bring(ids, platforms)?;
         let mut items = Vec::new();
         for id in ids {
-            let files = SourceFiles::open(self, id, book.get(&self.wish(id).recipe)?, Platform::host())?;
+            // Crates are the same for all of them.
+            let platform = platforms.first().copied().unwrap_or(Platform::host());
+            let files = SourceFiles::open(self, id, book.get(&self.wish(id).recipe)?, platform)?;
             items.extend(files.cargo.map(|cargo| self.crate_items(id, &cargo.lock)).transpose()?.unwrap_or_default());
         }
         self.sources.bring(&items, self.progress)?;
@@ -186,8 +188,13 @@ impl Supplies<'_, '_> {
         let content = self.sources.content(&Origin::Git { url, commit }, self.progress)?;
         let pinned = self.package(id).crates.iter().flat_map(|crates| &crates.sources);
         let is_it = |one: &&CrateSource| one.url == url && one.commit == commit;
-        if let Some(pinned) = pinned.into_iter().find(is_it) {
-            prove(id, "crate source", pinned.tree, content.tree.digest())?;
+        let (found, package) = (pinned.into_iter().find(is_it), self.package(id));
+        match found {
+            Some(pinned) => prove(id, "crate source", pinned.tree, content.tree.digest())?,
+            None if package.pin.is_fixed() => {
+                prove(id, "crate source", format!("a pin of {url}"), "none".to_owned())?;
+            }
+            None => {}
         }
         Ok(content)
     }

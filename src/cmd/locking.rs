@@ -408,7 +408,9 @@ fn difference(before: &Package, now: &Package) -> Option<String> {
         (Pin::Archive(old), Pin::Archive(new)) if old.archive != new.archive => {
             Some(format!("~ {}, another archive", now.id))
         }
+        (Pin::Archives(old), Pin::Archives(new)) if old != new => Some(format!("~ {}, other archives", now.id)),
         _ if before.patches != now.patches => Some(format!("~ {}, other patches", now.id)),
+        _ if before.pin != now.pin => Some(format!("~ {}, other content", now.id)),
         _ if before.recipe != now.recipe => Some(format!("~ {}, other params or another recipe", now.id)),
         _ if before.crates != now.crates => Some(format!("~ {}, another Cargo.lock", now.id)),
         _ => None,

@@ -72,17 +72,17 @@ impl Project {
     pub fn hold(&mut self, context: &Context<'_>) -> Result<Held, Failure> {
         let state = self.root.join(".envy");
         disk::create_directories(&state)?;
-        // Nothing below is for version control.
-        let ignore = state.join(".gitignore");
-        if !disk::exists(&ignore) {
-            disk::write_atomic(&ignore, b"*\n")?;
-        }
         let what = format!("the project `{}`", self.root.display());
         let held = Held::take(&undo::lock(&self.root), &what, context.globals.patience(), context.ui)?;
         let lockfiles = self.root.join("lockfiles");
         let generated = disk::list_if_exists(&lockfiles)?.into_iter().map(|(name, _)| lockfiles.join(name));
         for directory in [self.root.clone(), lockfiles.clone(), state].into_iter().chain(generated) {
             disk::sweep(&directory)?;
+        }
+        // Nothing below is for version control.
+        let ignore = self.root.join(".envy/.gitignore");
+        if !disk::exists(&ignore) {
+            disk::write_atomic(&ignore, b"*\n")?;
         }
         undo::recover(&self.root)?;
         *self = Self::find(Some(&self.root), Some(&self.sites))?;

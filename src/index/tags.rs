@@ -30,7 +30,10 @@ fn collect(tags: &[Tag], version: impl Fn(&str) -> Option<Version>) -> Vec<Versi
     let mut versions: BTreeMap<Version, VersionTag> = BTreeMap::new();
     for tag in tags {
         let Some(version) = version(&tag.name) else { continue };
-        let known = versions.get(&version).is_some_and(|known| known.tag.contains('v') || !tag.name.contains('v'));
+        // What both have in common ends with the version, so that only a `v` before it tells them apart.
+        let text = version.to_string();
+        let has_v = |name: &str| name.strip_suffix(text.as_str()).is_some_and(|before| before.ends_with('v'));
+        let known = versions.get(&version).is_some_and(|known| has_v(&known.tag) || !has_v(&tag.name));
         if !known {
             versions.insert(version.clone(), VersionTag { version, tag: tag.name.clone(), commit: tag.commit });
         }

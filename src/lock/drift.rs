@@ -92,7 +92,9 @@ impl fmt::Display for Drift {
                 write!(f, "`{}` is not the Cargo.lock that `{name}` was locked with", path.display())
             }
             Self::Other => {
-                f.write_str("the toolchain, the platforms, or what is left out of a package changed in `envy.toml`")
+                f.write_str(
+                    "something else changed in `envy.toml`: the toolchain, the platforms, an address, a sum, a limit, or what is left out of a package",
+                )
             }
         }
     }

@@ -41,7 +41,7 @@ fn every_source() -> Lockfile {
         package(
             "tool",
             "r12",
-            "archive+https://example.org/tool-{arch}.zip?strip=1",
+            "archive+https://example.org/tool-{arch}.zip#strip=1",
             Pin::Archives([(platform, unpacked()), (other, unpacked())].into()),
             None,
         ),

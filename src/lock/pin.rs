@@ -120,6 +120,27 @@ pub enum Error {
     /// The registry no longer tells the sum of a version that was chosen.
     #[error("the registry no longer lists `{0}`")]
     Vanished(PackageId),
+    /// Its archives for several platforms do not agree.
+    #[error("the archives of `{0}` for several platforms come to different Cargo.locks, and a package has one")]
+    SeveralLocks(PackageId),
+    /// It takes crates from this machine, though it comes from elsewhere itself.
+    #[error("the Cargo.lock of `{id}` takes crates from `{from}`, which is on this machine, though `{id}` is not")]
+    LocalCrates {
+        /// The package.
+        id: PackageId,
+        /// The place.
+        from: String,
+    },
+    /// Its manifest leads out of it.
+    #[error("`{manifest}` of `{id}` depends on the path `{path}`, which is not in it")]
+    PathOutside {
+        /// The package.
+        id: PackageId,
+        /// The manifest.
+        manifest: String,
+        /// The path.
+        path: String,
+    },
     /// There is no file of patches.
     #[error("there is no `{}`, which is to patch `{id}`", path.display())]
     NoPatch {
@@ -159,7 +180,8 @@ impl Pinner<'_, '_> {
         let kept = Kept::new(old, toolchain.as_ref());
         let ids: Vec<_> =
             chosen.iter().map(|(name, version)| PackageId { name: name.clone(), version: version.clone() }).collect();
-        let looked_at = ids.iter().map(|id| Ok((id, self.must_look(&kept, id, &wishes.packages()[&id.name])?)));
+        let looked_at =
+            ids.iter().map(|id| Ok((id, self.must_look(&kept, id, &wishes.packages()[&id.name], wishes.platforms())?)));
         let looked_at: BTreeMap<_, _> = looked_at.collect::<Result<_, Error>>()?;
         let new: Vec<_> = ids.iter().filter(|id| looked_at[id]).collect();
         let brought = self.bring(&new, wishes, &kept)?;
@@ -187,7 +209,7 @@ impl Pinner<'_, '_> {
     }
 
     /// Whether a package is looked at: it is new or moves, what is asked of it changed, or a file of it was lost.
-    fn must_look(&self, kept: &Kept<'_>, id: &PackageId, wish: &Wish) -> Result<bool, Error> {
+    fn must_look(&self, kept: &Kept<'_>, id: &PackageId, wish: &Wish, platforms: &[Platform]) -> Result<bool, Error> {
         let Some(package) = kept.pin(id, wish) else { return Ok(true) };
         let changed = self.asked_again(&id.name) || !package.pin.is_fixed() || package.recipe != wish.digest;
         if changed || package.patches.len() != wish.patches.len() {
@@ -195,7 +217,7 @@ impl Pinner<'_, '_> {
         }
         let patches = self.patches(id, wish)?;
         let same = patches.iter().map(|patch| BlobDigest::of(&patch.text)).eq(package.patches.iter().copied());
-        Ok(!same || !archives::fits(wish, package))
+        Ok(!same || !archives::fits(wish, package, platforms))
     }
 
     /// Have everything that the sources of packages give.

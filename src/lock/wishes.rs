@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::digest::TextDigest;
-use crate::manifest::{Dependency, ExcludeNewer, GitReference, Manifest, Param, Site, Source};
+use crate::manifest::{ArchiveSource, Dependency, ExcludeNewer, GitReference, Manifest, Param, Site, Source};
 use crate::package::{PackageName, Requirement, VersionReq};
 use crate::platform::Platform;
 use crate::recipe::{self, Book, Params, Value};
@@ -220,19 +220,33 @@ fn source_text(source: &Source, requirements: &[Requirement]) -> String {
                 GitReference::Tag(name) => Some(("tag", name.clone())),
                 GitReference::Rev(name) => Some(("rev", name.clone())),
             };
-            with_query(format!("git+{url}"), reference.into_iter().chain(subdir.clone().map(|path| ("subdir", path))))
+            with_parts(
+                format!("git+{url}"),
+                '?',
+                reference.into_iter().chain(subdir.clone().map(|path| ("subdir", path))),
+            )
         }
         Source::Archive(archive) => {
             let strip = archive.strip.map(|count| ("strip", count.to_string()));
             let subdir = archive.subdir.clone().map(|path| ("subdir", path));
-            with_query(format!("archive+{}", archive.url), strip.into_iter().chain(subdir))
+            let platforms = (!archive.platforms.is_empty()).then(|| ("platforms", addresses(archive)));
+            // An address may have a query of its own, but no fragment.
+            let parts = strip.into_iter().chain(subdir).chain(platforms);
+            with_parts(format!("archive+{}", archive.url), '#', parts)
         }
     }
 }
 
-fn with_query(text: String, parts: impl Iterator<Item = (&'static str, String)>) -> String {
+/// Names the addresses that single platforms have.
+fn addresses(archive: &ArchiveSource) -> String {
+    let own = archive.platforms.iter();
+    let lines: String = own.map(|(platform, one)| format!("{platform} {:?}\n", one.url.as_deref())).collect();
+    TextDigest::of(lines.as_bytes()).short()
+}
+
+fn with_parts(text: String, first: char, parts: impl Iterator<Item = (&'static str, String)>) -> String {
     parts.enumerate().fold(text, |text, (index, (name, value))| {
-        let between = if index == 0 { '?' } else { '&' };
+        let between = if index == 0 { first } else { '&' };
         let value = value.replace('%', "%25").replace('&', "%26").replace('#', "%23");
         format!("{text}{between}{name}={value}")
     })

@@ -156,6 +156,9 @@ fn address(entry: &DeTable<'_>, key: &str, url: String, findings: &mut Findings<
     if url.is_empty() || url.starts_with('-') || url.chars().any(|c| c.is_control() || c == ' ') {
         findings.add(place(entry, key), format!("`{key}` is not an address"));
     }
+    if key == "url" && url.contains('#') {
+        findings.add(place(entry, key), "the address of an archive has no `#`");
+    }
     if key == "url" && !["https://", "http://", "file://"].iter().any(|scheme| url.starts_with(scheme)) {
         findings.add(place(entry, key), "archives come by an address with `https:`, `http:` or `file:`");
     }

@@ -13,7 +13,8 @@ use super::cargo_lock::{self, LockedCrate};
 use super::cargo_manifest::{self, Binary};
 use crate::package::Version;
 use crate::tree::{File, Node, Tree};
-pub(super) use workspace::{Files, Manifests, join, members, outside, workspace_root};
+pub use workspace::outside;
+pub(super) use workspace::{Files, Manifests, join, members, workspace_root};
 
 use workspace::TreeFiles;
 

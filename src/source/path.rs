@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::cargo_project::{self, outside};
+use super::cargo_project;
+use super::tarball::symlink_target;
 use crate::digest::{BlobDigest, Hasher};
 use crate::disk::{self, Found, Kind};
 use crate::store::{self, Store};
@@ -149,10 +150,9 @@ fn node(root: &Path, name: &str, found: &Found, digest: Option<BlobDigest>) -> R
         Kind::Symlink => {
             let target = disk::read_link(&path).ok_or_else(|| Error::Changed(path.clone()))?;
             let target = target.to_str().ok_or_else(|| Error::Name(path.clone()))?.to_owned();
-            let directory = name.rsplit_once('/').map_or("", |(above, _)| above);
-            match outside(directory, &target) {
-                Some((0, _)) => Ok(Node::Symlink(target)),
-                _ => Err(Error::Symlink { path, target, root: root.to_owned() }),
+            match symlink_target(name, target.as_bytes()) {
+                Ok(_) => Ok(Node::Symlink(target)),
+                Err(_) => Err(Error::Symlink { path, target, root: root.to_owned() }),
             }
         }
         Kind::Directory | Kind::Other => Err(Error::Special(path)),

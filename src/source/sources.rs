@@ -69,7 +69,8 @@ impl Origin<'_> {
     fn digest(&self) -> TextDigest {
         let text = match self {
             Self::Crate { archive, .. } => format!("crate {archive}"),
-            Self::Git { commit, .. } => format!("git {commit}"),
+            // A repository of this machine may lead to others here, and one from elsewhere may not.
+            Self::Git { url, commit } => format!("git {} {commit}", if is_local(url) { "here" } else { "elsewhere" }),
             Self::Archive { archive, name, strip } => format!("archive {archive} {strip:?} {name}"),
         };
         TextDigest::of(text.as_bytes())
@@ -281,6 +282,11 @@ fn project_of(
 /// A directory as it is now. What is known of its files is kept below `cache`.
 pub fn look_at(directory: &Path, cache: &Path) -> Result<PathSource, path::Error> {
     path::look(directory, &PathMemo::in_cache(cache))
+}
+
+/// Whether an address is of this machine's file system.
+pub fn is_local(url: &str) -> bool {
+    url.starts_with('/') || url.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("file:"))
 }
 
 /// The first of several errors; what is missing offline is gathered from all of them.

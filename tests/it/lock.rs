@@ -524,10 +524,10 @@ fn drift_is_told_entry_by_entry() {
     scratch.envy("lock --check").fails(
         3,
         expect![[r#"
-        error: lockfile `lockfiles/api.lock` no longer matches `envy.toml`
-          the toolchain, the platforms, or what is left out of a package changed in `envy.toml`
-        hint: run `envy lock api` and review the difference
-    "#]],
+            error: lockfile `lockfiles/api.lock` no longer matches `envy.toml`
+              something else changed in `envy.toml`: the toolchain, the platforms, an address, a sum, a limit, or what is left out of a package
+            hint: run `envy lock api` and review the difference
+        "#]],
     );
     scratch.write("envy.toml", "[sites.api.dependencies]\nhello = '1'\ngone = '1'\nmany = '1'\n");
     before.is_still(&scratch.snapshot(""));

@@ -384,22 +384,22 @@ fn pins_that_were_changed_by_hand_are_refused() {
     with("tree").fails(
         4,
         expect![[r#"
-        error: `hello 1.0.0` is not what the lockfile pinned
-          its source tree has another digest
-          expected sha256:[..]
-          received sha256:[..]
-        hint: restore what the lockfile says of `hello`: versions of crates.io never change
-    "#]],
+            error: `hello 1.0.0` is not what the lockfile pinned
+              its source tree has another digest
+              expected sha256:[..]
+              received sha256:[..]
+            hint: restore what the lockfile says of `hello`: what was published once does not change
+        "#]],
     );
     with("crates").fails(
         4,
         expect![[r#"
-        error: `hello 1.0.0` is not what the lockfile pinned
-          its Cargo.lock has another digest
-          expected sha256:[..]
-          received sha256:[..]
-        hint: restore what the lockfile says of `hello`: versions of crates.io never change
-    "#]],
+            error: `hello 1.0.0` is not what the lockfile pinned
+              its Cargo.lock has another digest
+              expected sha256:[..]
+              received sha256:[..]
+            hint: restore what the lockfile says of `hello`: what was published once does not change
+        "#]],
     );
     with("recipe").fails(
         3,
@@ -412,10 +412,10 @@ fn pins_that_were_changed_by_hand_are_refused() {
     with("requirements").fails(
         3,
         expect![[r#"
-        error: lockfile `lockfiles/api.lock` no longer matches `envy.toml`
-          the toolchain, the platforms, or what is left out of a package changed in `envy.toml`
-        hint: run `envy lock api` and review the difference
-    "#]],
+            error: lockfile `lockfiles/api.lock` no longer matches `envy.toml`
+              something else changed in `envy.toml`: the toolchain, the platforms, an address, a sum, a limit, or what is left out of a package
+            hint: run `envy lock api` and review the difference
+        "#]],
     );
     // Another compiler of the same version is another builder, and its output is new here.
     with("x86_64-linux-gnu").succeeds();

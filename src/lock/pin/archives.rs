@@ -48,9 +48,17 @@ fn platforms(archive: &ArchiveSource, all: &[Platform]) -> Vec<Option<Platform>>
     if differs { all.iter().copied().map(Some).collect() } else { vec![None] }
 }
 
-/// Whether a pin has the sums that are asked for.
-pub(super) fn fits(wish: &Wish, package: &Package) -> bool {
+/// Whether a pin has an archive for each platform, with the sums that are asked for.
+pub(super) fn fits(wish: &Wish, package: &Package, all: &[Platform]) -> bool {
     let Source::Archive(asked) = &wish.source else { return true };
+    let wanted = platforms(asked, all);
+    let pinned: Vec<_> = match &package.pin {
+        Pin::Archives(each) => each.keys().copied().map(Some).collect(),
+        _ => vec![None],
+    };
+    if wanted != pinned {
+        return false;
+    }
     let same = |platform, archive| sum(asked, platform).is_none_or(|wanted| wanted == archive);
     match &package.pin {
         Pin::Archive(one) => same(None, one.archive),
@@ -104,13 +112,17 @@ impl Pinner<'_, '_> {
             let url = archive_url(source, id, *platform);
             let origin = Origin::Archive { archive: *archive, name: file_name(&url), strip: source.strip };
             let content = self.content(id, &origin, patches)?;
-            crates = self.crates(id, wish, &content, generated)?;
+            let own = self.crates(id, wish, &content, generated)?;
+            if crates.as_ref().is_some_and(|first| *first != own) {
+                return Err(Error::SeveralLocks(id.clone()));
+            }
+            crates = Some(own);
             each.insert(*platform, Unpacked { archive: *archive, tree: content.tree.digest() });
         }
         let pin = match each.get(&None) {
             Some(one) => Pin::Archive(*one),
             None => Pin::Archives(each.into_iter().filter_map(|(platform, one)| Some((platform?, one))).collect()),
         };
-        Ok((pin, crates))
+        Ok((pin, crates.flatten()))
     }
 }

@@ -13,6 +13,7 @@ use crate::package::{PackageId, PackageName};
 use crate::progress::Event;
 use crate::source::{self, CargoProject, Item, LockedSource, Origin};
 use crate::store::{self, Content};
+use crate::tree::Node;
 use crate::tree::Tree;
 
 impl Pinner<'_, '_> {
@@ -31,10 +32,10 @@ impl Pinner<'_, '_> {
         self.tell_metadata(id, source::has_envy_metadata(&contents.manifest));
         let own = contents.cargo_lock.as_ref().filter(|lock| source::lock_fits(&contents.manifest, lock));
         let crates = match own {
-            Some(text) => self.settled(id, text, false)?,
+            Some(text) => self.settled(id, wish, text, false)?,
             None => {
                 let text = self.make_for_archive(id, archive)?;
-                self.made(id, text, generated)?
+                self.made(id, wish, text, generated)?
             }
         };
         Ok((contents.tree.digest(), crates))
@@ -56,10 +57,10 @@ impl Pinner<'_, '_> {
         self.check_project(id, wish, &project)?;
         self.tell_toolchain(id, &content.tree, &project);
         match project.cargo_lock.as_ref().filter(|_| project.lock_fits) {
-            Some(text) => self.settled(id, text, false).map(Some),
+            Some(text) => self.settled(id, wish, text, false).map(Some),
             None => {
                 let text = self.make_for_tree(id, content, &project)?;
-                self.made(id, text, generated).map(Some)
+                self.made(id, wish, text, generated).map(Some)
             }
         }
     }
@@ -89,7 +90,7 @@ impl Pinner<'_, '_> {
         }
         let content = self.sources.ingest(&directory)?;
         let text = self.make_for_tree(id, &content, &project)?;
-        self.made(id, text, generated).map(Some)
+        self.made(id, wish, text, generated).map(Some)
     }
 
     fn is_by_cargo(&self, wish: &Wish) -> bool {
@@ -161,12 +162,19 @@ impl Pinner<'_, '_> {
         let directory = disk::temporary_directory_in(&store.temporary_directory()?)?;
         let top = format!("{}-{}", id.name, id.version);
         source::unpack_crate(&store.blob_path(archive), &top, directory.path()).map_err(source::Error::from)?;
+        let manifest = directory.path().join("Cargo.toml");
+        refuse_paths_outside(id, "Cargo.toml", &disk::read_text_if_exists(&manifest)?.unwrap_or_default())?;
         self.make(id, directory.path())
     }
 
     fn make_for_tree(&self, id: &PackageId, content: &Content, project: &CargoProject) -> Result<String, Error> {
         let store = self.sources.store();
         let directory = disk::temporary_directory_in(&store.temporary_directory()?)?;
+        for (path, node) in content.tree.leaves() {
+            if let (true, Node::File(file)) = (path == "Cargo.toml" || path.ends_with("/Cargo.toml"), node) {
+                refuse_paths_outside(id, &path, &String::from_utf8_lossy(&store.read_file(*file)?))?;
+            }
+        }
         store.lay_out_copy(&content.tree, directory.path(), content.time)?;
         self.make(id, &directory.path().join(&project.workspace))
     }
@@ -184,19 +192,21 @@ impl Pinner<'_, '_> {
     fn made(
         &self,
         id: &PackageId,
+        wish: &Wish,
         text: String,
         generated: &mut BTreeMap<PackageName, String>,
     ) -> Result<Crates, Error> {
-        let crates = self.settled(id, &text, true)?;
+        let crates = self.settled(id, wish, &text, true)?;
         generated.insert(id.name.clone(), text);
         Ok(crates)
     }
 
     /// A Cargo.lock, with the trees of all repositories that it takes crates from.
-    fn settled(&self, id: &PackageId, text: &str, generated: bool) -> Result<Crates, Error> {
+    fn settled(&self, id: &PackageId, wish: &Wish, text: &str, generated: bool) -> Result<Crates, Error> {
         let failed = |source| Error::CratesFrom { id: id.clone(), source };
         let mut repositories = BTreeMap::new();
         for locked in source::locked_crates(text).map_err(source::Error::from)? {
+            refuse_local(id, wish, &locked.source)?;
             match locked.source {
                 LockedSource::Git(git) => drop(repositories.insert((git.url, git.commit), git.reference)),
                 // Whether anybody knows this registry is better said now than in a build.
@@ -222,6 +232,54 @@ impl Pinner<'_, '_> {
     }
 }
 
+/// What comes from elsewhere does not say what of this machine is compiled into it.
+fn refuse_local(id: &PackageId, wish: &Wish, from: &LockedSource) -> Result<(), Error> {
+    let is_ours = match &wish.source {
+        Source::Path { .. } => true,
+        Source::Git { url, .. } => source::is_local(url),
+        Source::Archive(archive) => source::is_local(&archive.url),
+        Source::Crate { .. } => false,
+    };
+    let address = match from {
+        LockedSource::Git(git) => git.url.as_str(),
+        LockedSource::Registry { address, .. } => address.trim_start_matches("registry+").trim_start_matches("sparse+"),
+        LockedSource::Itself | LockedSource::CratesIo { .. } => return Ok(()),
+    };
+    if is_ours || !source::is_local(address) {
+        return Ok(());
+    }
+    Err(Error::LocalCrates { id: id.clone(), from: address.to_owned() })
+}
+
+/// Refuse manifests that depend on paths outside of the source: cargo would read what lies there.
+fn refuse_paths_outside(id: &PackageId, manifest: &str, text: &str) -> Result<(), Error> {
+    let Ok(table) = text.parse::<toml::Table>() else { return Ok(()) };
+    let directory = manifest.rsplit_once('/').map_or("", |(above, _)| above);
+    let mut paths = Vec::new();
+    table.iter().for_each(|(key, value)| dependency_paths(key, value, &mut paths));
+    let leads_out = |path: &&String| !matches!(source::outside(directory, path), Some((0, _)));
+    match paths.iter().find(leads_out) {
+        None => Ok(()),
+        Some(path) => Err(Error::PathOutside { id: id.clone(), manifest: manifest.to_owned(), path: path.clone() }),
+    }
+}
+
+/// The paths of all dependencies below a part of a manifest.
+fn dependency_paths(key: &str, value: &toml::Value, paths: &mut Vec<String>) {
+    let toml::Value::Table(table) = value else { return };
+    let is_dependencies = key.ends_with("dependencies") || key == "patch" || key == "replace";
+    for (name, below) in table {
+        match below {
+            toml::Value::Table(entry) if is_dependencies => {
+                paths.extend(entry.get("path").and_then(toml::Value::as_str).map(str::to_owned));
+                // `[patch]` has one more level, of the registries.
+                dependency_paths(key, below, paths);
+            }
+            below => dependency_paths(name, below, paths),
+        }
+    }
+}
+
 /// The directory of a source that is meant.
 pub(super) fn subdir(source: &Source) -> Option<&str> {
     match source {
@@ -234,7 +292,7 @@ pub(super) fn subdir(source: &Source) -> Option<&str> {
 /// Make a package the root of a workspace of its own, so that cargo does not look for one above the store.
 fn stand_alone(manifest: &Path) -> Result<(), store::Error> {
     let text = disk::read_text_if_exists(manifest)?.unwrap_or_default();
-    if text.lines().any(|line| line.trim_start().starts_with("[workspace")) {
+    if text.parse::<toml::Table>().is_ok_and(|manifest| manifest.contains_key("workspace")) {
         return Ok(());
     }
     disk::remove_file(manifest)?;

@@ -27,7 +27,6 @@ impl<'a> Kept<'a> {
 
     /// The old pin of an archive of the chosen version at the same address, however it is read now: its sum still holds.
     pub fn archive(&self, id: &PackageId, wish: &Wish) -> Option<&'a Package> {
-        let address = |source: &str| source.split('?').next().map(str::to_owned);
         let package = self.old?.packages.get(&id.name)?;
         let same = package.id.version.to_string() == id.version.to_string();
         (same && address(&package.source) == address(&wish.source_text)).then_some(package)
@@ -69,6 +68,13 @@ pub fn kept_commit(package: &Package, wish: &Wish) -> Option<(Version, Commit)> 
 /// Whether two sources, as lockfiles write them, are one place, whichever versions are asked of it.
 pub fn same_origin(one: &str, other: &str) -> bool {
     origin(one) == origin(other)
+}
+
+/// An archive's source without what only says how it is read.
+fn address(source: &str) -> (&str, Vec<&str>) {
+    let (url, parts) = source.split_once('#').unwrap_or((source, ""));
+    let says_how = |part: &&str| part.starts_with("strip=") || part.starts_with("subdir=");
+    (url, parts.split('&').filter(|part| !part.is_empty() && !says_how(part)).collect())
 }
 
 /// A source without the versions that were asked of it: where it comes from, whichever of them is chosen.

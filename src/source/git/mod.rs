@@ -27,7 +27,7 @@ mod ssh;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -51,6 +51,15 @@ use crate::progress::{Event, Progress};
 use crate::source::{GitIndexError, GitIndexes, Mirrors};
 use crate::store::Store;
 use crate::tree::{Node, Tree};
+
+/// What is wrong with the address of a submodule that leads to this machine.
+const LOCAL: &str = "is one of this machine, in a repository that is not";
+
+/// Whether a repository may name another: what comes from elsewhere does not say what of this machine is read.
+fn may_lead_to(above: &Place, below: &Submodule) -> bool {
+    let is_local = |url: &str| address::Address::parse(url).is_ok_and(|address| address.is_local());
+    !is_local(&below.url) || is_local(&above.named)
+}
 
 /// How many submodules may lie in one another.
 const DEEPEST: usize = 10;
@@ -183,17 +192,22 @@ impl<'a> Git<'a> {
 
     /// Whether a commit is here with all its files, those of its submodules included, so that no network is needed.
     pub fn has(&self, url: &str, commit: &Commit) -> bool {
-        self.has_to(url, commit, 0)
+        self.has_to(url, commit, 0, &mut BTreeSet::new())
     }
 
-    fn has_to(&self, url: &str, commit: &Commit, depth: usize) -> bool {
+    fn has_to(&self, url: &str, commit: &Commit, depth: usize, seen: &mut BTreeSet<(String, Commit)>) -> bool {
         let Ok(place) = Place::of(url, &self.mirrors) else { return false };
+        if !seen.insert((place.key.clone(), *commit)) {
+            return true;
+        }
         let submodules = match place.address.is_local() {
             true => self.local_submodules(&place, commit).ok(),
             false => self.mirror(&place).whole(commit),
         };
-        let has = |one: &Submodule| depth < DEEPEST && self.has_to(&one.url, &one.commit, depth + 1);
-        submodules.is_some_and(|submodules| submodules.iter().all(has))
+        let mut has = |one: &Submodule| {
+            depth < DEEPEST && may_lead_to(&place, one) && self.has_to(&one.url, &one.commit, depth + 1, seen)
+        };
+        submodules.is_some_and(|submodules| submodules.iter().all(&mut has))
     }
 
     /// Bring commits with their submodules into mirrors, several repositories at a time. Results stand in the order of
@@ -264,12 +278,10 @@ impl<'a> Git<'a> {
         if depth > DEEPEST {
             return refused("is that of a submodule in too many others");
         }
-        // What comes from elsewhere does not say what of this machine is read.
-        let is_local = |url: &str| address::Address::parse(url).is_ok_and(|address| address.is_local());
-        if is_local(&one.url) && !is_local(&above.named) {
-            return refused("is one of this machine, in a repository that is not");
+        if !may_lead_to(above, one) {
+            return refused(LOCAL);
         }
-        if self.has_to(&one.url, &one.commit, depth) {
+        if self.has_to(&one.url, &one.commit, depth, &mut BTreeSet::new()) {
             return Ok(0);
         }
         let (name, url) = (one.path.clone(), one.url.clone());
@@ -317,6 +329,9 @@ impl<'a> Git<'a> {
         let mut tree = checkout::tree(&objects, &leaves, prefix, store, budget).map_err(failed)?;
         let mut submodules = Vec::new();
         for one in direct {
+            if !may_lead_to(&place, &one) {
+                return Err(Error::Address { url: one.url, what: LOCAL });
+            }
             let below = self.read(&one.url, &one.commit, &format!("{prefix}{}/", one.path), store, budget)?;
             tree.remove(&one.path);
             tree.insert(&one.path, Node::Directory(below.tree)).map_err(crate::store::Error::from)?;

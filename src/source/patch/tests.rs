@@ -113,9 +113,9 @@ fn several_files_are_patched_one_after_the_other() {
 fn a_file_that_is_added_may_be_named_twice() {
     let files = [("a", "1\n"), ("e", "")];
     let added = "--- x.orig/new/b\n+++ x/new/b\n@@ -0,0 +1 @@\n+x\n";
-    check(&files, added, "a: 1\\n\ne: \n\nnew/b: x\\n");
+    check(&files, added, "a: 1\\n\ne: \nnew/b: x\\n");
     let among = format!("--- x.orig/a\n+++ x/a\n@@ -1 +1 @@\n-1\n+2\n{added}");
-    check(&files, &among, "a: 2\\n\ne: \n\nnew/b: x\\n");
+    check(&files, &among, "a: 2\\n\ne: \nnew/b: x\\n");
     check(&files, "--- x.orig/e\n+++ x/e\n@@ -0,0 +1 @@\n+x\n", "a: 1\\n\ne: x\\n");
     let gone = "the patch `fix.patch` changes `b`, which is not there";
     check(&files, "--- x.orig/b\n+++ x/b\n@@ -1 +1,2 @@\n 1\n+x\n", gone);
