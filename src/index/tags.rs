@@ -71,6 +71,13 @@ mod tests {
     }
 
     #[test]
+    fn a_v_in_a_name_is_none_before_a_version() {
+        let commit: Commit = [7; 20].into();
+        let tags = ["envy-1.0.0", "envy-v1.0.0"].map(|name| Tag { name: name.to_owned(), commit });
+        assert_eq!(version_tags(&"envy".parse().unwrap(), &tags)[0].tag, "envy-v1.0.0");
+    }
+
+    #[test]
     fn where_tags_name_packages_only_its_own_count() {
         check(&["v9.0.0", "api-v1.0.0", "api/1.1.0", "web-v3.0.0", "api-extra-v7.0.0"], &["api-v1.0.0", "api/1.1.0"]);
         check(&["web-v3.0.0", "v9.0.0"], &["v9.0.0"]);

@@ -6,6 +6,7 @@
 
 mod archives;
 mod git;
+mod history;
 mod registry;
 #[path = "../it/server.rs"]
 #[allow(dead_code, reason = "the other tests need more of it")]

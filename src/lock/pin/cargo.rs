@@ -298,3 +298,53 @@ fn stand_alone(manifest: &Path) -> Result<(), store::Error> {
     disk::remove_file(manifest)?;
     Ok(disk::write_new(manifest, format!("{text}\n[workspace]\n").as_bytes(), 0o644)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(manifest: &str, text: &str) -> Option<String> {
+        let id = PackageId { name: "app".parse().unwrap(), version: "1.0.0".parse().unwrap() };
+        refuse_paths_outside(&id, manifest, text).err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn paths_that_lead_out_of_a_source_are_refused() {
+        let said = Some("`a/Cargo.toml` of `app 1.0.0` depends on the path `../../x`, which is not in it".to_owned());
+        assert_eq!(refused("a/Cargo.toml", "[dependencies]\nx = { path = '../../x' }"), said);
+        for out in [
+            "[dependencies.x]\npath = '/etc'",
+            "[target.'cfg(unix)'.build-dependencies]\nx = { path = '../x' }",
+            "[workspace.dependencies]\nx = { path = '../x' }",
+            "[patch.crates-io]\nx = { path = '../x' }",
+        ] {
+            assert!(refused("Cargo.toml", out).is_some(), "{out}");
+        }
+        for inside in
+            ["[dependencies]\nx = { path = 'x' }", "[[bin]]\nname = 'x'\npath = '../x.rs'", "[package]\nname = 1"]
+        {
+            assert_eq!(refused("Cargo.toml", inside), None, "{inside}");
+        }
+        assert_eq!(refused("a/Cargo.toml", "[dependencies]\nx = { path = '../x' }"), None);
+    }
+
+    #[test]
+    fn what_comes_from_elsewhere_takes_no_crates_of_this_machine() {
+        let id = PackageId { name: "app".parse().unwrap(), version: "1.0.0".parse().unwrap() };
+        let lock = "[[package]]\nname = 'a'\nversion = '1.0.0'\nsource = 'git+file:///srv/a#4f1c0d2e4f1c0d2e4f1c0d2e4f1c0d2e4f1c0d2e'";
+        let from = source::locked_crates(lock).unwrap().remove(0).source;
+        let check = |entry: &str, allowed: bool| {
+            let text = format!("[sites.a.dependencies]\napp = {{ {entry} }}");
+            let manifest = crate::manifest::Manifest::parse("envy.toml", &text).unwrap();
+            let site = manifest.sites().next().unwrap();
+            let wishes = crate::lock::Wishes::of(&manifest, site, &crate::recipe::Book::built_in()).unwrap();
+            let wish = &wishes.packages()[&id.name];
+            assert_eq!(refuse_local(&id, wish, &from).is_ok(), allowed, "{entry}");
+        };
+        check("version = '1'", false);
+        check("git = 'https://example.org/app.git'", false);
+        check("url = 'https://example.org/app.tar.gz', recipe = 'cargo'", false);
+        check("git = 'file:///srv/app.git'", true);
+        check("path = 'app'", true);
+    }
+}

@@ -92,6 +92,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_archive_that_is_read_another_way_is_the_same_one() {
+        let same = |one: &str, other: &str| address(one) == address(other);
+        let url = "archive+https://example.org/get?release=aa";
+        assert!(same(url, &format!("{url}#strip=1&subdir=x")));
+        assert!(!same(url, "archive+https://example.org/get?release=bb"));
+        assert!(!same(&format!("{url}#platforms=12"), &format!("{url}#strip=0&platforms=34")));
+    }
+
+    #[test]
     fn another_range_of_versions_is_the_same_origin() {
         let of = |query: &str| origin(&format!("git+https://example.org/a.git{query}"));
         assert_eq!(of("?version=^1"), of("?version=^2"));
