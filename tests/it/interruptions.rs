@@ -30,8 +30,19 @@ fn wanting(registry: &Registry) -> Scratch {
     scratch
 }
 
+/// Starts envy as a shell in the foreground does: what runs in the background of a script is born deaf to Ctrl-C, and so
+/// would be its children.
 fn start(shell: &Shell<'_>, arguments: &str) -> Child {
-    let mut command = shell.envy_command(arguments);
+    let envy = shell.envy_command(arguments);
+    let mut command = Command::new("env");
+    command.env_clear().arg("--default-signal=INT").arg(envy.get_program()).args(envy.get_args());
+    for (name, value) in envy.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    envy.get_current_dir().map(|directory| command.current_dir(directory));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("envy can be started")
 }
 
