@@ -18,6 +18,7 @@ mod jobs;
 mod needs;
 mod plan;
 mod project_config;
+mod relocate;
 mod run;
 pub mod sandbox;
 mod schedule;

@@ -1,4 +1,4 @@
-//! Running one action: lay out what it may see, run its steps behind the fence, take what it installed.
+//! Running one action: lay out what it may see, run its steps behind the fence, relocate what it installed, and take it.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::action::{self, PLACEHOLDER};
 use super::inputs::Inputs;
+use super::relocate::relocate;
 use super::sandbox::{Entry, Fence, Mode, View};
 use super::tools::Tools;
 use super::vendored::Vendored;
@@ -75,7 +76,10 @@ impl Runner<'_> {
             return Err(self.failed(inputs, &status.to_string(), &String::from_utf8_lossy(&log)));
         }
         let tree = match installed(&inputs.id, &scratch.path().join("out"))? {
-            Some(directory) => self.store.ingest(&directory)?,
+            Some(directory) => {
+                relocate(&directory, &self.fence.root(scratch.path()))?;
+                self.store.ingest(&directory)?
+            }
             None => Tree::default(),
         };
         if tree.leaves().is_empty() {
