@@ -7,6 +7,7 @@
 
 mod copying;
 mod lock;
+mod replacing;
 mod walk;
 
 use std::fs::{self, File};
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 pub use copying::{clone_or_copy, set_time};
 pub use lock::{Lock, TryLock, try_lock};
+pub use replacing::replace_directory;
 pub use walk::{Found, time_in, walk_unignored};
 
 /// An operation on a path failed.
