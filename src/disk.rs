@@ -134,6 +134,19 @@ fn stamp_of(metadata: &fs::Metadata) -> Stamp {
     Stamp { inode: metadata.ino(), size: metadata.len(), modified }
 }
 
+/// What tells one file from all others, whatever it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+/// The identity of what stands at a path itself.
+pub fn identity(path: &Path) -> Result<Identity> {
+    let metadata = fs::symlink_metadata(path).at("look at", path)?;
+    Ok(Identity { device: metadata.dev(), inode: metadata.ino() })
+}
+
 /// Create a directory and its parents where they are missing.
 pub fn create_directories(path: &Path) -> Result<()> {
     fs::create_dir_all(path).at("create directory", path)

@@ -27,6 +27,7 @@ mod roots;
 mod sources;
 mod stats;
 mod trees;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -39,6 +40,7 @@ pub use patched::LONGEST_ROOT;
 pub use results::{Outcome, Provenance};
 pub use sources::Content;
 pub use stats::Kind;
+pub use verify::{Damage, Repair, Report};
 
 /// The store of one user.
 #[derive(Debug)]
