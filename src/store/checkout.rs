@@ -54,6 +54,8 @@ impl Store {
         let digest = tree.digest();
         let holders = self.holders(tree)?;
         let real = if holders.is_empty() { String::new() } else { self.real_path(digest, tree, &holders)? };
+        // Should it ever be damaged, it is made anew from this.
+        self.put_tree(tree)?;
         let temporary = disk::temporary_directory_in(&self.temporary_directory()?)?;
         let inside = temporary.path().join("prefix");
         let patched = self.lay_out_prefix(tree, &inside, &holders, &real)?;
