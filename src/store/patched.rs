@@ -94,10 +94,11 @@ impl Store {
     /// Write down the patches of a prefix, or that it has none.
     pub(super) fn put_patches(&self, prefix: TreeDigest, patches: Option<&Patches>) -> Result<(), Error> {
         let path = self.patches_path(prefix);
-        Ok(match patches {
+        match patches {
             Some(patches) => disk::write_atomic(&path, &patches.to_json())?,
             None => disk::remove_file(&path)?,
-        })
+        }
+        Ok(())
     }
 
     /// The files of a tree that hold the placeholder.
