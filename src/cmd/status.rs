@@ -3,7 +3,6 @@
 use super::LockMode;
 use super::context::Context;
 use super::project::{Project, config};
-use crate::disk;
 use crate::failure::Failure;
 use crate::manifest::Site;
 use crate::package::{PackageId, SiteName};
@@ -87,7 +86,7 @@ pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Re
         if generation.config != config_digest(&env, &vars) {
             drifts.push("variables changed in `envy.toml`".to_owned());
         }
-        if !disk::is_directory(&context.store()?.prefix_path(generation.prefix)) {
+        if !context.store()?.has_prefix(generation.prefix)? {
             drifts.push("the prefix of the current generation is not in the store".to_owned());
         }
     }

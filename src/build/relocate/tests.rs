@@ -119,6 +119,26 @@ fn scripts_links_and_files_of_other_tools_are_relocated_once() {
 }
 
 #[test]
+fn archives_that_were_made_at_other_times_are_equal() {
+    let archives = [1_000_000_000, 1_600_000_000].map(|time| {
+        let directory = tempfile::tempdir().unwrap();
+        let object = directory.path().join("a-name-of-more-than-fifteen-letters.o");
+        disk::write(&object, b"no object, and odd").unwrap();
+        disk::set_time(&object, time).unwrap();
+        let prefix = directory.path().join("prefix");
+        disk::create_directory(&prefix, 0o755).unwrap();
+        let made = Command::new("ar").arg("rcU").arg(prefix.join("lib.a")).arg(&object).status();
+        assert!(made.unwrap().success());
+        let before = disk::read(&prefix.join("lib.a")).unwrap();
+        relocate(&prefix, "").unwrap();
+        let after = disk::read(&prefix.join("lib.a")).unwrap();
+        assert!(before != after && before.len() == after.len());
+        after
+    });
+    assert_eq!(archives[0], archives[1]);
+}
+
+#[test]
 fn names_of_one_file_get_what_is_right_where_they_are() {
     let directory = tempfile::tempdir().unwrap();
     let prefix = directory.path().join("prefix");
