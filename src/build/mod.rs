@@ -21,6 +21,7 @@ mod plan;
 mod prefix;
 mod project_config;
 mod queue;
+mod relocate;
 mod run;
 pub mod sandbox;
 mod schedule;

@@ -38,6 +38,7 @@ mod patches;
 mod paths;
 mod registries;
 mod registry;
+mod relocation;
 mod repository;
 mod scratch;
 mod server;
