@@ -25,6 +25,7 @@ mod project;
 pub mod remove;
 pub mod rollback;
 pub mod run;
+mod site_files;
 pub mod status;
 pub mod store;
 pub mod switch;
