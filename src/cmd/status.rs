@@ -95,7 +95,10 @@ pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Re
         }
         match &rendered {
             Some(Ok(config)) => drifts.extend(changed_files(&place, generation, config)),
-            Some(Err(failure)) => drifts.push(failure.outcome.clone()),
+            Some(Err(failure)) => {
+                let why = failure.facts.first().map(|fact| format!(": {fact}")).unwrap_or_default();
+                drifts.push(format!("{}{why}", failure.outcome));
+            }
             None => {}
         }
         if !disk::is_directory(&context.store()?.prefix_path(generation.prefix)) {

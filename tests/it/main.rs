@@ -41,4 +41,5 @@ mod registry;
 mod repository;
 mod scratch;
 mod server;
+mod shells;
 mod site_files;

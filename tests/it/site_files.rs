@@ -132,8 +132,9 @@ fn a_template_that_is_wrong_is_told_with_its_line_and_nothing_is_switched() {
     let registry = Registry::new();
     let scratch = site(&registry);
     edit(&scratch, "templates/hello.toml.j2", "{{ port }}", "{{ prot }}");
-    let before = scratch.snapshot("");
-    scratch.envy("build").fails(1, expect![[r#"
+    scratch.envy("build").fails(
+        1,
+        expect![[r#"
         fetched 1 file (702 B)
         locked 1 package for site `api`
           + hello 1.0.0
@@ -141,56 +142,71 @@ fn a_template_that_is_wrong_is_told_with_its_line_and_nothing_is_switched() {
           templates/hello.toml.j2:1: `prot` is undefined
             1 | port = {{ prot }}
         hint: did you mean `port`?
-    "#]]);
+    "#]],
+    );
     assert!(!scratch.path("lockfiles").exists(), "a failed build leaves no lockfile");
     assert!(!scratch.path(".envy/sites/api/current").exists());
-    drop(before);
     edit(&scratch, "templates/hello.toml.j2", "{{ prot }}", "{{ port }}");
     scratch.envy("build").succeeds();
 
     edit(&scratch, "templates/hello.toml.j2", "packages.hello", "packages.helo");
-    scratch.envy("build --locked").fails(1, expect![[r#"
+    scratch.envy("build --locked").fails(
+        1,
+        expect![[r#"
         error: file `etc/hello.toml` of site `api` cannot be made
           templates/hello.toml.j2:2: `packages.helo` is undefined
             2 | version = "{{ packages.helo.version }}"
         hint: did you mean `packages.hello`?
-    "#]]);
+    "#]],
+    );
     scratch.envy("status").ok(expect![[r#"
         --- stdout ---
         api: generation 2, drifted
           hello 1.0.0 (new)
-          ! file `etc/hello.toml` of site `api` cannot be made
+          ! file `etc/hello.toml` of site `api` cannot be made: templates/hello.toml.j2:2: `packages.helo` is undefined
           `envy build api` mends it
     "#]]);
     edit(&scratch, "envy.toml", "{{ prefix }}", "{% if %}");
     edit(&scratch, "templates/hello.toml.j2", "packages.helo", "packages.hello");
-    scratch.envy("build --locked").fails(1, expect![[r#"
+    scratch.envy("build --locked").fails(
+        1,
+        expect![[r#"
         error: file `bin/start` of site `api` cannot be made
           `text`:2: syntax error: unexpected end of block
             2 | exec {% if %}/bin/hello
           it stands in `envy.toml`, line 13
-    "#]]);
+    "#]],
+    );
     edit(&scratch, "envy.toml", "{% if %}", "{{ prefix }}");
     scratch.write("templates/hello.toml.j2", b"\xff");
-    scratch.envy("build --locked").fails(1, expect![[r#"
+    scratch.envy("build --locked").fails(
+        1,
+        expect![[r#"
         error: file `etc/hello.toml` of site `api` cannot be made
           `templates/hello.toml.j2` is not UTF-8
           it stands in `envy.toml`, line 11
         hint: say `file` instead of `template`, to have its bytes as they are
-    "#]]);
+    "#]],
+    );
     std::fs::remove_file(scratch.path("templates/hello.toml.j2")).unwrap();
-    scratch.envy("build --locked").fails(1, expect![[r#"
+    scratch.envy("build --locked").fails(
+        1,
+        expect![[r#"
         error: file `etc/hello.toml` of site `api` cannot be made
           there is no `templates/hello.toml.j2`
           it stands in `envy.toml`, line 11
         hint: write `templates/hello.toml.j2`, or correct its path in `envy.toml`
-    "#]]);
-    scratch.envy("run api -- hello").fails(1, expect![[r#"
+    "#]],
+    );
+    scratch.envy("run api -- hello").fails(
+        1,
+        expect![[r#"
         error: file `etc/hello.toml` of site `api` cannot be made
           there is no `templates/hello.toml.j2`
           it stands in `envy.toml`, line 11
         hint: write `templates/hello.toml.j2`, or correct its path in `envy.toml`
-    "#]]);
+    "#]],
+    );
     assert_eq!(scratch.envy("run api --no-build -- hello").succeeds().stdout(), "hello 1.0.0\n");
     assert!(shown(&scratch, "etc/hello.toml").starts_with("port = 8001\n"));
     // What is asked for no longer goes with the next generation.
@@ -205,7 +221,9 @@ fn a_file_where_a_package_has_something_is_refused_until_that_is_left_out() {
     let registry = Registry::new();
     let scratch = site(&registry);
     edit(&scratch, "envy.toml", "bin/start", "bin/hello");
-    scratch.envy("build").fails(1, expect![[r#"
+    scratch.envy("build").fails(
+        1,
+        expect![[r#"
         fetched 1 file (702 B)
         locked 1 package for site `api`
           + hello 1.0.0
@@ -214,16 +232,20 @@ fn a_file_where_a_package_has_something_is_refused_until_that_is_left_out() {
         error: file `bin/hello` of site `api` lies where a package has something
           `bin/hello` is provided by hello 1.0.0
         hint: give the file another path, or leave that out: `hello = { …, without = ["bin/hello"] }` in `envy.toml`
-    "#]]);
+    "#]],
+    );
     assert!(!scratch.path(".envy/sites/api/current").exists());
     edit(&scratch, "envy.toml", "bin/hello\"", "bin/hello/start\"");
-    scratch.envy("build").fails(1, expect![[r#"
+    scratch.envy("build").fails(
+        1,
+        expect![[r#"
         locked 1 package for site `api`
           + hello 1.0.0
         error: file `bin/hello/start` of site `api` lies where a package has something
           `bin/hello` is provided by hello 1.0.0
         hint: give the file another path, or leave that out: `hello = { …, without = ["bin/hello"] }` in `envy.toml`
-    "#]]);
+    "#]],
+    );
     edit(&scratch, "envy.toml", "bin/hello/start\"", "bin/hello\"");
     edit(&scratch, "envy.toml", "hello = \"1\"", "hello = { version = \"1\", without = [\"bin/hello\"] }");
     scratch.envy("build").succeeds();
@@ -235,20 +257,26 @@ fn names_of_the_generations_own_are_refused() {
     let registry = Registry::new();
     let scratch = site(&registry);
     edit(&scratch, "envy.toml", "etc/token", "lockfile");
-    scratch.envy("build").fails(1, expect![[r#"
+    scratch.envy("build").fails(
+        1,
+        expect![[r#"
         error: `envy.toml` has 1 error
           envy.toml:12:1: `lockfile` is a name that every generation has for itself
             12 | "lockfile" = { file = "token", mode = "0600" }
                  ^^^^^^^^^^
-    "#]]);
+    "#]],
+    );
     edit(&scratch, "envy.toml", "\"lockfile\"", "\"../../../envy.toml\"");
-    scratch.envy("build").fails(1, expect![[r#"
+    scratch.envy("build").fails(
+        1,
+        expect![[r#"
         error: `envy.toml` has 1 error
           envy.toml:12:1: `../../../envy.toml` leads outside by `..`
             12 | "../../../envy.toml" = { file = "token", mode = "0600" }
                  ^^^^^^^^^^^^^^^^^^^^
         hint: write a path from the generation's directory, as in `etc/app.toml`
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
