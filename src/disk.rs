@@ -113,6 +113,11 @@ pub fn file_size(path: &Path) -> Option<u64> {
     path.symlink_metadata().ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
 }
 
+/// The permission bits of what a path leads to, or nothing where there is nothing.
+pub fn mode(path: &Path) -> Option<u32> {
+    path.metadata().ok().map(|metadata| metadata.mode() & 0o7777)
+}
+
 /// What tells whether a file was touched since it was last looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {

@@ -81,11 +81,12 @@ pub(super) fn bring(
         false => project.undrifted(context, site)?,
     };
     if let Some(locked) = &current {
-        if let Some(generation) = project.converged(context, site, locked)? {
+        let config = project.config(site, &locked.lockfile)?;
+        if let Some(generation) = project.converged(context, site, locked, &config)? {
             return Ok(Some(generation.number));
         }
         let place = project.place(&site.name);
-        if wish.showing == Showing::UnlessHeld && place.is_held(locked.digest())? {
+        if wish.showing == Showing::UnlessHeld && place.is_held(locked.digest(), Some(config.digest()))? {
             tell_held(context, &place);
             return Ok(None);
         }

@@ -51,7 +51,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     }
     written.keep()?;
     context.ui.done("created", format!("site `{}`", args.site));
-    if locked.built_from.is_empty() {
+    if locked.built_from.is_empty() || !site.files.is_empty() {
         context.ui.detail(format!("run `envy build {}` to fill it", args.site));
     }
     Ok(())

@@ -4,6 +4,7 @@
 //! lockfile up to date in memory, `assembling` makes a generation of it, `committing` writes an edited project, and
 //! `undo` puts back what a process that was killed left half written.
 
+pub mod activate;
 pub mod add;
 mod assembling;
 pub mod build;
@@ -25,6 +26,8 @@ mod project;
 pub mod remove;
 pub mod rollback;
 pub mod run;
+pub mod shell;
+mod site_files;
 pub mod status;
 pub mod store;
 pub mod switch;

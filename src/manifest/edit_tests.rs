@@ -381,6 +381,16 @@ fn a_copied_site_has_everything_of_the_original() {
         +[sites.c.env]
         +A = "1"
     "#]]);
+    let files = "[sites.a.files] # its own\n'etc/x' = { text = 'x' } # x\n\n[sites.a.files.'etc/y']\ntext = 'y'\n";
+    check(files, copy_site(files, &site("a"), &site("c"))).is(expect![[r#"
+         text = 'y'
+        +
+        +[sites.c.files] # its own
+        +'etc/x' = { text = 'x' } # x
+        +
+        +[sites.c.files.'etc/y']
+        +text = 'y'
+    "#]]);
     check(BEFORE, copy_site(BEFORE, &site("z"), &site("c"))).is(expect!["error: there is no site `z`"]);
     check(BEFORE, copy_site(BEFORE, &site("a"), &site("b"))).is(expect!["error: site `b` is there already"]);
 }

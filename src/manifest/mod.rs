@@ -20,6 +20,7 @@ mod dependency;
 pub mod edit;
 #[cfg(test)]
 mod edit_tests;
+mod files;
 mod layout;
 #[cfg(test)]
 mod mutations;
@@ -41,8 +42,8 @@ pub(crate) use needed::needed;
 pub use needed::{StatedNeeds, stated_needs};
 pub(crate) use parse::{Item, Text, entries, strings, syntax_error, table};
 pub use placeholder::expand;
-pub(crate) use problem::{Findings, listed, nearest};
-pub use problem::{Invalid, Problem, Span};
+pub(crate) use problem::{Findings, listed};
+pub use problem::{Invalid, Problem, Span, nearest};
 pub(crate) use schema::{Key, NEEDED, Shape, now};
 pub(crate) use source::{archive, checksum, place, subdir, text};
 
@@ -153,6 +154,30 @@ pub struct Site {
     pub env: BTreeMap<String, String>,
     /// Values that `env` may name.
     pub vars: BTreeMap<String, Value>,
+    /// Files that its generations have beside their prefix, by their paths there.
+    pub files: BTreeMap<String, SiteFile>,
+}
+
+/// A file of a site's own.
+#[derive(Clone, Debug)]
+pub struct SiteFile {
+    /// What is in it.
+    pub content: FileContent,
+    /// Its permissions.
+    pub mode: u32,
+    /// Where the manifest says so.
+    pub span: Span,
+}
+
+/// What is in a file of a site's own. Paths are from the project's directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileContent {
+    /// What this template gives.
+    Template(String),
+    /// What this text gives, which is a template too.
+    Text(String),
+    /// The bytes of this file, as they are.
+    Copy(String),
 }
 
 /// A package that someone asks for, and how it should be built.

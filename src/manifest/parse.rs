@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::problem::{Findings, Invalid, nearest};
-use super::{Asker, Dependency, Manifest, SandboxSetting, Site, check, dependency, variables};
+use super::{Asker, Dependency, Manifest, SandboxSetting, Site, check, dependency, files, variables};
 use crate::package::{SiteName, VersionReq};
 use crate::platform::Platform;
 
@@ -260,7 +260,8 @@ fn site(name: SiteName, table: &DeTable<'_>, shared: &[Dependency], findings: &m
     let own = dependencies(table, &Asker::Site(name.clone()), findings);
     let vars = variables::vars(table, findings);
     let env = variables::env(table, findings);
-    Site { name, dependencies: [shared, &own].concat(), env, vars }
+    let files = files::files(table, findings);
+    Site { name, dependencies: [shared, &own].concat(), env, vars, files }
 }
 
 fn dependencies(parent: &DeTable<'_>, by: &Asker, findings: &mut Findings<'_>) -> Vec<Dependency> {

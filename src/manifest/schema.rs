@@ -95,7 +95,14 @@ const SITE: &[Key] = &[
     later("extends", Shape::Strings),
     later("check", Shape::Strings),
     later("after-switch", Shape::Strings),
-    later("files", Shape::Each(&Shape::Table(&[now("template", Shape::String)]))),
+    now("files", Shape::Each(&Shape::Table(FILE))),
+];
+
+const FILE: &[Key] = &[
+    now("template", Shape::String),
+    now("text", Shape::String),
+    now("file", Shape::String),
+    now("mode", Shape::String),
 ];
 
 const DEPENDENCIES: Shape = Shape::Each(&Shape::StringOr(DEPENDENCY));

@@ -19,7 +19,7 @@ fn generation(content: &str) -> Generation {
 
 fn build(place: &Place, directory: &Path, content: &str) -> Generation {
     let _held = place.hold(None, &Silent).unwrap();
-    let added = place.add_generation(generation(content), &prefix(directory, content), "").unwrap();
+    let added = place.add_generation(generation(content), &prefix(directory, content), "", &Files::default()).unwrap();
     place.switch(Move::Build, &added, Some(added.lockfile), Note::default()).unwrap();
     added
 }
@@ -65,12 +65,12 @@ fn a_rollback_holds_until_the_lockfile_changes() {
     let place = place(directory.path());
     let one = build(&place, directory.path(), "one");
     let two = build(&place, directory.path(), "two");
-    assert!(!place.is_held(two.lockfile).unwrap());
+    assert!(!place.is_held(two.lockfile, None).unwrap());
     place.switch(Move::Rollback, &one, Some(two.lockfile), Note::default()).unwrap();
-    assert!(place.is_held(two.lockfile).unwrap());
-    assert!(!place.is_held(TextDigest::of(b"three")).unwrap());
+    assert!(place.is_held(two.lockfile, None).unwrap());
+    assert!(!place.is_held(TextDigest::of(b"three"), None).unwrap());
     place.switch(Move::Switch, &two, Some(two.lockfile), Note::default()).unwrap();
-    assert!(!place.is_held(two.lockfile).unwrap());
+    assert!(!place.is_held(two.lockfile, None).unwrap());
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_switch_whose_line_was_never_written_can_be_undone() {
     let directory = tempfile::tempdir().unwrap();
     let place = place(directory.path());
     build(&place, directory.path(), "one");
-    let two = place.add_generation(generation("two"), &prefix(directory.path(), "two"), "").unwrap();
+    let two = place.add_generation(generation("two"), &prefix(directory.path(), "two"), "", &Files::default()).unwrap();
     disk::symlink_atomic(Path::new("generations/2"), &place.current_link()).unwrap();
     assert_eq!(place.before_current().unwrap(), 1);
     assert_eq!(two.number, 2);
