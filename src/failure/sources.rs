@@ -189,7 +189,10 @@ fn may_pass(error: &FailureKind) -> bool {
             status.is_server_error() || matches!(status.as_u16(), 408 | 429)
         }
         FailureKind::Download(error) => {
-            matches!(error, Error::Transport { .. } | Error::Stalled { .. } | Error::Malformed { .. })
+            matches!(
+                error,
+                Error::Transport { .. } | Error::Stalled { .. } | Error::Malformed { .. } | Error::Later { .. }
+            )
         }
         _ => false,
     }
