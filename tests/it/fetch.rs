@@ -82,6 +82,34 @@ fn one_error_names_all_that_is_missing() {
 }
 
 #[test]
+fn what_several_sites_miss_is_named_together() {
+    let (files, scratch) = (Files::new(), Scratch::new());
+    let site = |name: &str| {
+        let tool = files.put(&format!("/{name}.tar"), Tar::new().program("bin/tool", script(name)).done());
+        format!("[sites.{name}.dependencies]\n{name} = {{ {tool}, version = \"1.0\" }}\n")
+    };
+    scratch.write("envy.toml", site("first") + &site("second"));
+    let refused = |command: &str| {
+        scratch.envy(command).fails(
+            5,
+            expect![[r#"
+                error: the network may not be used, and 2 things are not here
+                  first 1.0
+                  second 1.0
+                hint: run the same command once without `--offline`
+            "#]],
+        );
+    };
+    refused("lock --offline");
+    scratch.envy("lock").succeeds();
+    scratch.shell().sh("chmod -R u+w ../data && rm -r ../data/envy").succeeds();
+
+    for command in ["fetch", "build", "build --locked"] {
+        refused(&format!("{command} --offline"));
+    }
+}
+
+#[test]
 fn what_a_cargo_lock_names_is_known_though_its_package_is_not_here() {
     let world = World::new();
     world.scratch.envy("lock").succeeds();
