@@ -180,6 +180,30 @@ fn a_fetch_needs_a_lockfile_that_is_up_to_date() {
 }
 
 #[test]
+fn an_offline_lock_names_every_index_and_repository_that_it_would_ask() {
+    let registry = Registry::new();
+    let scratch = Scratch::with(&registry);
+    scratch.write(
+        "envy.toml",
+        "[sites.api.dependencies]\nhello = \"1\"\n\
+         tagged = { git = \"https://example.org/tagged\", version = \"1\" }\n\
+         one = { git = \"https://example.org/one\", branch = \"main\" }\n\
+         two = { git = \"https://example.org/two\", branch = \"main\" }\n",
+    );
+    scratch.envy("lock --offline").fails(
+        5,
+        expect![[r#"
+            error: the network may not be used, and 4 things are not here
+              hello
+              https://example.org/one
+              https://example.org/tagged
+              https://example.org/two
+            hint: run the same command once without `--offline`
+        "#]],
+    );
+}
+
+#[test]
 fn an_offline_lock_uses_what_is_known_and_names_what_is_not() {
     let world = World::new();
     let scratch = &world.scratch;
