@@ -60,24 +60,33 @@ impl<'a, 's> SiteIndex<'a, 's> {
     /// repository for its tags.
     pub fn prefetch(&self) -> Result<(), source::Error> {
         let mut crates: BTreeMap<Option<&str>, Vec<PackageName>> = BTreeMap::new();
-        let mut repositories: Vec<&str> = Vec::new();
+        let (mut repositories, mut single): (Vec<&str>, Vec<&PackageName>) = Default::default();
         for (name, place) in &self.places {
             match &place.source {
                 Source::Crate { registry } => crates.entry(registry.as_deref()).or_default().push(name.clone()),
                 Source::Git { url, reference: GitReference::Versions, .. } => repositories.push(url),
+                Source::Git { .. } => single.push(name),
                 _ => {}
             }
         }
+        let ask = |(registry, names): (&Option<&str>, &Vec<PackageName>)| {
+            self.sources.registry(*registry)?.versions(names)?;
+            Ok(())
+        };
+        let mut errors: Vec<source::Error> = Vec::new();
+        // Whatever else fails here fails again when the solver asks for it, and is reported with its name.
+        let missing = |error: &source::Error| error.missing_offline().is_some();
         std::thread::scope(|scope| {
             let tags: Vec<_> = repositories.iter().map(|url| scope.spawn(|| self.sources.git().tags(url))).collect();
-            let asked = crates.iter().try_for_each(|(registry, names)| {
-                self.sources.registry(*registry)?.versions(names)?;
-                Ok(())
-            });
-            // Whatever fails here fails again when the solver asks for it, and is reported with its name.
-            tags.into_iter().for_each(|tags| drop(tags.join()));
-            asked
-        })
+            errors.extend(crates.iter().filter_map(|asked| ask(asked).err()));
+            let tags = tags.into_iter().filter_map(|tags| tags.join().ok()?.err().map(source::Error::from));
+            errors.extend(tags.filter(missing));
+        });
+        // Offline, one error names all that is not here.
+        if self.sources.git().is_offline() {
+            errors.extend(single.iter().filter_map(|name| self.candidates(name).err()).filter(missing));
+        }
+        source::one_of(errors).map_or(Ok(()), Err)
     }
 
     /// The commit that a candidate of a git repository is.

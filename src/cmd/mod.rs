@@ -40,6 +40,9 @@ use clap::Args;
 pub use context::Context;
 pub use options::{Color, Globals};
 
+use crate::failure::{Exit, Failure};
+use crate::manifest::Site;
+
 /// How lockfiles and the network may be used.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub struct LockMode {
@@ -63,4 +66,20 @@ impl Jobs {
     fn number(self) -> usize {
         self.jobs.map_or_else(crate::build::default_jobs, usize::from)
     }
+}
+
+/// Do something for each site. What is missing offline is told of all of them together.
+fn for_each<'s, T>(
+    sites: &[&'s Site],
+    mut work: impl FnMut(&'s Site) -> Result<T, Failure>,
+) -> Result<Vec<T>, Failure> {
+    let (mut done, mut offline) = (Vec::new(), Vec::new());
+    for site in sites {
+        match work(site) {
+            Ok(one) => done.push(one),
+            Err(failure) if failure.exit == Exit::Offline => offline.push(failure),
+            Err(failure) => return Err(failure),
+        }
+    }
+    if offline.is_empty() { Ok(done) } else { Err(Failure::offline(offline)) }
 }

@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 use super::check::integer;
 use super::parse::{Text, entries, table};
 use super::problem::Findings;
+use super::variables::placeholders;
 use super::{ArchiveSource, GitReference, PlatformArchive, Source};
 use crate::digest::BlobDigest;
 use crate::platform::Platform;
@@ -25,6 +26,9 @@ const PARTS: [(&str, &[&str]); 8] = [
     ("platform", &["url"]),
     ("install", &["url", "git", "path"]),
 ];
+
+/// What the address of an archive knows.
+const PLACEHOLDERS: [&str; 6] = ["version", "name", "os", "arch", "platform", "target"];
 
 /// Where a dependency comes from. What does not go together is a problem, and then it is a crate of crates.io.
 pub(super) fn read(key: &Text<'_>, entry: &DeTable<'_>, findings: &mut Findings<'_>) -> Source {
@@ -153,6 +157,11 @@ pub(crate) fn address(entry: &DeTable<'_>, key: &str, url: String, findings: &mu
     }
     if url.is_empty() || url.starts_with('-') || url.chars().any(|c| c.is_control() || c == ' ') {
         findings.add(place(entry, key), format!("`{key}` is not an address"));
+    }
+    if key == "url"
+        && let Some(item) = entry.get(key)
+    {
+        placeholders(item, &url, &PLACEHOLDERS, findings);
     }
     if key == "url" && url.contains('#') {
         findings.add(place(entry, key), "the address of an archive has no `#`");

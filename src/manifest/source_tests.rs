@@ -92,6 +92,16 @@ fn sources_that_make_no_sense_are_refused() {
 }
 
 #[test]
+fn placeholders_of_addresses_are_known_ones() {
+    source("url = 'https://example.org/{name}/{{x}}-{version}-{os}-{arch}-{platform}-{target}', version = '1'");
+    brief("[sites.a.dependencies.x]\nurl = 'https://example.org/{verson}/{}'\nplatform.aarch64-linux-gnu.url = 'https://example.org/x-{'").is(expect![[r#"
+        envy.toml:2:28: unknown placeholder `{verson}`
+        envy.toml:2:37: unknown placeholder `{}`
+        envy.toml:3:57: `{` has no partner
+    "#]]);
+}
+
+#[test]
 fn limits_of_sources_are_read() {
     let manifest = Manifest::parse("envy.toml", "[settings]\nlargest-source = '2 GiB'\nlargest-ratio = 9").unwrap();
     assert_eq!((manifest.largest_source(), manifest.largest_ratio()), (Some(2 << 30), Some(9)));

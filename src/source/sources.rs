@@ -290,7 +290,7 @@ pub fn is_local(url: &str) -> bool {
 }
 
 /// The first of several errors; what is missing offline is gathered from all of them.
-fn one_of(errors: Vec<Error>) -> Option<Error> {
+pub fn one_of(errors: impl IntoIterator<Item = Error>) -> Option<Error> {
     let (mut missing, mut others) = (BTreeSet::new(), Vec::new());
     for error in errors {
         match error.missing_offline() {

@@ -165,6 +165,11 @@ impl<'a> Git<'a> {
         Self { downloader, cache: cache.to_owned(), mirrors, settings, listed: Mutex::default() }
     }
 
+    /// Whether no server may be asked.
+    pub fn is_offline(&self) -> bool {
+        self.downloader.is_offline()
+    }
+
     /// All tags of a repository, by name. Where the network may not be used, those that it had when it was last asked.
     pub fn tags(&self, url: &str) -> Result<Vec<Tag>, Error> {
         Ok(self.refs(&Place::of(url, &self.mirrors)?)?.tags())
