@@ -363,6 +363,7 @@ fn a_repository_is_added_by_its_address() {
     );
     scratch.envy(&format!("add --git {} --path . --site api", app.url())).ends(2);
     scratch.envy("add app --tag v1.0.0 --site api").ends(2);
+    scratch.envy("add app --subdir x --site api").ends(2);
 }
 
 #[test]
