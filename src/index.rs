@@ -14,7 +14,7 @@ use crate::manifest::{GitReference, Source};
 use crate::package::{Cutoffs, PackageId, PackageName, Range, Requirement, Version};
 use crate::progress::{Event, Progress};
 use crate::resolve::{Candidate, Hidden, Index};
-use crate::source::{self, Item, Origin, Reference, Sources};
+use crate::source::{self, Item, Origin, Reference, Sources, WantedCommit};
 pub use crates::CrateIndex;
 pub use tags::{VersionTag, version_tags};
 
@@ -126,8 +126,12 @@ impl<'a, 's> SiteIndex<'a, 's> {
             let locked = self.places.get(name).and_then(|place| place.commit.as_ref()).map(|(_, commit)| *commit);
             commit = self.held(url, tag, commit, locked);
         }
-        let wanted = Item::commit(name.to_string(), url, commit, Some(reference.clone()));
-        self.sources.bring(&[wanted], self.progress)?;
+        let (shown, found_by) = (name.to_string(), Some(reference.clone()));
+        let wanted = WantedCommit { name: shown, url: url.to_owned(), commit, reference: found_by };
+        if matches!(reference, Reference::Rev(id) if id.eq_ignore_ascii_case(&commit.to_string())) {
+            self.sources.ask(&wanted, self.progress)?;
+        }
+        self.sources.bring(&[Item::Commit(wanted)], self.progress)?;
         let content = self.sources.content(&Origin::Git { url, commit }, self.progress)?;
         let project = self.sources.cargo_project(&content.tree, name, subdir)?;
         let version = project.map_or(Version::new(0, 0, 0), |project| project.version);

@@ -190,6 +190,24 @@ fn a_commit_that_is_gone_is_named() {
 }
 
 #[test]
+fn a_commit_that_another_repository_gave_is_asked_of_its_own() {
+    let (scratch, app) = world(&[]);
+    let commit = app.program("", "app", "1.0.0").commit();
+    require_app(&scratch, &app, &format!(", rev = \"{commit}\""));
+    scratch.envy("lock").succeeds();
+
+    let other = Repository::new(&scratch, "other");
+    other.release("app", "2.0.0");
+    require_app(&scratch, &other, &format!(", rev = \"{commit}\""));
+    scratch.envy("lock").fails(
+        1,
+        expect![[r#"
+        error: commit 61f14c09f8bdbf206a617c91c24ba8a08b24e4b4 is not in `file://[SCRATCH]/upstream/other.git` any more
+    "#]],
+    );
+}
+
+#[test]
 fn what_changed_in_the_manifest_is_told() {
     let (scratch, app) = world(&["1.0.0", "1.1.0", "2.0.0"]);
     require_app(&scratch, &app, ", version = \"1\"");
