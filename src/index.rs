@@ -96,6 +96,9 @@ impl<'a, 's> SiteIndex<'a, 's> {
     fn tagged(&self, name: &PackageName, url: &str) -> Result<Vec<Candidate>, source::Error> {
         let tags = self.sources.git().tags(url)?;
         let versions = version_tags(name, &tags);
+        if versions.is_empty() {
+            self.progress.tell(Event::Note(&format!("{url} has no tag that is a version of `{name}`")));
+        }
         let candidate = |tag: VersionTag| {
             let locked = self.places.get(name).and_then(|place| place.commit.as_ref());
             let locked = locked.filter(|(version, _)| *version == tag.version).map(|(_, commit)| *commit);
