@@ -43,6 +43,9 @@ pub enum WireError {
     /// It wants something that we do not do.
     #[error("the server {0}")]
     Unsupported(&'static str),
+    /// It has another kind of repository than ours are, so that the program `git` could not bring it here either.
+    #[error("the server keeps the repository's objects under another hash than sha1, which envy does not read")]
+    OtherHash,
 }
 
 impl From<io::Error> for WireError {
