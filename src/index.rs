@@ -6,7 +6,7 @@
 mod crates;
 mod tags;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use crate::digest::Commit;
@@ -76,6 +76,15 @@ impl<'a, 's> SiteIndex<'a, 's> {
             tags.into_iter().for_each(|tags| drop(tags.join()));
             asked
         })
+    }
+
+    /// Where the network may not be used: all that is missing to know what the names stand for, and not only what was
+    /// asked for first.
+    pub fn all_missing(&self) -> source::Error {
+        let errors = self.places.keys().filter_map(|name| self.candidates(name).err());
+        let missing: BTreeSet<_> =
+            errors.flat_map(|error| error.missing_offline().unwrap_or_default().to_vec()).collect();
+        source::Error::Offline { missing: missing.into_iter().collect() }
     }
 
     /// The commit that a candidate of a git repository is.

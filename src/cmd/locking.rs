@@ -204,10 +204,10 @@ fn choose(
     {
         return Ok(Chosen { versions, commits: BTreeMap::new() });
     }
-    index.prefetch()?;
     let requirements = narrowed(wishes, moves);
-    let chosen =
-        resolve::solve(&requirements, &preferred, &index)?.map_err(|conflict| not_solved(site, moves, &conflict))?;
+    let solved = index.prefetch().and_then(|()| resolve::solve(&requirements, &preferred, &index));
+    let solved = solved.map_err(|error| if error.missing_offline().is_some() { index.all_missing() } else { error })?;
+    let chosen = solved.map_err(|conflict| not_solved(site, moves, &conflict))?;
     tell_hidden(context, &chosen.hidden);
     let commit = |(name, version): (&PackageName, &Version)| {
         let id = PackageId { name: name.clone(), version: version.clone() };

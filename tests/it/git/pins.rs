@@ -40,6 +40,30 @@ fn a_locked_commit_needs_its_repository_no_more() {
 }
 
 #[test]
+fn all_that_is_missing_to_lock_is_named_at_once() {
+    let (scratch, app) = world(&["1.0.0"]);
+    let other = Repository::new(&scratch, "other");
+    let commit = other.release("other", "1.0.0");
+    let (first, second) = (app.serve(), other.serve());
+    let dependencies = [
+        format!("app = {{ git = \"{}\", version = \"1\" }}", first.url()),
+        "hello = \"1\"".to_owned(),
+        format!("other = {{ git = \"{}\", rev = \"{commit}\" }}", second.url()),
+    ];
+    require(&scratch, &dependencies.join("\n"));
+    scratch.envy("lock --offline").fails(
+        5,
+        expect![[r#"
+        error: the network may not be used, and 3 things are not here
+          git://127.0.0.1:[PORT]/repository.git
+          hello
+          other (f6db13895c)
+        hint: run the same command once without `--offline`
+    "#]],
+    );
+}
+
+#[test]
 fn a_repository_of_this_machine_may_go_once_it_was_read() {
     let (scratch, app) = world(&["1.0.0"]);
     require_app(&scratch, &app, ", version = \"1\"");
