@@ -14,7 +14,7 @@ use crate::manifest::{GitReference, Source};
 use crate::package::{Cutoffs, PackageId, PackageName, Range, Requirement, Version};
 use crate::progress::{Event, Progress};
 use crate::resolve::{Candidate, Hidden, Index};
-use crate::source::{self, Item, Origin, Reference, Sources, WantedCommit};
+use crate::source::{self, GitError, Item, Origin, Reference, Sources, WantedCommit};
 pub use crates::CrateIndex;
 pub use tags::{VersionTag, version_tags};
 
@@ -103,7 +103,10 @@ impl<'a, 's> SiteIndex<'a, 's> {
     }
 
     fn tagged(&self, name: &PackageName, url: &str) -> Result<Vec<Candidate>, source::Error> {
-        let tags = self.sources.git().tags(url)?;
+        let tags = match self.sources.git().tags(url) {
+            Err(error) => return self.unasked(name, url, error).map(|candidate| vec![candidate]),
+            Ok(tags) => tags,
+        };
         let versions = version_tags(name, &tags);
         if versions.is_empty() {
             self.progress.tell(Event::Note(&format!("{url} has no tag that is a version of `{name}`")));
@@ -125,15 +128,16 @@ impl<'a, 's> SiteIndex<'a, 's> {
         reference: &Reference,
         subdir: Option<&str>,
     ) -> Result<Candidate, source::Error> {
-        let locked = self.places.get(name).and_then(|place| place.commit.clone());
         // A branch that was not asked to move stays, and nobody is asked where it is now.
-        if let Some((version, commit)) = locked.filter(|(version, _)| self.locked.get(name) == Some(version))
-            && !matches!(reference, Reference::Tag(_))
+        if !matches!(reference, Reference::Tag(_))
+            && let Some(candidate) = self.kept(name)
         {
-            self.remember(name, &version, commit);
-            return Ok(self.without_time(name, version));
+            return Ok(candidate);
         }
-        let mut commit = self.sources.git().resolve(url, reference)?;
+        let mut commit = match self.sources.git().resolve(url, reference) {
+            Err(error) => return self.unasked(name, url, error),
+            Ok(commit) => commit,
+        };
         if let Reference::Tag(tag) = reference {
             let locked = self.places.get(name).and_then(|place| place.commit.as_ref()).map(|(_, commit)| *commit);
             commit = self.held(url, tag, commit, locked);
@@ -149,6 +153,24 @@ impl<'a, 's> SiteIndex<'a, 's> {
         let version = project.map_or(Version::new(0, 0, 0), |project| project.version);
         self.remember(name, &version, commit);
         Ok(self.without_time(name, version))
+    }
+
+    /// What is locked, where it was not asked to move.
+    fn kept(&self, name: &PackageName) -> Option<Candidate> {
+        let (version, commit) = self.places.get(name)?.commit.clone()?;
+        if self.locked.get(name) != Some(&version) {
+            return None;
+        }
+        self.remember(name, &version, commit);
+        Some(self.without_time(name, version))
+    }
+
+    /// What is locked stays where its repository cannot be asked whether a tag was moved.
+    fn unasked(&self, name: &PackageName, url: &str, error: GitError) -> Result<Candidate, source::Error> {
+        let kept = self.kept(name).ok_or(error)?;
+        let text = format!("could not ask {url} for its tags; `{name}` stays at the commit that is locked");
+        self.progress.tell(Event::Note(&text));
+        Ok(kept)
     }
 
     /// The commit that counts for a tag: the locked one, though the tag may have been moved since, which is said.

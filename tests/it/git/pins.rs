@@ -113,6 +113,31 @@ fn a_tag_that_was_moved_is_told_and_not_followed() {
 }
 
 #[test]
+fn what_is_locked_stays_where_its_repository_cannot_be_asked() {
+    let (scratch, app) = world(&["1.0.0", "2.0.0"]);
+    let other = Repository::new(&scratch, "other");
+    other.release("other", "1.0.0");
+    let other = format!("other = {{ git = \"{}\", version = \"1\" }}", other.url());
+    for keys in ["version = \"1\"", "tag = \"v1.0.0\""] {
+        let server = app.serve();
+        let app = format!("app = {{ git = \"{}\", {keys} }}", server.url());
+        require(&scratch, &app);
+        scratch.envy("lock").succeeds();
+        let before = locked(&scratch);
+        drop(server);
+
+        require(&scratch, &format!("{app}\n{other}"));
+        scratch.envy("lock").ok(expect![[r#"
+            note: could not ask git://127.0.0.1:[PORT]/repository.git for its tags; `app` stays at the commit that is locked
+            locked 2 packages for site `api`
+              + other 1.0.0
+        "#]]);
+        assert_eq!(locked(&scratch), before);
+        scratch.envy("update").ends(1);
+    }
+}
+
+#[test]
 fn a_branch_moves_when_its_package_is_updated_and_then_only() {
     let (scratch, app) = world(&["1.0.0"]);
     let other = Repository::new(&scratch, "other");
