@@ -14,7 +14,7 @@ use crate::manifest::{ExcludeNewer, GitReference, Manifest, Site, Source};
 use crate::package::{Cutoff, Cutoffs, PackageId, PackageName, Range, Version};
 use crate::platform::Platform;
 use crate::process;
-use crate::resolve;
+use crate::resolve::{self, Hidden};
 use crate::source::Sources;
 
 /// What may move.
@@ -236,19 +236,37 @@ fn choose(
     {
         return Ok(Chosen { versions, commits: BTreeMap::new() });
     }
-    index.prefetch()?;
     let requirements = narrowed(wishes, moves);
-    let chosen =
-        resolve::solve(&requirements, &preferred, &index)?.map_err(|conflict| not_solved(site, moves, &conflict))?;
-    for (id, why) in &chosen.hidden {
-        context.ui.note(format!("{id} is passed over: it {why}"));
-    }
+    let solved = index.prefetch().and_then(|()| resolve::solve(&requirements, &preferred, &index));
+    let solved = solved.map_err(|error| if error.missing_offline().is_some() { index.all_missing() } else { error })?;
+    let chosen = solved.map_err(|conflict| not_solved(site, moves, &conflict))?;
+    tell_hidden(context, &chosen.hidden);
     let commit = |(name, version): (&PackageName, &Version)| {
         let id = PackageId { name: name.clone(), version: version.clone() };
         Some((name.clone(), index.commit(&id)?))
     };
     let commits = chosen.packages.iter().filter_map(commit).collect();
     Ok(Chosen { versions: chosen.packages, commits })
+}
+
+/// How many versions of a package that were passed over are named one by one.
+const NAMED: usize = 3;
+
+/// Name what was passed over, of each package the highest versions. They are sorted.
+fn tell_hidden(context: &Context<'_>, hidden: &[(PackageId, Hidden)]) {
+    for of_one in hidden.chunk_by(|(one, _), (other, _)| one.name == other.name) {
+        let (more, named) = of_one.split_at(of_one.len().saturating_sub(NAMED));
+        for (id, why) in named {
+            context.ui.note(format!("{id} is passed over: it {why}"));
+        }
+        match more {
+            [] => {}
+            [(id, _)] => context.ui.note(format!("{id} is passed over as well")),
+            [(id, _), ..] => {
+                context.ui.note(format!("{} lower versions of {} are passed over as well", more.len(), id.name));
+            }
+        }
+    }
 }
 
 /// The locked versions, where they are all that is asked for: then there is nothing to choose, and nobody to ask. A

@@ -10,6 +10,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::problem::{Findings, Invalid, nearest};
+use super::source::has_credentials;
 use super::{Asker, Dependency, Manifest, SandboxSetting, Site, check, dependency, files, variables};
 use crate::package::{SiteName, VersionReq};
 use crate::platform::Platform;
@@ -213,13 +214,17 @@ fn ratio(value: &Item<'_>, findings: &mut Findings<'_>) -> Option<u64> {
 fn registries(document: &DeTable<'_>, findings: &mut Findings<'_>) -> BTreeMap<String, String> {
     let mut registries = BTreeMap::new();
     for (name, value) in entries(document, "registries") {
-        let index = value.get_ref().as_table().and_then(|table| table.get("index")?.get_ref().as_str());
-        match index {
+        let index = value.get_ref().as_table().and_then(|table| table.get("index"));
+        match index.and_then(|index| Some((index.span(), index.get_ref().as_str()?))) {
             _ if name.get_ref() == "crates-io" => {
                 let hint = "replace it in cargo's own configuration, by `[source.crates-io]`";
                 findings.add_with_hint(name.span(), "`crates-io` is crates.io, and nothing else", hint);
             }
-            Some(index) => drop(registries.insert(name.get_ref().to_string(), index.to_owned())),
+            Some((span, index)) if has_credentials(index) => {
+                let hint = format!("run `cargo login --registry {}`", name.get_ref());
+                findings.add_with_hint(span, "`index` holds credentials, which are for nobody else", hint);
+            }
+            Some((_, index)) => drop(registries.insert(name.get_ref().to_string(), index.to_owned())),
             None if !value.get_ref().is_table() => {}
             None => findings.add(name.span(), format!("registry `{}` has no `index`", name.get_ref())),
         }

@@ -146,12 +146,8 @@ pub(crate) fn checksum(entry: &DeTable<'_>, findings: &mut Findings<'_>) -> Opti
 }
 
 /// An address without secrets: what stands here is copied into lockfiles.
-pub(crate) fn address(entry: &DeTable<'_>, key: &str, url: String, findings: &mut Findings<'_>) -> String {
-    let after_scheme = url.split_once("://").map_or("", |(_, rest)| rest);
-    let authority = after_scheme.split(['/', '?', '#']).next().unwrap_or_default();
-    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
-    let is_ssh = url.starts_with("ssh://");
-    if user.contains(':') || (!user.is_empty() && !is_ssh) {
+fn address(entry: &DeTable<'_>, key: &str, url: String, findings: &mut Findings<'_>) -> String {
+    if has_credentials(&url) {
         let hint = "leave them to a credential helper, to `~/.netrc`, or to an ssh agent";
         findings.add_with_hint(place(entry, key), format!("`{key}` holds credentials, and lockfiles repeat it"), hint);
     }
@@ -170,6 +166,16 @@ pub(crate) fn address(entry: &DeTable<'_>, key: &str, url: String, findings: &mu
         findings.add(place(entry, key), "archives come by an address with `https:`, `http:` or `file:`");
     }
     url
+}
+
+/// Whether an address says who asks, other than by a user of ssh.
+pub(super) fn has_credentials(url: &str) -> bool {
+    let (scheme, after) = url.split_once("://").unwrap_or_default();
+    let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
+    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+    // Such as `ssh`, `git+ssh` and `registry+ssh`.
+    let is_ssh = scheme.split('+').any(|word| word == "ssh");
+    user.contains(':') || (!user.is_empty() && !is_ssh)
 }
 
 pub(crate) fn subdir(entry: &DeTable<'_>, findings: &mut Findings<'_>) -> Option<String> {

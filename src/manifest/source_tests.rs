@@ -85,6 +85,9 @@ fn sources_that_make_no_sense_are_refused() {
     refused("version = '1', exclude-newer = 'soon'").is(expect![[r#"
         envy.toml:2:38: `soon` is neither a time (`2026-11-17T09:30:00Z`) nor a date (`2026-11-17`) nor a span of time (`7d`, `2 weeks`, `P7D`)
     "#]]);
+    brief("[registries.a]\nindex = 'sparse+https://me:word@a.example/'").is(expect![[r#"
+        envy.toml:2:9: `index` holds credentials, which are for nobody else
+    "#]]);
     brief("[registries.crates-io]\nindex = 'x'\n[registries.a]").is(expect![[r#"
         envy.toml:1:13: `crates-io` is crates.io, and nothing else
         envy.toml:3:13: registry `a` has no `index`

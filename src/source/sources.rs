@@ -164,6 +164,15 @@ impl<'a> Sources<'a> {
         one_of(errors).map_or(Ok(()), Err)
     }
 
+    /// Ask a commit's own repository for it, though another one may have given it before: whoever wrote a whole id has
+    /// asked nobody. Where the network may not be used, what is here has to do.
+    pub fn ask(&self, wanted: &WantedCommit, progress: &dyn Progress) -> Result<(), Error> {
+        match self.git.fetch(std::slice::from_ref(wanted), progress).remove(0).map_err(Error::from) {
+            Err(error) if error.missing_offline().is_some() => Ok(()),
+            asked => asked,
+        }
+    }
+
     /// The files of something that was brought. They are read once, and in the store from then on.
     pub fn content(&self, origin: &Origin<'_>, progress: &dyn Progress) -> Result<Content, Error> {
         let key = origin.digest();

@@ -465,7 +465,11 @@ fn is_hex(text: &str) -> bool {
 }
 
 fn no_reference(place: &Place, reference: &Reference) -> Error {
-    place.explain(Error::NoReference { url: place.asked.clone(), what: reference.to_string() })
+    let what = match reference {
+        Reference::Default => "commit on its default branch".to_owned(),
+        named => named.to_string(),
+    };
+    place.explain(Error::NoReference { url: place.asked.clone(), what })
 }
 
 fn of_problem(problem: Problem, shown: &str, commit: &Commit) -> Error {
