@@ -24,21 +24,6 @@ use crate::tree::Tree;
 /// Where in a build the jobserver's pipe is.
 const JOBSERVER: &str = "/envy/jobserver";
 
-/// Directories of the host that its programs need.
-const SYSTEM: &[&str] = &[
-    "/usr",
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib64",
-    "/lib32",
-    "/libx32",
-    "/etc/alternatives",
-    "/etc/ld.so.cache",
-    "/etc/ld.so.conf",
-    "/etc/ld.so.conf.d",
-];
-
 /// What running an action needs beside its inputs.
 pub struct Runner<'a> {
     pub store: &'a Store,
@@ -112,7 +97,7 @@ impl Runner<'_> {
     /// Everything that the build sees.
     fn lay_out(&self, inputs: &Inputs<'_>, scratch: &Path) -> Result<View, Error> {
         let root = self.fence.root(scratch);
-        let mut entries = system_entries();
+        let mut entries = self.tool_entries(scratch)?;
         let writable = |name: &str, to: &str| -> Result<(PathBuf, Entry), Error> {
             let from = scratch.join(name);
             disk::create_directories(&from)?;
@@ -132,7 +117,6 @@ impl Runner<'_> {
         if let Some(crates) = &inputs.crates {
             entries.extend(self.crate_entries(crates, scratch)?);
         }
-        entries.extend(self.tool_entries(scratch, &root)?);
         entries.extend(users(scratch)?);
         let script = scratch.join("script");
         disk::write(&script, inputs.script(&root, self.platform)?.as_bytes())?;
@@ -204,22 +188,15 @@ impl Runner<'_> {
         Ok(write_over(&directory.join(".cargo-checksum.json"), checksum.as_bytes())?)
     }
 
-    /// A directory of links to the tools, which is the end of the PATH.
-    fn tool_entries(&self, scratch: &Path, root: &str) -> Result<Vec<Entry>, Error> {
+    /// The tools, with all that comes with them; without a fence, links to them.
+    fn tool_entries(&self, scratch: &Path) -> Result<Vec<Entry>, Error> {
+        if self.fence.mode() == Mode::Namespaces {
+            return self.tools.entries(self.store);
+        }
         let directory = scratch.join("tools");
         disk::create_directory(&directory, 0o755)?;
-        let mut entries = vec![Entry::ReadOnly { from: directory.clone(), to: action::TOOLS.to_owned() }];
-        for (name, path) in &self.tools.programs {
-            if SYSTEM.iter().any(|system| path.starts_with(system)) {
-                disk::symlink(path, &directory.join(name))?;
-            } else {
-                // What lies elsewhere is shown alone, under a name of its own.
-                let to = format!("/envy/host/{name}");
-                disk::symlink(Path::new(&format!("{root}{to}")), &directory.join(name))?;
-                entries.push(Entry::ReadOnly { from: disk::canonical(path)?, to });
-            }
-        }
-        Ok(entries)
+        self.tools.programs.iter().try_for_each(|(name, path)| disk::symlink(path, &directory.join(name)))?;
+        Ok(vec![Entry::ReadOnly { from: directory, to: action::TOOLS.to_owned() }])
     }
 }
 
@@ -249,18 +226,6 @@ const LAST: usize = 20;
 fn write_over(path: &Path, bytes: &[u8]) -> disk::Result<()> {
     disk::remove_tree(path)?;
     disk::write_new(path, bytes, 0o644)
-}
-
-/// The host's own directories, as it has them: those that are links stay links.
-fn system_entries() -> Vec<Entry> {
-    let entry = |path: &&str| {
-        let from = PathBuf::from(path);
-        if let Some(target) = disk::read_link(&from) {
-            return Some(Entry::Symlink { target: target.to_str()?.to_owned(), to: (*path).to_owned() });
-        }
-        disk::exists(&from).then(|| Entry::ReadOnly { from, to: (*path).to_owned() })
-    };
-    SYSTEM.iter().filter_map(entry).collect()
 }
 
 /// A user and a group for the build to be, the same everywhere.

@@ -10,7 +10,7 @@ use super::run::Runner;
 use super::sandbox::{Fence, Mode, Setting};
 use super::source_files::SourceFiles;
 use super::supplies::Supplies;
-use super::tools::Tools;
+use super::tools::{Toolbox, Tools};
 use super::vendored::Vendored;
 use super::{Error, Memo, Plan, Step, Toolchain, Wanted, jobs::Budget, needs};
 use crate::digest::{ActionDigest, TreeDigest};
@@ -96,6 +96,7 @@ impl Origin {
 struct Site<'a, 's> {
     fence: Fence,
     toolchain: Option<Toolchain>,
+    toolbox: Toolbox,
     budget: Budget,
     builder: &'a Builder<'a, 's>,
 }
@@ -138,7 +139,7 @@ impl Builder<'_, '_> {
         self.progress.tell(Event::Detail(&format!("sandbox: {}", fence.mode())));
         let inputs = self.inputs(ids)?;
         let budget = Budget::new(self.jobs, &self.store.temporary_directory()?)?;
-        let site = Site { fence, toolchain, budget, builder: self };
+        let site = Site { fence, toolchain, toolbox: Toolbox::default(), budget, builder: self };
         site.make_all(&inputs)
     }
 
@@ -212,7 +213,7 @@ impl Site<'_, '_> {
     /// Find a package's result by its action, or build it.
     fn make(&self, inputs: &Inputs<'_>) -> Result<Built, Error> {
         let Builder { store, platform, memo, progress, patience, .. } = *self.builder;
-        let tools = Tools::find(&inputs.recipe.tools(&inputs.wish.params), inputs.recipe.name(), memo)?;
+        let tools = self.toolbox.find(&inputs.recipe.tools(&inputs.wish.params), inputs.recipe.name(), memo)?;
         let content = match (inputs.target(platform), &self.toolchain) {
             (Some(target), Some(toolchain)) => {
                 toolchain.require_target(target)?;

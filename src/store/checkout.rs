@@ -28,19 +28,25 @@ impl Store {
             return Ok(place);
         }
         let temporary = disk::temporary_directory_in(&self.temporary_directory()?)?;
-        let (mut directories, mut files, mut symlinks) = (Vec::new(), Vec::new(), Vec::new());
         let inside = temporary.path().join("prefix");
         disk::create_directory(&inside, 0o755)?;
-        make_directories(tree, &inside, &mut directories, &mut files, &mut symlinks)?;
-        symlinks.iter().try_for_each(|(target, path)| disk::symlink(Path::new(target), path))?;
-        files.par_iter().with_min_len(128).try_for_each(|(file, path)| self.link(*file, path))?;
-        for directory in directories.iter().rev() {
+        for directory in self.lay_out_links(tree, &inside)?.iter().rev() {
             disk::set_mode(directory, 0o555)?;
         }
         publish(&inside, &place)?;
         // A directory that is moved must be writable by its owner, so the topmost one is closed last.
         disk::set_mode(&place, 0o555)?;
         Ok(place)
+    }
+
+    /// Lay out a tree in an empty directory that is there, of links to the files in the store; gives the directories
+    /// that were made, outer ones first.
+    pub fn lay_out_links(&self, tree: &Tree, to: &Path) -> Result<Vec<PathBuf>, Error> {
+        let (mut directories, mut files, mut symlinks) = (Vec::new(), Vec::new(), Vec::new());
+        make_directories(tree, to, &mut directories, &mut files, &mut symlinks)?;
+        symlinks.iter().try_for_each(|(target, path)| disk::symlink(Path::new(target), path))?;
+        files.par_iter().with_min_len(128).try_for_each(|(file, path)| self.link(*file, path))?;
+        Ok(directories)
     }
 
     fn link(&self, file: File, path: &Path) -> Result<(), Error> {
