@@ -9,7 +9,6 @@ use std::sync::LazyLock;
 
 use envy::build::sandbox::{Entry, Fence, Mode, Setting, View};
 use envy::build::{Memo, Tools};
-use envy::store::Store;
 
 /// One store for all tests: the tools are laid out once.
 static PLACE: LazyLock<PathBuf> = LazyLock::new(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("host-tools"));
@@ -29,14 +28,14 @@ fn run(tools: &[&str], files: &[(&str, &str)], script: &str) -> (bool, String) {
     assert_eq!(fence.mode(), Mode::Namespaces);
     let declared: Vec<String> = tools.iter().map(|&name| name.to_owned()).collect();
     let memo = Memo::open(&PLACE);
-    let tools = Tools::find(&declared, "test", &memo).unwrap();
+    let tools = Tools::find(&declared, "test", None, &memo).unwrap();
     let scratch = tempfile::tempdir().unwrap();
     let source = scratch.path().join("src");
     fs::create_dir(&source).unwrap();
     for (name, text) in files {
         fs::write(source.join(name), text).unwrap();
     }
-    let mut entries = tools.entries(&Store::at(PLACE.join("store"))).unwrap();
+    let mut entries = tools.entries(memo.copies()).unwrap();
     entries.push(Entry::Writable { from: source, to: "/envy/src".to_owned() });
     let view = View {
         entries,

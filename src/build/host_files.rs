@@ -29,6 +29,9 @@ pub(super) struct HostFiles<'a> {
     directories: BTreeSet<PathBuf>,
     /// Files that were not asked yet what they are loaded with.
     fresh: Vec<PathBuf>,
+    /// What the build sees elsewhere, so that it is not shown here, but only asked what it is loaded with.
+    elsewhere: Option<&'a Path>,
+    asked: BTreeSet<PathBuf>,
 }
 
 /// What was collected: the tree that a build sees, and the file of the host at each of its places.
@@ -38,7 +41,8 @@ pub(super) struct Collected {
 }
 
 impl<'a> HostFiles<'a> {
-    pub(super) fn new(host: &'a Host, memo: &'a Memo) -> Self {
+    /// Nothing yet. Of what lies in the directory `elsewhere`, nothing will be shown.
+    pub(super) fn new(host: &'a Host, memo: &'a Memo, elsewhere: Option<&'a Path>) -> Self {
         Self {
             host,
             memo,
@@ -46,6 +50,8 @@ impl<'a> HostFiles<'a> {
             links: BTreeMap::new(),
             directories: BTreeSet::new(),
             fresh: Vec::new(),
+            elsewhere,
+            asked: BTreeSet::new(),
         }
     }
 
@@ -54,6 +60,12 @@ impl<'a> HostFiles<'a> {
         let (real, links) = follow(path)?;
         if !NEVER.iter().all(|never| !real.starts_with(never)) {
             return None;
+        }
+        if self.elsewhere.is_some_and(|elsewhere| real.starts_with(elsewhere)) {
+            if disk::is_file(&real) && self.asked.insert(real.clone()) {
+                self.fresh.push(real.clone());
+            }
+            return Some(real);
         }
         self.links.extend(links);
         if disk::is_file(&real) && self.files.insert(real.clone(), real.clone()).is_none() {
@@ -231,7 +243,7 @@ mod tests {
     fn a_program_brings_its_linker_and_its_libraries() {
         let (directory, host) = (tempfile::tempdir().unwrap(), Host::look());
         let memo = Memo::open(directory.path());
-        let mut files = HostFiles::new(&host, &memo);
+        let mut files = HostFiles::new(&host, &memo, None);
         files.show(&crate::process::this_program().unwrap(), "/envy/host/this".into());
         files.add_libraries().unwrap();
         let Collected { tree, origins } = files.collect().unwrap();

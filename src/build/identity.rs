@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::{BlobDigest, Hasher, TextDigest};
 use crate::disk::{self, Stamp};
+use crate::store::Store;
 
 #[derive(Clone, Serialize, Deserialize)]
 struct Entry {
@@ -39,10 +40,11 @@ pub struct Asks {
     pub directories: Vec<String>,
 }
 
-/// Digests of files that were looked at before.
+/// Digests of files that were looked at before, and copies of those that builds see.
 pub struct Memo {
     path: PathBuf,
     entries: Mutex<BTreeMap<String, Entry>>,
+    copies: Store,
 }
 
 impl Memo {
@@ -51,7 +53,13 @@ impl Memo {
         let path = cache.join("identity.json");
         let text = disk::read_text_if_exists(&path).ok().flatten();
         let entries = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-        Self { path, entries: Mutex::new(entries) }
+        Self { path, entries: Mutex::new(entries), copies: Store::at(cache.join("host")) }
+    }
+
+    /// Where copies of the host's files are kept for builds: a store of their own, since they are the host's and no
+    /// lockfile knows of them. Whoever removes it loses time only.
+    pub fn copies(&self) -> &Store {
+        &self.copies
     }
 
     /// Names these files: each by what it is called and its content. Files that are not there count as absent.

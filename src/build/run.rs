@@ -31,6 +31,8 @@ pub struct Runner<'a> {
     /// The compiler, where one is needed.
     pub toolchain: Option<&'a Toolchain>,
     pub tools: &'a Tools,
+    /// Where the files of the tools are kept for builds.
+    pub copies: &'a Store,
     pub platform: Platform,
     /// The pipe with the tokens of the jobs that may run beside this build's first.
     pub jobserver: &'a Path,
@@ -191,7 +193,7 @@ impl Runner<'_> {
     /// The tools, with all that comes with them; without a fence, links to them.
     fn tool_entries(&self, scratch: &Path) -> Result<Vec<Entry>, Error> {
         if self.fence.mode() == Mode::Namespaces {
-            return self.tools.entries(self.store);
+            return self.tools.entries(self.copies);
         }
         let directory = scratch.join("tools");
         disk::create_directory(&directory, 0o755)?;

@@ -213,7 +213,9 @@ impl Site<'_, '_> {
     /// Find a package's result by its action, or build it.
     fn make(&self, inputs: &Inputs<'_>) -> Result<Built, Error> {
         let Builder { store, platform, memo, progress, patience, .. } = *self.builder;
-        let tools = self.toolbox.find(&inputs.recipe.tools(&inputs.wish.params), inputs.recipe.name(), memo)?;
+        let rust = self.toolchain.as_ref().filter(|_| inputs.crates.is_some());
+        let declared = inputs.recipe.tools(&inputs.wish.params);
+        let tools = self.toolbox.find(&declared, inputs.recipe.name(), rust, memo)?;
         let content = match (inputs.target(platform), &self.toolchain) {
             (Some(target), Some(toolchain)) => {
                 toolchain.require_target(target)?;
@@ -243,13 +245,13 @@ impl Site<'_, '_> {
     }
 
     fn build(&self, inputs: &Inputs<'_>, action: ActionDigest, tools: &Tools) -> Result<Built, Error> {
-        let Builder { store, platform, progress, jobs, .. } = *self.builder;
+        let Builder { store, platform, progress, jobs, memo, .. } = *self.builder;
         let package = inputs.id.to_string();
         progress.tell(Event::Building { package: &package });
         let log = self.builder.log_path(&inputs.id, action);
         let toolchain = self.toolchain.as_ref().filter(|_| inputs.crates.is_some());
-        let (fence, jobserver) = (&self.fence, self.budget.pipe());
-        let done = Runner { store, fence, toolchain, tools, platform, jobserver, jobs, log }.run(inputs)?;
+        let (fence, jobserver, copies) = (&self.fence, self.budget.pipe(), memo.copies());
+        let done = Runner { store, fence, toolchain, tools, copies, platform, jobserver, jobs, log }.run(inputs)?;
         let encoded = done.tree.encode();
         let outcome = Outcome {
             tree: encoded.root,

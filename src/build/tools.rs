@@ -2,7 +2,7 @@
 //!
 //! A build's PATH leads to links to exactly these. With them it sees what they are loaded with and what they read by
 //! themselves ([`super::tool_files`]), and nothing else of the host. All that is a tree; its digest is part of the action,
-//! and a checkout of it in the store is what the build sees, so that what it reads is what was hashed.
+//! and a copy of it in the cache is what the build sees, so that what it reads is what was hashed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::host_files::{Collected, HostFiles};
 use super::sandbox::Entry;
-use super::{Error, Host, Memo, action, c_files, tool_files};
+use super::{Error, Host, Memo, Toolchain, action, c_files, tool_files};
 use crate::digest::TextDigest;
 use crate::disk;
 use crate::process;
@@ -103,10 +103,20 @@ const BASE: &[&str] = &[
     "zcat",
 ];
 
-/// What the base set needs beside its libraries: the locale that builds have, paths that scripts begin with, and
-/// libraries that the C library loads when it has to.
+/// What the base set needs beside its libraries: the locale that builds have, paths that scripts begin with, and the rest
+/// of the C library, which programs that come with a source may want.
 const BESIDE: &[&str] = &["/bin/sh", "/usr/bin/env", "/usr/lib/locale/C.utf8", "/usr/lib/locale/C.UTF-8"];
-const LOADED: &[&str] = &["libgcc_s.so.1", "libnss_files.so.2"];
+const LOADED: &[&str] = &[
+    "libanl.so.1",
+    "libdl.so.2",
+    "libgcc_s.so.1",
+    "libm.so.6",
+    "libnss_files.so.2",
+    "libpthread.so.0",
+    "libresolv.so.2",
+    "librt.so.1",
+    "libutil.so.1",
+];
 
 /// Directories of the host that its packages install into. What lies elsewhere is someone's own.
 const SYSTEM: &[&str] =
@@ -135,29 +145,37 @@ pub struct Toolbox {
 }
 
 impl Toolbox {
-    /// The base set and what a recipe declares.
-    pub fn find(&self, declared: &[String], recipe: &str, memo: &Memo) -> Result<Tools, Error> {
-        let names: BTreeSet<String> = declared.iter().cloned().collect();
+    /// The base set and what a recipe declares, with what a compiler of Rust is loaded with, where one is needed.
+    pub fn find(
+        &self,
+        declared: &[String],
+        recipe: &str,
+        toolchain: Option<&Toolchain>,
+        memo: &Memo,
+    ) -> Result<Tools, Error> {
+        let names: BTreeSet<String> = declared.iter().cloned().chain(toolchain.map(|_| String::new())).collect();
         // Whoever comes second waits for what the first finds.
         let mut found = self.found.lock().expect("no holder panics");
         if let Some(tools) = found.get(&names) {
             return Ok(tools.clone());
         }
-        let tools = Tools::find(declared, recipe, memo)?;
+        let tools = Tools::find(declared, recipe, toolchain, memo)?;
         found.insert(names, tools.clone());
         Ok(tools)
     }
 }
 
 impl Tools {
-    /// Find the base set and what a recipe declares.
-    pub fn find(declared: &[String], recipe: &str, memo: &Memo) -> Result<Self, Error> {
+    /// Find the base set and what a recipe declares, with what a compiler of Rust is loaded with, where one is needed.
+    pub fn find(declared: &[String], recipe: &str, toolchain: Option<&Toolchain>, memo: &Memo) -> Result<Self, Error> {
         let missing: Vec<_> = declared.iter().filter(|name| find(name).is_none()).cloned().collect();
         if !missing.is_empty() {
             return Err(Error::NoTools { names: missing, recipe: recipe.to_owned() });
         }
         let host = Host::look();
-        let files = HostFiles::new(&host, memo);
+        let sysroot = toolchain.map(|toolchain| disk::canonical(toolchain.sysroot())).transpose()?;
+        let mut files = HostFiles::new(&host, memo, sysroot.as_deref());
+        toolchain.iter().flat_map(|toolchain| toolchain.programs()).for_each(|program| drop(files.add(&program)));
         let mut search = Search { files, programs: BTreeMap::new(), compilers: BTreeSet::new() };
         BASE.iter().try_for_each(|name| search.add(name))?;
         declared.iter().try_for_each(|name| search.add(name))?;
@@ -171,9 +189,14 @@ impl Tools {
         Ok(Self { programs: search.programs, identity, tree, origins })
     }
 
-    /// Show all of it, from a checkout in the store that is made where it is not there yet.
+    /// Show all of it, from a checkout in this store that is made where it is not there yet.
     pub fn entries(&self, store: &Store) -> Result<Vec<Entry>, Error> {
-        let checkout = store.checkout(self.tree.digest(), |directory| self.lay_out(store, directory))?;
+        let digest = self.tree.digest();
+        let place = store.checkout_path(digest);
+        if disk::is_directory(&place) && !self.is_whole(&place) {
+            disk::remove_tree(&place)?;
+        }
+        let checkout = store.checkout(digest, |directory| self.lay_out(store, directory))?;
         let mut entries = Vec::new();
         for (name, node) in self.tree.entries() {
             match node {
@@ -196,9 +219,16 @@ impl Tools {
             }
             _ => Ok(()),
         })?;
-        store.lay_out_links(&self.tree, directory)?;
-        // Builds to come trust what lies there, so it has to survive a power cut whole.
-        Ok(disk::sync_file_system(store.root())?)
+        Ok(store.lay_out_links(&self.tree, directory).map(drop)?)
+    }
+
+    /// Whether a checkout has all files in their length. It is too large to be synced, and a power cut leaves empty what
+    /// was not.
+    fn is_whole(&self, checkout: &Path) -> bool {
+        self.tree.leaves().par_iter().all(|(path, node)| match node {
+            Node::File(file) => disk::file_size(&checkout.join(path)) == Some(file.size),
+            _ => true,
+        })
     }
 }
 
@@ -328,7 +358,7 @@ mod tests {
     fn a_build_sees_its_tools_and_little_else() {
         let directory = tempfile::tempdir().unwrap();
         let memo = Memo::open(directory.path());
-        let tools = Tools::find(&["cc".to_owned()], "make", &memo).unwrap();
+        let tools = Tools::find(&["cc".to_owned()], "make", None, &memo).unwrap();
         let paths: BTreeSet<String> = tools.tree.leaves().into_iter().map(|(path, _)| path).collect();
         for name in ["envy/tools/sh", "envy/tools/cc", "envy/tools/c++", "envy/tools/ld"] {
             assert!(paths.contains(name), "{name}");
@@ -339,8 +369,8 @@ mod tests {
         let foreign = ["openssl", "curses", "zlib", "libssl.so", "/dpkg", "__pycache__"];
         let found: Vec<_> = paths.iter().filter(|path| foreign.iter().any(|name| path.contains(name))).collect();
         assert!(found.is_empty(), "{found:?}");
-        let base = Tools::find(&[], "unpack", &memo).unwrap();
+        let base = Tools::find(&[], "unpack", None, &memo).unwrap();
         assert!(base.tree.get("envy/tools/cc").is_none() && base.identity != tools.identity);
-        assert_eq!(Tools::find(&["cc".to_owned()], "other", &memo).unwrap().identity, tools.identity);
+        assert_eq!(Tools::find(&["cc".to_owned()], "other", None, &memo).unwrap().identity, tools.identity);
     }
 }
