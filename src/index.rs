@@ -25,6 +25,8 @@ pub struct Place {
     pub source: Source,
     /// The version that the source has, where the requirement itself says so, as for archives.
     pub version: Option<Version>,
+    /// The versions that a recipe lists, where one does.
+    pub listed: Vec<Version>,
     /// The version and the commit that are locked from this very source, if any are.
     pub commit: Option<(Version, Commit)>,
 }
@@ -63,7 +65,7 @@ impl<'a, 's> SiteIndex<'a, 's> {
             match &place.source {
                 Source::Crate { registry } => crates.entry(registry.as_deref()).or_default().push(name.clone()),
                 Source::Git { url, reference: GitReference::Versions, .. } => repositories.push(url),
-                Source::Git { .. } | Source::Archive(_) | Source::Path { .. } => {}
+                _ => {}
             }
         }
         std::thread::scope(|scope| {
@@ -174,6 +176,12 @@ impl Index for SiteIndex<'_, '_> {
                 Ok(Some(vec![self.without_time(name, version)]))
             }
             Source::Path { path } => self.in_directory(name, path).map(|one| Some(vec![one])),
+            // Whoever wrote the recipe chose them, with the sums of their sources: no time makes them safer.
+            Source::Recipe { .. } => {
+                let candidate = |version: &Version| Candidate { version: version.clone(), hidden: None };
+                Ok(Some(place.listed.iter().map(candidate).collect()))
+            }
+            Source::Carried { .. } | Source::Nothing => Ok(None),
         }
     }
 
@@ -185,6 +193,7 @@ impl Index for SiteIndex<'_, '_> {
     fn owner(&self, name: &PackageName) -> String {
         let registry = match self.places.get(name).map(|place| &place.source) {
             Some(Source::Crate { registry }) => registry.as_deref(),
+            Some(Source::Recipe { recipe }) => return format!("recipe `{recipe}`"),
             _ => None,
         };
         self.sources.registry(registry).map(|crates| crates.title().to_owned()).unwrap_or_default()
@@ -213,11 +222,11 @@ pub fn fixed(reference: &GitReference) -> Option<Reference> {
 
 impl Place {
     /// A source, and the requirements that are put to it.
-    pub fn new(source: Source, requirements: &[Requirement]) -> Self {
+    pub fn new(source: Source, requirements: &[Requirement], listed: Vec<Version>) -> Self {
         let exact = requirements.iter().find_map(|one| match &one.versions {
             Range::Exactly(version) => Some(version.clone()),
             Range::Any | Range::Req(_) => None,
         });
-        Self { source, version: exact, commit: None }
+        Self { source, version: exact, listed, commit: None }
     }
 }

@@ -10,6 +10,7 @@
 pub mod action;
 mod c_files;
 pub mod cargo_config;
+mod compilers;
 mod elf;
 mod fitness;
 mod host;
@@ -19,7 +20,9 @@ mod inputs;
 mod jobs;
 mod needs;
 mod plan;
+mod prefix;
 mod project_config;
+mod queue;
 mod run;
 pub mod sandbox;
 mod schedule;
@@ -36,6 +39,7 @@ use std::path::PathBuf;
 use crate::digest::{ActionDigest, BlobDigest, TreeDigest};
 use crate::package::{PackageId, VersionReq};
 use crate::platform::Platform;
+use crate::tree::Collision;
 use crate::{disk, process, recipe, source, store};
 pub use fitness::{Lack, Unfit, unfit};
 pub use host::Host;
@@ -217,6 +221,36 @@ pub enum Error {
         id: PackageId,
         /// Where, as the build sees it.
         path: String,
+    },
+    /// What it needs does not fit into one prefix.
+    #[error("what `{id}` is built with cannot be put into one prefix")]
+    InputsCollide {
+        /// The package.
+        id: PackageId,
+        /// Paths that two packages provide.
+        collisions: Vec<Collision>,
+    },
+    /// Its steps changed a file of another package.
+    #[error("building `{id}` changed `{path}`, which another package brings")]
+    ChangedInput {
+        /// The package.
+        id: PackageId,
+        /// The file, from the prefix.
+        path: String,
+    },
+    /// What was built does not do what its recipe tries.
+    #[error("`{id}` was built, but its check `{command}` failed ({status})")]
+    CheckFailed {
+        /// The package.
+        id: PackageId,
+        /// The command.
+        command: String,
+        /// How it ended.
+        status: String,
+        /// The last lines it printed.
+        last: Vec<String>,
+        /// Where all of it is.
+        log: PathBuf,
     },
     /// One action gave two trees.
     #[error("building `{id}` gave other files than the lockfile records for the very same action")]

@@ -189,6 +189,15 @@ impl Tools {
         Ok(Self { programs: search.programs, identity, tree, origins })
     }
 
+    /// Where a build sees the tool of this name.
+    pub fn place(&self, name: &str) -> PathBuf {
+        let link = self.tree.get(&format!("{}/{name}", action::TOOLS).trim_start_matches('/'));
+        match link {
+            Some(Node::Symlink(target)) => PathBuf::from(target),
+            _ => self.programs[name].clone(),
+        }
+    }
+
     /// Show all of it, from a checkout in this store that is made where it is not there yet.
     pub fn entries(&self, store: &Store) -> Result<Vec<Entry>, Error> {
         let digest = self.tree.digest();

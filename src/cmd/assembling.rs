@@ -59,14 +59,13 @@ pub fn assemble(
     let (store, platform) = (context.store()?, Platform::host());
     require_platform(project, platform)?;
     project.place(&site.name).claim()?;
-    let wishes = project.wishes(context, site)?;
-    let plan = plan(lockfile, platform, |tree| store.whole_tree(tree).ok().flatten());
+    let wishes = project.wishes(context, site, Some(lockfile))?;
+    let plan = plan(lockfile, wishes.installed(), platform, |tree| store.whole_tree(tree).ok().flatten());
     let (wishes, project_root, progress) = (&wishes, &project.root, context.ui);
     let supplies = Supplies { sources, wishes, lockfile, site: &site.name, project: project_root, generated, progress };
     let builder = Builder {
         store,
         supplies: &supplies,
-        book: &context.book,
         logs: &project.place(&site.name).logs(),
         setting: project.sandbox(),
         jobs: jobs.number(),
@@ -75,11 +74,14 @@ pub fn assemble(
         patience: context.globals.patience(),
         progress,
     };
-    let outputs = builder.outputs(&plan)?;
+    let (outputs, to_build_with) = builder.outputs(&plan)?.into_iter().partition(|(name, _)| wishes.is_installed(name));
     warn_unproven(context, &outputs);
     let tree = merge(site, wishes, &outputs)?;
     require_fit(context, &outputs, &tree)?;
-    let lockfile = proven(site, wishes, lockfile, &outputs, &tree, recording)?;
+    let mut lockfile = proven(site, wishes, lockfile, &outputs, &tree, recording)?;
+    if recording == Recording::On {
+        record(&mut lockfile, &to_build_with);
+    }
     let members = outputs.values().map(member).collect();
     Ok(Assembled { tree, members, lockfile })
 }

@@ -42,8 +42,7 @@ fn fetch(
     platforms: &[Platform],
     sources: &Sources<'_>,
 ) -> Result<(), Failure> {
-    let wishes = project.wishes(context, site)?;
-    let locked = project.current_lock(&site.name, &wishes)?;
+    let (wishes, locked) = project.current_lock(context, site)?;
     let supplies = Supplies {
         sources,
         wishes: &wishes,
@@ -54,7 +53,7 @@ fn fetch(
         progress: context.ui,
     };
     let ids: Vec<&PackageId> = locked.lockfile.packages.values().map(|package| &package.id).collect();
-    supplies.bring_all(&context.book, &ids, platforms)?;
+    supplies.bring_all(&ids, platforms)?;
     let count = crate::ui::count(ids.len(), "package");
     context.ui.done("fetched", format!("all that site `{}` is built from ({count})", site.name));
     Ok(())

@@ -32,7 +32,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
 
 fn check(context: &Context<'_>, project: &Project, names: &[SiteName]) -> Result<(), Failure> {
     for site in project.sites(names)? {
-        project.current_lock(&site.name, &project.wishes(context, site)?)?;
+        project.current_lock(context, site)?;
         context.ui.done("unchanged", format!("lockfile of site `{}` matches `envy.toml`", site.name));
     }
     Ok(())

@@ -13,6 +13,7 @@ use crate::lock::{self, Drift, Lockfile, Wishes, drift};
 use crate::manifest::{Manifest, SandboxSetting, Site, Source};
 use crate::package::SiteName;
 use crate::process;
+use crate::recipe::{Book, Layer};
 use crate::site::{Generation, Note, Place};
 use crate::store::Held;
 
@@ -118,9 +119,15 @@ impl Project {
         names.iter().map(|name| self.site(name)).collect()
     }
 
-    /// What the manifest asks of a site's packages.
-    pub fn wishes(&self, context: &Context<'_>, site: &Site) -> Result<Wishes, Failure> {
-        Ok(Wishes::of(&self.manifest, site, &context.book)?)
+    /// What is asked of a site's packages: by the manifest, and by the packages themselves, as they are locked.
+    pub fn wishes(&self, context: &Context<'_>, site: &Site, lockfile: Option<&Lockfile>) -> Result<Wishes, Failure> {
+        let stated = lockfile.map(Lockfile::stated).unwrap_or_default();
+        Ok(Wishes::of(&self.manifest, site, &self.book(context)?, &stated)?)
+    }
+
+    /// The recipes that it sees.
+    pub fn book(&self, _context: &Context<'_>) -> Result<Book, Failure> {
+        Ok(Book::open(vec![Layer::Project(self.root.join("recipes")), Layer::BuiltIn])?)
     }
 
     /// Where a site is.
@@ -147,10 +154,18 @@ impl Project {
     }
 
     /// A site's lockfile that matches the manifest, or the failure that says how it does not.
-    pub fn current_lock(&self, site: &SiteName, wishes: &Wishes) -> Result<Locked, Failure> {
-        let locked = self.locked(site)?.ok_or_else(|| Failure::not_locked(site))?;
-        let drifts = self.drift(site, wishes, &locked.lockfile);
-        if drifts.is_empty() { Ok(locked) } else { Err(Failure::drift(site, &drifts)) }
+    pub fn current_lock(&self, context: &Context<'_>, site: &Site) -> Result<(Wishes, Locked), Failure> {
+        let locked = self.locked(&site.name)?.ok_or_else(|| Failure::not_locked(&site.name))?;
+        let wishes = self.wishes(context, site, Some(&locked.lockfile))?;
+        let drifts = self.drift(&site.name, &wishes, &locked.lockfile);
+        if drifts.is_empty() { Ok((wishes, locked)) } else { Err(Failure::drift(&site.name, &drifts)) }
+    }
+
+    /// A site's lockfile, if there is one that matches the manifest.
+    pub fn undrifted(&self, context: &Context<'_>, site: &Site) -> Result<Option<Locked>, Failure> {
+        let Some(locked) = self.locked(&site.name)? else { return Ok(None) };
+        let wishes = self.wishes(context, site, Some(&locked.lockfile))?;
+        Ok(Some(locked).filter(|locked| self.drift(&site.name, &wishes, &locked.lockfile).is_empty()))
     }
 
     /// The way in which builds are fenced.

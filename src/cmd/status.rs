@@ -63,7 +63,8 @@ impl State {
 /// Look at a site.
 pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Result<State, Failure> {
     let place = project.place(&site.name);
-    let (wishes, locked) = (project.wishes(context, site)?, project.locked(&site.name)?);
+    let locked = project.locked(&site.name)?;
+    let wishes = project.wishes(context, site, locked.as_ref().map(|locked| &locked.lockfile))?;
     let mut drifts = Vec::new();
     let generation = place.current().unwrap_or_else(|error| {
         drifts.push(error.to_string());

@@ -14,8 +14,8 @@ use super::{Asker, Dependency, Manifest, SandboxSetting, Site, check, dependency
 use crate::package::{SiteName, VersionReq};
 use crate::platform::Platform;
 
-pub(super) type Text<'i> = Spanned<DeString<'i>>;
-pub(super) type Item<'i> = Spanned<DeValue<'i>>;
+pub(crate) type Text<'i> = Spanned<DeString<'i>>;
+pub(crate) type Item<'i> = Spanned<DeValue<'i>>;
 
 /// The manifest that a text stands for.
 pub(super) fn manifest(file: &str, text: &str) -> Result<Manifest, Invalid> {
@@ -39,12 +39,12 @@ pub(super) fn manifest(file: &str, text: &str) -> Result<Manifest, Invalid> {
 }
 
 /// The table under a key.
-pub(super) fn table<'t, 'i>(parent: &'t DeTable<'i>, key: &str) -> Option<&'t DeTable<'i>> {
+pub(crate) fn table<'t, 'i>(parent: &'t DeTable<'i>, key: &str) -> Option<&'t DeTable<'i>> {
     parent.get(key).and_then(|value| value.get_ref().as_table())
 }
 
 /// The entries of the table under a key, in the order of their names.
-pub(super) fn entries<'t, 'i>(
+pub(crate) fn entries<'t, 'i>(
     parent: &'t DeTable<'i>,
     key: &str,
 ) -> impl Iterator<Item = (&'t Text<'i>, &'t Item<'i>)> + use<'t, 'i> {
@@ -52,12 +52,12 @@ pub(super) fn entries<'t, 'i>(
 }
 
 /// The strings of a list, with their places.
-pub(super) fn strings<'t>(value: &'t Item<'_>) -> Vec<(Range<usize>, &'t str)> {
+pub(crate) fn strings<'t>(value: &'t Item<'_>) -> Vec<(Range<usize>, &'t str)> {
     let list = value.get_ref().as_array().into_iter().flat_map(|list| list.iter());
     list.filter_map(|element| Some((element.span(), element.get_ref().as_str()?))).collect()
 }
 
-fn syntax_error(error: &toml::de::Error, text: &str, findings: &mut Findings<'_>) {
+pub(crate) fn syntax_error(error: &toml::de::Error, text: &str, findings: &mut Findings<'_>) {
     let at = error.span().unwrap_or(text.len()..text.len());
     let message = match error.message() {
         "duplicate key" => format!("duplicate key `{}`", findings.text(at.clone())),
@@ -158,7 +158,7 @@ fn platforms(list: &Item<'_>, findings: &mut Findings<'_>) -> Vec<Platform> {
 }
 
 /// A requirement as cargo reads it.
-pub(super) fn requirement(value: &Item<'_>, findings: &mut Findings<'_>) -> Option<VersionReq> {
+pub(crate) fn requirement(value: &Item<'_>, findings: &mut Findings<'_>) -> Option<VersionReq> {
     let text = value.get_ref().as_str()?;
     let parsed = text.parse();
     parsed.map_err(|error| findings.add(value.span(), format!("`{text}` is not a version requirement: {error}"))).ok()

@@ -82,9 +82,6 @@ fn sources_that_make_no_sense_are_refused() {
         envy.toml:2:14: `path` names no directory
         envy.toml:2:27: `subdir` belongs to a source that is named by `git` or `url`
     "#]]);
-    refused("recipe = 'redis', version = '7'").is(expect![[r#"
-        envy.toml:2:16: dependency `x` has a recipe but no source
-    "#]]);
     refused("version = '1', exclude-newer = 'soon'").is(expect![[r#"
         envy.toml:2:38: `soon` is neither a time (`2026-11-17T09:30:00Z`) nor a date (`2026-11-17`) nor a span of time (`7d`, `2 weeks`, `P7D`)
     "#]]);

@@ -17,9 +17,8 @@ fn script(root: &str, install: &[&str]) -> String {
         source: &source,
         build: &build,
         name: "tool",
-        version: "1.0.0",
-        platform: "x86_64-linux-gnu",
-        host: "x86_64-unknown-linux-gnu",
+        version: &"1.0.0".parse().unwrap(),
+        platform: "x86_64-linux-gnu".parse().unwrap(),
     };
     let (book, install) = (Book::built_in(), Value::List(install.iter().map(|item| (*item).to_owned()).collect()));
     let recipe = book.get("unpack").unwrap();

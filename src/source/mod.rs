@@ -44,7 +44,7 @@ mod tarball;
 pub use archive::{Error as ArchiveError, Limits, Strip, Unpacked, list_archive, unpack_archive};
 pub use archives::{Archives, Error as ArchivesError, Wanted as WantedArchive, WantedFailure, WantedFailureKind};
 pub use cargo_lock::{GitSource, LockedCrate, LockedSource, locked_crates};
-pub use cargo_manifest::{Binary, binaries, has_envy_metadata, lock_fits};
+pub use cargo_manifest::{Binary, binaries, lock_fits};
 pub use cargo_project::{CargoProject, Error as ProjectError, ReadError, cargo_project, outside, toolchain_file};
 pub use crate_archive::{CrateContents, read as read_crate, unpack as unpack_crate};
 pub use crate_sources::{CrateSource, Error as CrateSourcesError, SourceCrates, crate_sources};
