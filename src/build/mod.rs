@@ -8,11 +8,13 @@
 //! a git repository as [`vendor`](mod@vendor) lays them out.
 
 pub mod action;
+mod c_files;
 pub mod cargo_config;
 mod compilers;
 mod elf;
 mod fitness;
 mod host;
+mod host_files;
 mod identity;
 mod inputs;
 mod jobs;
@@ -27,6 +29,7 @@ pub mod sandbox;
 mod schedule;
 mod source_files;
 mod supplies;
+mod tool_files;
 mod toolchain;
 mod tools;
 pub mod vendor;
@@ -47,6 +50,7 @@ pub use project_config::{Configured, Dropped, Error as ProjectConfigError, confi
 pub use schedule::{Builder, Built, Origin, default_jobs};
 pub use supplies::Supplies;
 pub use toolchain::{Toolchain, Wanted};
+pub use tools::Tools;
 
 /// A package cannot be built here.
 #[derive(Debug, thiserror::Error)]
@@ -149,6 +153,21 @@ pub enum Error {
         names: Vec<String>,
         /// The recipe that declares them.
         recipe: String,
+    },
+    /// A tool's file cannot be shown to builds.
+    #[error("`{}`, which comes with a tool of this host, cannot be shown to builds", path.display())]
+    ToolFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: crate::tree::Error,
+    },
+    /// A tool's file is not what it was a moment ago.
+    #[error("`{}` changed while a build was made ready", path.display())]
+    ToolChanged {
+        /// The file.
+        path: PathBuf,
     },
     /// What was fetched is not what was pinned.
     #[error("`{id}` is not what the lockfile pinned")]

@@ -25,21 +25,6 @@ use crate::tree::Tree;
 /// Where in a build the jobserver's pipe is.
 const JOBSERVER: &str = "/envy/jobserver";
 
-/// Directories of the host that its programs need.
-const SYSTEM: &[&str] = &[
-    "/usr",
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib64",
-    "/lib32",
-    "/libx32",
-    "/etc/alternatives",
-    "/etc/ld.so.cache",
-    "/etc/ld.so.conf",
-    "/etc/ld.so.conf.d",
-];
-
 /// What running an action needs beside its inputs.
 pub struct Runner<'a> {
     pub store: &'a Store,
@@ -47,6 +32,8 @@ pub struct Runner<'a> {
     /// The compiler, where one is needed.
     pub toolchain: Option<&'a Toolchain>,
     pub tools: &'a Tools,
+    /// Where the files of the tools are kept for builds.
+    pub copies: &'a Store,
     /// The pipe with the tokens of the jobs that may run beside this build's first.
     pub jobserver: &'a Path,
     pub jobs: usize,
@@ -103,7 +90,7 @@ impl Runner<'_> {
         let scratch = disk::temporary_directory_in(&self.scratch_place()?)?;
         let (scratch, root) = (scratch.path(), self.fence.root(scratch.path()));
         let Some(script) = inputs.check_script(&root)? else { return Ok(()) };
-        let (mut entries, log) = (system_entries(), self.log.with_extension("check.log"));
+        let (mut entries, log) = (self.tool_entries(scratch, &BTreeMap::new())?, self.log.with_extension("check.log"));
         let collides = |collisions| Error::InputsCollide { id: inputs.id.clone(), collisions };
         let whole =
             Tree::merge([("what it needs", &inputs.beside), (inputs.id.name.as_str(), tree)]).map_err(collides)?;
@@ -113,7 +100,6 @@ impl Runner<'_> {
             entries.push(Entry::Writable { from, to: to.to_owned() });
         }
         prefix::lay_out(&whole, self.store, inputs.source.time, &scratch.join("prefix"))?;
-        entries.extend(self.tool_entries(scratch, &root, &BTreeMap::new())?);
         entries.extend(users(scratch)?);
         disk::write(&scratch.join("check"), script.as_bytes())?;
         entries.push(Entry::ReadOnly { from: scratch.join("check"), to: action::SCRIPT.to_owned() });
@@ -157,7 +143,7 @@ impl Runner<'_> {
     /// Everything that the build sees.
     fn lay_out(&self, inputs: &Inputs<'_>, scratch: &Path) -> Result<View, Error> {
         let root = self.fence.root(scratch);
-        let mut entries = system_entries();
+        let mut entries = self.tool_entries(scratch, &inputs.compilers(self.tools, &root))?;
         let writable = |name: &str, to: &str| -> Result<(PathBuf, Entry), Error> {
             let from = scratch.join(name);
             disk::create_directories(&from)?;
@@ -182,7 +168,6 @@ impl Runner<'_> {
             prefix::lay_out(&inputs.prefix, self.store, inputs.source.time, &prefix)?;
             entries.push(entry);
         }
-        entries.extend(self.tool_entries(scratch, &root, &inputs.compilers(self.tools, &root))?);
         entries.extend(users(scratch)?);
         let script = scratch.join("script");
         disk::write(&script, inputs.script(&root)?.as_bytes())?;
@@ -254,29 +239,24 @@ impl Runner<'_> {
         Ok(write_over(&directory.join(".cargo-checksum.json"), checksum.as_bytes())?)
     }
 
-    /// A directory of links to the tools, which is the end of the PATH. Scripts stand in the place of some.
-    fn tool_entries(
-        &self,
-        scratch: &Path,
-        root: &str,
-        scripts: &BTreeMap<String, String>,
-    ) -> Result<Vec<Entry>, Error> {
+    /// The tools, with all that comes with them; without a fence, links to them. Scripts stand in the place of some.
+    fn tool_entries(&self, scratch: &Path, scripts: &BTreeMap<String, String>) -> Result<Vec<Entry>, Error> {
+        let is_fenced = self.fence.mode() == Mode::Namespaces;
+        let mut entries = if is_fenced { self.tools.entries(self.copies)? } else { Vec::new() };
+        if is_fenced && scripts.is_empty() {
+            return Ok(entries);
+        }
+        entries.retain(|entry| entry.to() != action::TOOLS);
         let directory = scratch.join("tools");
         disk::create_directory(&directory, 0o755)?;
-        let mut entries = vec![Entry::ReadOnly { from: directory.clone(), to: action::TOOLS.to_owned() }];
         for (name, script) in scripts {
             disk::write_new(&directory.join(name), script.as_bytes(), 0o755)?;
         }
         for (name, path) in self.tools.programs.iter().filter(|(name, _)| !scripts.contains_key(*name)) {
-            if SYSTEM.iter().any(|system| path.starts_with(system)) {
-                disk::symlink(path, &directory.join(name))?;
-            } else {
-                // What lies elsewhere is shown alone, under a name of its own.
-                let to = format!("/envy/host/{name}");
-                disk::symlink(Path::new(&format!("{root}{to}")), &directory.join(name))?;
-                entries.push(Entry::ReadOnly { from: disk::canonical(path)?, to });
-            }
+            let path = if is_fenced { self.tools.place(name) } else { path.clone() };
+            disk::symlink(&path, &directory.join(name))?;
         }
+        entries.push(Entry::ReadOnly { from: directory, to: action::TOOLS.to_owned() });
         Ok(entries)
     }
 }
@@ -315,18 +295,6 @@ fn last_lines(log: &str) -> Vec<String> {
 fn write_over(path: &Path, bytes: &[u8]) -> disk::Result<()> {
     disk::remove_tree(path)?;
     disk::write_new(path, bytes, 0o644)
-}
-
-/// The host's own directories, as it has them: those that are links stay links.
-fn system_entries() -> Vec<Entry> {
-    let entry = |path: &&str| {
-        let from = PathBuf::from(path);
-        if let Some(target) = disk::read_link(&from) {
-            return Some(Entry::Symlink { target: target.to_str()?.to_owned(), to: (*path).to_owned() });
-        }
-        disk::exists(&from).then(|| Entry::ReadOnly { from, to: (*path).to_owned() })
-    };
-    SYSTEM.iter().filter_map(entry).collect()
 }
 
 /// A user and a group for the build to be, the same everywhere.

@@ -9,7 +9,7 @@ use super::run::Runner;
 use super::sandbox::{Fence, Mode, Setting};
 use super::source_files::SourceFiles;
 use super::supplies::Supplies;
-use super::tools::Tools;
+use super::tools::{Toolbox, Tools};
 use super::vendored::Vendored;
 use super::{Error, Memo, Plan, Step, Toolchain, Wanted, jobs::Budget, needs, queue};
 use crate::digest::{ActionDigest, TreeDigest};
@@ -92,6 +92,7 @@ impl Origin {
 struct Site<'a, 's> {
     fence: Fence,
     toolchain: Option<Toolchain>,
+    toolbox: Toolbox,
     budget: Budget,
     builder: &'a Builder<'a, 's>,
 }
@@ -135,7 +136,7 @@ impl Builder<'_, '_> {
         self.progress.tell(Event::Detail(&format!("sandbox: {}", fence.mode())));
         let inputs = self.inputs(ids)?;
         let budget = Budget::new(self.jobs, &self.store.temporary_directory()?)?;
-        let site = Site { fence, toolchain, budget, builder: self };
+        let site = Site { fence, toolchain, toolbox: Toolbox::default(), budget, builder: self };
         queue::run(inputs, outputs, self.jobs, self.supplies.lockfile, &|inputs| site.make(inputs))
     }
 
@@ -188,7 +189,8 @@ impl Site<'_, '_> {
     /// Find a package's result by its action, or build it.
     fn make(&self, inputs: &Inputs<'_>) -> Result<Built, Error> {
         let Builder { store, memo, progress, patience, .. } = *self.builder;
-        let tools = Tools::find(&inputs.declared_tools(), inputs.recipe().name(), memo)?;
+        let rust = self.toolchain.as_ref().filter(|_| inputs.crates.is_some());
+        let tools = self.toolbox.find(&inputs.declared_tools(), inputs.recipe().name(), rust, memo)?;
         let content = match (inputs.target(), &self.toolchain) {
             (Some(target), Some(toolchain)) => {
                 toolchain.require_target(target)?;
@@ -218,13 +220,13 @@ impl Site<'_, '_> {
     }
 
     fn build(&self, inputs: &Inputs<'_>, action: ActionDigest, tools: &Tools) -> Result<Built, Error> {
-        let Builder { store, progress, jobs, .. } = *self.builder;
+        let Builder { store, progress, jobs, memo, .. } = *self.builder;
         let package = inputs.id.to_string();
         progress.tell(Event::Building { package: &package });
         let log = self.builder.log_path(&inputs.id, action);
         let toolchain = self.toolchain.as_ref().filter(|_| inputs.crates.is_some());
-        let (fence, jobserver) = (&self.fence, self.budget.pipe());
-        let done = Runner { store, fence, toolchain, tools, jobserver, jobs, log }.run(inputs)?;
+        let (fence, jobserver, copies) = (&self.fence, self.budget.pipe(), memo.copies());
+        let done = Runner { store, fence, toolchain, tools, copies, jobserver, jobs, log }.run(inputs)?;
         let encoded = done.tree.encode();
         let outcome = Outcome {
             tree: encoded.root,
