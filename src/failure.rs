@@ -1,5 +1,6 @@
 //! Failures: what an error means for who typed the command. The one place that knows exit codes and hints.
 
+mod site_files;
 mod sources;
 
 use std::error::Error as StdError;
@@ -273,34 +274,6 @@ impl From<site::Error> for Failure {
             site::Error::Malformed { ref site, .. } => {
                 let hint = format!("run `envy build {site}`, which makes a new one");
                 Self::of(Exit::Failed, &error).hint(hint)
-            }
-        }
-    }
-}
-
-impl From<site::FileError> for Failure {
-    fn from(error: site::FileError) -> Self {
-        let outcome = error.to_string();
-        let here = format!("it stands in `envy.toml`, line {}", error.line);
-        let failure = Self::new(Exit::Failed, outcome);
-        match error.reason {
-            site::FileFault::Disk(error) => error.into(),
-            site::FileFault::Missing(ref path) => failure
-                .fact(error.reason.to_string())
-                .fact(here)
-                .hint(format!("write `{path}`, or correct its path in `envy.toml`")),
-            site::FileFault::NotText(_) => failure
-                .fact(error.reason.to_string())
-                .fact(here)
-                .hint("say `file` instead of `template`, to have its bytes as they are"),
-            site::FileFault::Template { ref template, ref fault } => {
-                let mut failure = failure.fact(error.reason.to_string());
-                if !fault.snippet.trim().is_empty() {
-                    failure = failure.fact(format!("  {} | {}", fault.line, fault.snippet));
-                }
-                failure = if template.is_none() { failure.fact(here) } else { failure };
-                failure.hints.extend(fault.hint.clone());
-                failure
             }
         }
     }

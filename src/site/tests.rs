@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::digest::TreeDigest;
 use crate::progress::Silent;
@@ -42,6 +44,25 @@ fn the_same_build_twice_is_one_generation() {
     build(&place, directory.path(), "one");
     build(&place, directory.path(), "one");
     assert_eq!(place.numbers().unwrap(), [1]);
+}
+
+#[test]
+fn links_beside_a_file_of_the_sites_own_lead_into_the_prefix_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = place(directory.path());
+    let manifest = "[sites.api.files]\n'bin/start' = { text = 'run', mode = '0700' }";
+    let manifest = crate::manifest::Manifest::parse("envy.toml", manifest).unwrap();
+    let files = Files::render(&place, manifest.sites().next().unwrap(), &BTreeMap::new()).unwrap();
+    let _held = place.hold(None, &Silent).unwrap();
+    let (one, two) = (prefix(directory.path(), "one"), prefix(directory.path(), "two"));
+    let wanted = generation("one").with_config(&Config { files: files.clone(), ..Config::default() });
+    let added = place.add_generation(wanted.clone(), &one, "", &files).unwrap();
+    assert!(place.links_into(&added, &one) && !place.links_into(&added, &two), "the store may move");
+    assert_eq!(place.add_generation(wanted.clone(), &one, "", &files).unwrap().number, 1);
+    disk::write(&place.generation_path(1).join("bin/start"), b"other").unwrap();
+    assert_eq!(place.edited_files(&added), ["bin/start"]);
+    assert_eq!(place.add_generation(wanted, &one, "", &files).unwrap().number, 2, "it is made anew");
+    assert_eq!(disk::read(&place.generation_path(2).join("bin/run")).unwrap(), b"one");
 }
 
 #[test]
