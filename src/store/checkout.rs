@@ -102,6 +102,16 @@ impl Store {
         Ok(disk::set_mode(&place, 0o555)?)
     }
 
+    /// Lay out a tree in an empty directory that is there, of links to the files in the store; gives the directories
+    /// that were made, outer ones first.
+    pub fn lay_out_links(&self, tree: &Tree, to: &Path) -> Result<Vec<PathBuf>, Error> {
+        let (mut directories, mut files, mut symlinks) = (Vec::new(), Vec::new(), Vec::new());
+        make_directories(tree, to, &mut directories, &mut files, &mut symlinks)?;
+        symlinks.iter().try_for_each(|(target, path)| disk::symlink(Path::new(target), path))?;
+        files.par_iter().with_min_len(128).try_for_each(|(file, path)| self.link(*file, path))?;
+        Ok(directories)
+    }
+
     fn link(&self, file: File, path: &Path) -> Result<(), Error> {
         let from = self.file_path(file);
         if !self.has_file(file) {

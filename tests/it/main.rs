@@ -42,3 +42,5 @@ mod relocation;
 mod repository;
 mod scratch;
 mod server;
+mod shells;
+mod site_files;
