@@ -12,7 +12,7 @@ use super::inputs::Inputs;
 use super::sandbox::{Entry, Fence, Mode, View};
 use super::tools::Tools;
 use super::vendored::Vendored;
-use super::{Error, Toolchain, prefix};
+use super::{Error, Toolchain, diagnosis, prefix};
 use crate::disk;
 use crate::package::PackageId;
 use crate::process;
@@ -134,6 +134,8 @@ impl Runner<'_> {
             status: status.to_owned(),
             last: last_lines(log),
             log: self.log.clone(),
+            recipe: inputs.recipe().name().to_owned(),
+            clues: diagnosis::clues(log, |name| self.tools.programs.contains_key(name)),
         }
     }
 
