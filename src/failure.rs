@@ -1,5 +1,6 @@
 //! Failures: what an error means for who typed the command. The one place that knows exit codes and hints.
 
+mod builds;
 mod site_files;
 mod sources;
 
@@ -321,9 +322,14 @@ impl From<build::Error> for Failure {
                 .hint(format!("install {}", packages(names))),
             Error::Sandbox(build::sandbox::Error::Refused { .. }) => failure(Exit::Host)
                 .hint("install `bubblewrap`, or write `sandbox = \"auto\"` below `[settings]` in `envy.toml`"),
-            Error::Failed { last, log, .. } => failure(Exit::Failed)
-                .facts(last.iter().map(|line| format!("| {line}")))
-                .fact(format!("full log: {}", log.display())),
+            Error::Failed { last, log, recipe, clues, id, .. } => builds::with_clues(
+                failure(Exit::Failed)
+                    .facts(last.iter().map(|line| format!("| {line}")))
+                    .fact(format!("full log: {}", log.display())),
+                id,
+                recipe,
+                clues,
+            ),
             Error::CheckFailed { last, log, .. } => failure(Exit::Failed)
                 .facts(last.iter().map(|line| format!("| {line}")))
                 .fact(format!("full log: {}", log.display())),

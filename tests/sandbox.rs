@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-use envy::build::sandbox::{Entry, Error, Fence, Launcher, Mode, Setting, View};
+use envy::build::sandbox::{Entry, Error, Fence, Launcher, Limits, Mode, Setting, Stopped, View};
 
 const BOTH: [Launcher; 2] = [Launcher::Native, Launcher::Bubblewrap];
 
@@ -332,6 +332,31 @@ fn killing_envy_kills_the_build_and_its_grandchildren() {
         parent.kill().unwrap();
         assert_eq!(parent.wait().unwrap().signal(), Some(9));
         assert!(within_seconds(|| !is_running(&seconds)), "{launcher}: the build is gone");
+    }
+}
+
+#[test]
+fn what_takes_too_long_is_stopped_with_all_that_it_started() {
+    let fences: Vec<Fence> = BOTH.into_iter().filter_map(fence).chain([bare()]).collect();
+    for (index, fence) in fences.into_iter().enumerate() {
+        let seconds = format!("{}.{index}3", 40_000 + std::process::id());
+        let fence = fence.within(Limits { time: Duration::from_millis(300), ..Limits::default() });
+        let begun = Instant::now();
+        let ended = Scratch::new().run(&fence, &shell(&format!("setsid sleep {seconds} & sleep {seconds}")));
+        assert!(matches!(ended, Err(Error::Stopped(Stopped::TooLong(_)))), "{ended:?}");
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        assert!(!is_running(&seconds), "all of it is gone when `run` returns");
+    }
+}
+
+#[test]
+fn what_writes_too_much_is_stopped() {
+    let fences: Vec<Fence> = BOTH.into_iter().filter_map(fence).chain([bare()]).collect();
+    for fence in fences {
+        let (fence, scratch) = (fence.within(Limits { log: 1 << 20, ..Limits::default() }), Scratch::new());
+        let ended = scratch.run(&fence, &shell("yes"));
+        assert!(matches!(ended, Err(Error::Stopped(Stopped::TooMuch(_)))), "{ended:?}");
+        assert_eq!(fs::metadata(scratch.path("log")).unwrap().len(), 1 << 20, "the log is kept up to the limit");
     }
 }
 

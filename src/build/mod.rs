@@ -11,6 +11,7 @@ pub mod action;
 mod c_files;
 pub mod cargo_config;
 mod compilers;
+pub mod diagnosis;
 mod elf;
 mod fitness;
 mod host;
@@ -42,6 +43,7 @@ use crate::package::{PackageId, VersionReq};
 use crate::platform::Platform;
 use crate::tree::Collision;
 use crate::{disk, process, recipe, source, store};
+pub use diagnosis::Clue;
 pub use fitness::{Lack, Unfit, unfit};
 pub use host::Host;
 pub use identity::Memo;
@@ -206,6 +208,10 @@ pub enum Error {
         last: Vec<String>,
         /// Where all of it is.
         log: PathBuf,
+        /// The recipe.
+        recipe: String,
+        /// What its log tells of the reason.
+        clues: Vec<Clue>,
     },
     /// Its build installed nothing.
     #[error("building `{id}` installed nothing")]

@@ -10,10 +10,10 @@ use rayon::prelude::*;
 use super::action::{self, PLACEHOLDER};
 use super::inputs::Inputs;
 use super::relocate::relocate;
-use super::sandbox::{Entry, Fence, Mode, View};
+use super::sandbox::{self, Entry, Fence, Mode, Stopped, View};
 use super::tools::Tools;
 use super::vendored::Vendored;
-use super::{Error, Toolchain, prefix};
+use super::{Clue, Error, Toolchain, diagnosis, prefix};
 use crate::disk;
 use crate::package::PackageId;
 use crate::process;
@@ -56,10 +56,17 @@ impl Runner<'_> {
         let view = self.lay_out(inputs, scratch.path())?;
         disk::create_directories(self.log.parent().expect("a log lies in a directory"))?;
         let log = disk::create(&self.log)?;
-        let status = self.fence.run(&view, scratch.path(), &log)?;
+        let ended = self.fence.run(&view, scratch.path(), &log);
         let log = disk::read(&self.log)?;
-        if !status.success() {
-            return Err(self.failed(inputs, &status.to_string(), &String::from_utf8_lossy(&log)));
+        let failed = |status: String, clues| Err(self.failed(inputs, status, &String::from_utf8_lossy(&log), clues));
+        match ended {
+            Ok(status) if status.success() => {}
+            Ok(status) => return failed(status.to_string(), Vec::new()),
+            Err(sandbox::Error::Stopped(why @ Stopped::TooLong(_))) => {
+                return failed(why.to_string(), vec![Clue::TookTooLong]);
+            }
+            Err(sandbox::Error::Stopped(why)) => return failed(why.to_string(), Vec::new()),
+            Err(error) => return Err(error.into()),
         }
         let tree = self.capture(inputs, scratch.path())?;
         if tree.leaves().is_empty() {
@@ -127,16 +134,19 @@ impl Runner<'_> {
         }
     }
 
-    fn failed(&self, inputs: &Inputs<'_>, status: &str, log: &str) -> Error {
+    fn failed(&self, inputs: &Inputs<'_>, status: String, log: &str, mut clues: Vec<Clue>) -> Error {
+        clues.extend(diagnosis::clues(log, |name| self.tools.programs.contains_key(name)));
         let step = recipe::last_step(log).unwrap_or(1);
         Error::Failed {
             id: inputs.id.clone(),
             step,
             steps: inputs.recipe().step_count(),
             name: inputs.recipe().step_name(step).unwrap_or("set-up").to_owned(),
-            status: status.to_owned(),
+            status,
             last: last_lines(log),
             log: self.log.clone(),
+            recipe: inputs.recipe().name().to_owned(),
+            clues,
         }
     }
 

@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use crate::digest::BlobDigest;
 use crate::package::{Cutoff, PackageName, Range, SiteName, VersionReq};
@@ -54,6 +55,7 @@ pub struct Manifest {
     platforms: Vec<Platform>,
     toolchain: Option<VersionReq>,
     sandbox: SandboxSetting,
+    build_timeout: Option<Duration>,
     registries: BTreeMap<String, String>,
     mirrors: BTreeMap<String, String>,
     exclude_newer: Option<ExcludeNewer>,
@@ -83,6 +85,11 @@ impl Manifest {
     /// The versions of Rust that would do.
     pub fn toolchain(&self) -> Option<&VersionReq> {
         self.toolchain.as_ref()
+    }
+
+    /// How long a build may take, where it is less than the longest that any may.
+    pub fn build_timeout(&self) -> Option<Duration> {
+        self.build_timeout
     }
 
     /// Whether builds run in a sandbox.

@@ -73,6 +73,7 @@ const PROJECT: &[Key] = &[now("name", Shape::String), now("envy", Shape::String)
 
 const SETTINGS: &[Key] = &[
     now("sandbox", Shape::String),
+    now("build-timeout", Shape::String),
     now("exclude-newer", Shape::StringOrFalse),
     now("largest-source", Shape::String),
     now("largest-ratio", Shape::Integer),

@@ -15,13 +15,16 @@
 //! - When the command ends, everything it left behind is killed before [`Fence::run`] returns; when envy dies, by whatever
 //!   signal, so does everything in the fence.
 //!
-//! Deliberately absent: a terminal device (`/dev/pts`), limits of memory or time, a filter of system calls.
+//! - A command that runs too long or writes too much is stopped, with everything it started.
+//!
+//! Deliberately absent: a terminal device (`/dev/pts`), a limit of memory, a filter of system calls.
 //!
 //! Safe Rust cannot run code between `fork` and `exec`, and a process with threads cannot enter a user namespace. So every
 //! fence starts with this very program, executed anew as a [`helper`].
 
 mod bare;
 mod bwrap;
+mod limits;
 mod native;
 mod talk;
 
@@ -34,6 +37,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
 use crate::disk;
+pub use limits::{LONGEST_LOG, Limits, Stopped};
 use talk::{Fault, Stage};
 
 /// What a build sees, beside an empty root.
@@ -171,6 +175,9 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The command went beyond its limits.
+    #[error("the command was {0}")]
+    Stopped(Stopped),
     /// The scratch directory could not be made ready.
     #[error(transparent)]
     Disk(#[from] disk::Error),
@@ -187,6 +194,7 @@ impl From<Fault> for Error {
 pub struct Fence {
     way: Way,
     helper: PathBuf,
+    limits: Limits,
 }
 
 #[derive(Clone, Debug)]
@@ -214,14 +222,20 @@ impl Fence {
         setting: Setting,
         prefer: Option<Launcher>,
     ) -> Result<(Self, Option<String>), Error> {
+        let limits = Limits::default();
         if setting == Setting::Off {
-            return Ok((Self { way: Way::Bare, helper }, Some("the sandbox is switched off".to_owned())));
+            return Ok((Self { way: Way::Bare, helper, limits }, Some("the sandbox is switched off".to_owned())));
         }
         match first_that_works(&helper, prefer) {
-            Ok(way) => Ok((Self { way, helper }, None)),
+            Ok(way) => Ok((Self { way, helper, limits }, None)),
             Err(reason) if setting == Setting::Required => Err(Error::Refused { reason }),
-            Err(reason) => Ok((Self { way: Way::Bare, helper }, Some(reason))),
+            Err(reason) => Ok((Self { way: Way::Bare, helper, limits }, Some(reason))),
         }
+    }
+
+    /// The same fence with other limits.
+    pub fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// How much of a fence this is.
@@ -246,12 +260,22 @@ impl Fence {
     pub fn run(&self, view: &View, scratch: &Path, log: &File) -> Result<ExitStatus, Error> {
         check(view)?;
         let scratch = disk::canonical(scratch)?;
+        let call = Call { helper: &self.helper, view, scratch: &scratch, log, limits: self.limits };
         match &self.way {
-            Way::Native => native::run(&self.helper, view, &scratch, log),
-            Way::Bubblewrap(bwrap) => bwrap::run(&self.helper, bwrap, view, log),
-            Way::Bare => bare::run(&self.helper, view, &scratch, log),
+            Way::Native => native::run(&call),
+            Way::Bubblewrap(bwrap) => bwrap::run(&call, bwrap),
+            Way::Bare => bare::run(&call),
         }
     }
+}
+
+/// What a launcher is to do.
+struct Call<'a> {
+    helper: &'a Path,
+    view: &'a View,
+    scratch: &'a Path,
+    log: &'a File,
+    limits: Limits,
 }
 
 fn first_that_works(helper: &Path, prefer: Option<Launcher>) -> Result<Way, String> {
