@@ -7,6 +7,7 @@
 
 mod copying;
 mod lock;
+mod replacing;
 mod walk;
 
 use std::fs::{self, File};
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 pub use copying::{clone_or_copy, set_time};
 pub use lock::{Lock, TryLock, try_lock};
+pub use replacing::replace_directory;
 pub use walk::{Found, time_in, walk_unignored};
 
 /// An operation on a path failed.
@@ -111,6 +113,11 @@ pub fn file_size(path: &Path) -> Option<u64> {
     path.symlink_metadata().ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
 }
 
+/// The permission bits of what a path leads to, or nothing where there is nothing.
+pub fn mode(path: &Path) -> Option<u32> {
+    path.metadata().ok().map(|metadata| metadata.mode() & 0o7777)
+}
+
 /// What tells whether a file was touched since it was last looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
@@ -130,6 +137,19 @@ pub fn stamp(path: &Path) -> Result<Stamp> {
 fn stamp_of(metadata: &fs::Metadata) -> Stamp {
     let modified = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
     Stamp { inode: metadata.ino(), size: metadata.len(), modified }
+}
+
+/// What tells one file from all others, whatever it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+/// The identity of what stands at a path itself.
+pub fn identity(path: &Path) -> Result<Identity> {
+    let metadata = fs::symlink_metadata(path).at("look at", path)?;
+    Ok(Identity { device: metadata.dev(), inode: metadata.ino() })
 }
 
 /// Create a directory and its parents where they are missing.

@@ -1,5 +1,6 @@
 //! Failures: what an error means for who typed the command. The one place that knows exit codes and hints.
 
+mod site_files;
 mod sources;
 
 use std::error::Error as StdError;
@@ -170,6 +171,12 @@ impl From<store::Error> for Failure {
                 let hint = format!("remove `{}`; it is made again when it is needed", path.display());
                 Self::of(Exit::Verification, &error).hint(hint)
             }
+            store::Error::LongPath { ref path, .. } => {
+                Self::of(Exit::Host, &error).fact(format!("its path would be `{}`", path.display())).hint(format!(
+                    "name a store whose path has at most {} bytes: `ENVY_STORE=/srv/envy`",
+                    store::LONGEST_ROOT
+                ))
+            }
             _ => Self::of(Exit::Failed, &error),
         }
     }
@@ -201,9 +208,34 @@ impl From<manifest::edit::EditError> for Failure {
 
 impl From<recipe::Error> for Failure {
     fn from(error: recipe::Error) -> Self {
+        use recipe::Error;
         let failure = Self::of(Exit::Failed, &error);
-        match error {
-            recipe::Error::UnknownParam { nearest: Some(name), .. } => failure.hint(format!("did you mean `{name}`?")),
+        let mean = |name: &String| format!("did you mean `{name}`?");
+        match &error {
+            Error::Malformed { source, .. } => Self::from(source.clone()),
+            Error::UnknownParam { nearest: Some(name), .. } | Error::Unknown { nearest: Some(name), .. } => {
+                failure.hint(mean(name))
+            }
+            Error::UnknownParam { has, recipe, .. } if has.is_empty() => {
+                failure.fact(format!("`{recipe}` has no params"))
+            }
+            Error::UnknownParam { has, recipe, .. } => {
+                failure.fact(format!("it has {}", has.join(", "))).hint(format!("run `envy recipe show {recipe}`"))
+            }
+            Error::Unknown { .. } => failure.hint("run `envy recipe list` to see those there are"),
+            Error::Circle { chain } => {
+                let chain = chain.join("` extends `");
+                failure.fact(format!("`{chain}`")).hint("let one of them extend nothing")
+            }
+            Error::Fixed { recipe, .. } => {
+                failure.hint(format!("run `envy recipe show {recipe}` to see what it takes"))
+            }
+            Error::NoVersions(recipe) => failure
+                .fact(format!("recipe `{recipe}` says how to build, and not what"))
+                .hint("say where the source is, by `git`, `path` or `url`"),
+            Error::NoSteps(recipe) => {
+                failure.hint(format!("add a `[[step]]` to `{recipe}.toml`, or `extends = \"make\"`"))
+            }
             _ => failure,
         }
     }
@@ -254,6 +286,12 @@ impl From<lock::WishError> for Failure {
             lock::WishError::Differs { ref name, ref asked } => Self::new(Exit::NoSolution, error.to_string())
                 .facts(asked.iter().cloned())
                 .hint(format!("say the same in both places, or give one of them another name than `{name}`")),
+            lock::WishError::Circle { ref chain } => {
+                let names: Vec<_> = chain.iter().map(|name| format!("`{name}`")).collect();
+                Self::new(Exit::NoSolution, error.to_string())
+                    .fact(format!("{} needs the one before it", names.join(", and each of ")))
+                    .hint("take one of these needs away: none of them can be built first")
+            }
         }
     }
 }
@@ -286,6 +324,15 @@ impl From<build::Error> for Failure {
             Error::Failed { last, log, .. } => failure(Exit::Failed)
                 .facts(last.iter().map(|line| format!("| {line}")))
                 .fact(format!("full log: {}", log.display())),
+            Error::CheckFailed { last, log, .. } => failure(Exit::Failed)
+                .facts(last.iter().map(|line| format!("| {line}")))
+                .fact(format!("full log: {}", log.display())),
+            Error::InputsCollide { collisions, .. } => failure(Exit::Failed)
+                .facts(collisions.iter().map(|one| format!("`{}`: {} and {}", one.path, one.first, one.second)))
+                .hint("leave it out of one of them, in its recipe"),
+            Error::ChangedInput { .. } => {
+                failure(Exit::Failed).hint("let the recipe install under a name that nobody else has")
+            }
             Error::NothingInstalled { log, .. } => failure(Exit::Failed).fact(format!("full log: {}", log.display())),
             Error::NotPinned { what, expected, received, id } => failure(Exit::Verification)
                 .fact(format!("its {what} has another digest"))

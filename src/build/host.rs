@@ -1,6 +1,6 @@
 //! This host, as its dynamic linker sees it: which glibc, which libraries, which interpreters.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::elf;
@@ -24,8 +24,8 @@ pub struct Host {
     platform: Platform,
     /// Its version of glibc, as in `2.36`, if it has one.
     glibc: Option<String>,
-    /// The libraries of its linker's cache.
-    cached: BTreeSet<String>,
+    /// The libraries of its linker's cache, and where they are.
+    cached: BTreeMap<String, PathBuf>,
     /// Where else its linker looks.
     directories: Vec<PathBuf>,
 }
@@ -53,7 +53,7 @@ impl Host {
         let from_cache = cached.get("libc.so.6").map(|path| within(path));
         let libc = from_cache.into_iter().chain(directories.iter().map(|directory| directory.join("libc.so.6")));
         let glibc = libc.filter(|path| disk::is_file(path)).find_map(|path| version_of(&path));
-        let cached = cached.into_keys().collect();
+        let cached = cached.into_iter().map(|(name, path)| (name, within(&path))).collect();
         Self { root: root.to_owned(), platform, glibc, cached, directories }
     }
 
@@ -70,8 +70,20 @@ impl Host {
     /// Whether its linker finds this library, also in these absolute directories.
     pub fn has_library(&self, name: &str, directories: &[String]) -> bool {
         let more = directories.iter().filter(|path| path.starts_with('/')).map(|path| self.within(path));
-        self.cached.contains(name)
+        self.cached.contains_key(name)
             || self.directories.iter().cloned().chain(more).any(|directory| disk::is_file(&directory.join(name)))
+    }
+
+    /// The file that its linker loads as this library: from these directories first, then from where all are.
+    pub fn library(&self, name: &str, directories: &[PathBuf]) -> Option<PathBuf> {
+        let usual = || self.directories.iter().map(|directory| directory.join(name));
+        let first = directories.iter().map(|directory| directory.join(name));
+        first.chain(self.cached.get(name).cloned()).chain(usual()).find(|path| disk::is_file(path))
+    }
+
+    /// Whether its linker finds what lies in this directory without its configuration.
+    pub fn is_usual(&self, directory: &Path) -> bool {
+        self.directories.iter().any(|usual| usual == directory)
     }
 
     /// Whether it has this interpreter.
@@ -110,7 +122,11 @@ fn cached(bytes: &[u8], platform: Platform) -> Option<BTreeMap<String, String>> 
         if flags == platform.linker_flags()
             && let (Some(name), Some(path)) = (text(name), text(path))
         {
-            libraries.entry(name).or_insert(path);
+            // Variants for certain processors stand before the plain library, which is the one that always is there.
+            let is_plain = (number(entry + 16), number(entry + 20)) == (Some(0), Some(0));
+            if is_plain || !libraries.contains_key(&name) {
+                libraries.insert(name, path);
+            }
         }
     }
     Some(libraries)

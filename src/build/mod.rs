@@ -8,21 +8,28 @@
 //! a git repository as [`vendor`](mod@vendor) lays them out.
 
 pub mod action;
+mod c_files;
 pub mod cargo_config;
+mod compilers;
 mod elf;
 mod fitness;
 mod host;
+mod host_files;
 mod identity;
 mod inputs;
 mod jobs;
 mod needs;
 mod plan;
+mod prefix;
 mod project_config;
+mod queue;
+mod relocate;
 mod run;
 pub mod sandbox;
 mod schedule;
 mod source_files;
 mod supplies;
+mod tool_files;
 mod toolchain;
 mod tools;
 pub mod vendor;
@@ -33,6 +40,7 @@ use std::path::PathBuf;
 use crate::digest::{ActionDigest, BlobDigest, TreeDigest};
 use crate::package::{PackageId, VersionReq};
 use crate::platform::Platform;
+use crate::tree::Collision;
 use crate::{disk, process, recipe, source, store};
 pub use fitness::{Lack, Unfit, unfit};
 pub use host::Host;
@@ -42,6 +50,7 @@ pub use project_config::{Configured, Dropped, Error as ProjectConfigError, confi
 pub use schedule::{Builder, Built, Origin, default_jobs};
 pub use supplies::Supplies;
 pub use toolchain::{Toolchain, Wanted};
+pub use tools::Tools;
 
 /// A package cannot be built here.
 #[derive(Debug, thiserror::Error)]
@@ -145,6 +154,21 @@ pub enum Error {
         /// The recipe that declares them.
         recipe: String,
     },
+    /// A tool's file cannot be shown to builds.
+    #[error("`{}`, which comes with a tool of this host, cannot be shown to builds", path.display())]
+    ToolFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: crate::tree::Error,
+    },
+    /// A tool's file is not what it was a moment ago.
+    #[error("`{}` changed while a build was made ready", path.display())]
+    ToolChanged {
+        /// The file.
+        path: PathBuf,
+    },
     /// What was fetched is not what was pinned.
     #[error("`{id}` is not what the lockfile pinned")]
     NotPinned {
@@ -198,6 +222,36 @@ pub enum Error {
         id: PackageId,
         /// Where, as the build sees it.
         path: String,
+    },
+    /// What it needs does not fit into one prefix.
+    #[error("what `{id}` is built with cannot be put into one prefix")]
+    InputsCollide {
+        /// The package.
+        id: PackageId,
+        /// Paths that two packages provide.
+        collisions: Vec<Collision>,
+    },
+    /// Its steps changed a file of another package.
+    #[error("building `{id}` changed `{path}`, which another package brings")]
+    ChangedInput {
+        /// The package.
+        id: PackageId,
+        /// The file, from the prefix.
+        path: String,
+    },
+    /// What was built does not do what its recipe tries.
+    #[error("`{id}` was built, but its check `{command}` failed ({status})")]
+    CheckFailed {
+        /// The package.
+        id: PackageId,
+        /// The command.
+        command: String,
+        /// How it ended.
+        status: String,
+        /// The last lines it printed.
+        last: Vec<String>,
+        /// Where all of it is.
+        log: PathBuf,
     },
     /// One action gave two trees.
     #[error("building `{id}` gave other files than the lockfile records for the very same action")]

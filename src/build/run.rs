@@ -1,5 +1,6 @@
-//! Running one action: lay out what it may see, run its steps behind the fence, take what it installed.
+//! Running one action: lay out what it may see, run its steps behind the fence, relocate what it installed, and take it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -8,13 +9,13 @@ use rayon::prelude::*;
 
 use super::action::{self, PLACEHOLDER};
 use super::inputs::Inputs;
+use super::relocate::relocate;
 use super::sandbox::{Entry, Fence, Mode, View};
 use super::tools::Tools;
 use super::vendored::Vendored;
-use super::{Error, Toolchain};
+use super::{Error, Toolchain, prefix};
 use crate::disk;
 use crate::package::PackageId;
-use crate::platform::Platform;
 use crate::process;
 use crate::recipe;
 use crate::source;
@@ -24,21 +25,6 @@ use crate::tree::Tree;
 /// Where in a build the jobserver's pipe is.
 const JOBSERVER: &str = "/envy/jobserver";
 
-/// Directories of the host that its programs need.
-const SYSTEM: &[&str] = &[
-    "/usr",
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib64",
-    "/lib32",
-    "/libx32",
-    "/etc/alternatives",
-    "/etc/ld.so.cache",
-    "/etc/ld.so.conf",
-    "/etc/ld.so.conf.d",
-];
-
 /// What running an action needs beside its inputs.
 pub struct Runner<'a> {
     pub store: &'a Store,
@@ -46,7 +32,8 @@ pub struct Runner<'a> {
     /// The compiler, where one is needed.
     pub toolchain: Option<&'a Toolchain>,
     pub tools: &'a Tools,
-    pub platform: Platform,
+    /// Where the files of the tools are kept for builds.
+    pub copies: &'a Store,
     /// The pipe with the tokens of the jobs that may run beside this build's first.
     pub jobserver: &'a Path,
     pub jobs: usize,
@@ -74,14 +61,61 @@ impl Runner<'_> {
         if !status.success() {
             return Err(self.failed(inputs, &status.to_string(), &String::from_utf8_lossy(&log)));
         }
-        let tree = match installed(&inputs.id, &scratch.path().join("out"))? {
-            Some(directory) => self.store.ingest(&directory)?,
-            None => Tree::default(),
-        };
+        let tree = self.capture(inputs, scratch.path())?;
         if tree.leaves().is_empty() {
             return Err(Error::NothingInstalled { id: inputs.id.clone(), log: self.log.clone() });
         }
+        self.check(inputs, &tree)?;
         Ok(Done { tree, seconds: begun.elapsed().as_secs_f64(), log })
+    }
+
+    /// Take what the steps installed into the store.
+    fn capture(&self, inputs: &Inputs<'_>, scratch: &Path) -> Result<Tree, Error> {
+        let taken = |directory: &Path| -> Result<Tree, Error> {
+            relocate(directory, &self.fence.root(scratch))?;
+            Ok(self.store.ingest(directory)?)
+        };
+        let own =
+            installed(&inputs.id, &scratch.join("out"))?.map_or(Ok(Tree::default()), |directory| taken(&directory))?;
+        if !inputs.links() {
+            return Ok(own);
+        }
+        let beside = scratch.join("prefix");
+        prefix::leave_only_new(&inputs.prefix, inputs.source.time, &beside)?;
+        prefix::installed(&inputs.id, &inputs.prefix, own, &taken(&beside)?)
+    }
+
+    /// Try out what was built, in its place beside what it needs to run.
+    fn check(&self, inputs: &Inputs<'_>, tree: &Tree) -> Result<(), Error> {
+        let scratch = disk::temporary_directory_in(&self.scratch_place()?)?;
+        let (scratch, root) = (scratch.path(), self.fence.root(scratch.path()));
+        let Some(script) = inputs.check_script(&root)? else { return Ok(()) };
+        let (mut entries, log) = (self.tool_entries(scratch, &BTreeMap::new())?, self.log.with_extension("check.log"));
+        let collides = |collisions| Error::InputsCollide { id: inputs.id.clone(), collisions };
+        let whole =
+            Tree::merge([("what it needs", &inputs.beside), (inputs.id.name.as_str(), tree)]).map_err(collides)?;
+        for (name, to) in [("prefix", PLACEHOLDER), ("src", action::SOURCE), ("home", action::HOME)] {
+            let from = scratch.join(name);
+            disk::create_directories(&from)?;
+            entries.push(Entry::Writable { from, to: to.to_owned() });
+        }
+        prefix::lay_out(&whole, self.store, inputs.source.time, &scratch.join("prefix"))?;
+        entries.extend(users(scratch)?);
+        disk::write(&scratch.join("check"), script.as_bytes())?;
+        entries.push(Entry::ReadOnly { from: scratch.join("check"), to: action::SCRIPT.to_owned() });
+        let mut environment = action::environment(inputs.source.time, false);
+        environment.insert("PATH".to_owned(), format!("{PLACEHOLDER}/bin:{root}{}", action::TOOLS));
+        let command = vec![format!("{root}{}/sh", action::TOOLS), format!("{root}{}", action::SCRIPT)];
+        let view = View { entries, environment, directory: format!("{root}{}", action::SOURCE), command };
+        let status = self.fence.run(&view, scratch, &disk::create(&log)?)?;
+        if status.success() {
+            return Ok(disk::remove_file(&log)?);
+        }
+        let said = String::from_utf8_lossy(&disk::read(&log)?).into_owned();
+        let at = recipe::last_step(&said).unwrap_or(1);
+        let command = inputs.recipe().checks().get(at - 1).cloned().unwrap_or_default();
+        let last = last_lines(&said);
+        Err(Error::CheckFailed { id: inputs.id.clone(), command, status: status.to_string(), last, log })
     }
 
     /// Where a build's files lie while it runs: in the store, whence they are renamed into place. Without a fence it must
@@ -95,16 +129,13 @@ impl Runner<'_> {
 
     fn failed(&self, inputs: &Inputs<'_>, status: &str, log: &str) -> Error {
         let step = recipe::last_step(log).unwrap_or(1);
-        let mut last: Vec<_> =
-            recipe::without_marks(log).filter(|line| !line.trim().is_empty()).rev().take(LAST).collect();
-        last.reverse();
         Error::Failed {
             id: inputs.id.clone(),
             step,
-            steps: inputs.recipe.step_count(),
-            name: inputs.recipe.step_name(step).unwrap_or("set-up").to_owned(),
+            steps: inputs.recipe().step_count(),
+            name: inputs.recipe().step_name(step).unwrap_or("set-up").to_owned(),
             status: status.to_owned(),
-            last: last.into_iter().map(str::to_owned).collect(),
+            last: last_lines(log),
             log: self.log.clone(),
         }
     }
@@ -112,7 +143,7 @@ impl Runner<'_> {
     /// Everything that the build sees.
     fn lay_out(&self, inputs: &Inputs<'_>, scratch: &Path) -> Result<View, Error> {
         let root = self.fence.root(scratch);
-        let mut entries = system_entries();
+        let mut entries = self.tool_entries(scratch, &inputs.compilers(self.tools, &root))?;
         let writable = |name: &str, to: &str| -> Result<(PathBuf, Entry), Error> {
             let from = scratch.join(name);
             disk::create_directories(&from)?;
@@ -132,15 +163,19 @@ impl Runner<'_> {
         if let Some(crates) = &inputs.crates {
             entries.extend(self.crate_entries(crates, scratch)?);
         }
-        entries.extend(self.tool_entries(scratch, &root)?);
+        if inputs.links() {
+            let (prefix, entry) = writable("prefix", PLACEHOLDER)?;
+            prefix::lay_out(&inputs.prefix, self.store, inputs.source.time, &prefix)?;
+            entries.push(entry);
+        }
         entries.extend(users(scratch)?);
         let script = scratch.join("script");
-        disk::write(&script, inputs.script(&root, self.platform)?.as_bytes())?;
+        disk::write(&script, inputs.script(&root)?.as_bytes())?;
         entries.push(Entry::ReadOnly { from: script, to: action::SCRIPT.to_owned() });
         let toolchain = self.toolchain.map(|toolchain| toolchain.sysroot().to_owned());
         entries.extend(toolchain.map(|from| Entry::ReadOnly { from, to: action::TOOLCHAIN.to_owned() }));
         entries.push(Entry::Writable { from: self.jobserver.to_owned(), to: JOBSERVER.to_owned() });
-        let mut environment = inputs.environment(&root);
+        let mut environment = inputs.environment(&root)?;
         environment.insert("JOBS".to_owned(), self.jobs.to_string());
         environment.insert("MAKEFLAGS".to_owned(), format!("-j --jobserver-auth=fifo:{root}{JOBSERVER}"));
         let command = vec![format!("{root}{}/sh", action::TOOLS), format!("{root}{}", action::SCRIPT)];
@@ -204,21 +239,24 @@ impl Runner<'_> {
         Ok(write_over(&directory.join(".cargo-checksum.json"), checksum.as_bytes())?)
     }
 
-    /// A directory of links to the tools, which is the end of the PATH.
-    fn tool_entries(&self, scratch: &Path, root: &str) -> Result<Vec<Entry>, Error> {
+    /// The tools, with all that comes with them; without a fence, links to them. Scripts stand in the place of some.
+    fn tool_entries(&self, scratch: &Path, scripts: &BTreeMap<String, String>) -> Result<Vec<Entry>, Error> {
+        let is_fenced = self.fence.mode() == Mode::Namespaces;
+        let mut entries = if is_fenced { self.tools.entries(self.copies)? } else { Vec::new() };
+        if is_fenced && scripts.is_empty() {
+            return Ok(entries);
+        }
+        entries.retain(|entry| entry.to() != action::TOOLS);
         let directory = scratch.join("tools");
         disk::create_directory(&directory, 0o755)?;
-        let mut entries = vec![Entry::ReadOnly { from: directory.clone(), to: action::TOOLS.to_owned() }];
-        for (name, path) in &self.tools.programs {
-            if SYSTEM.iter().any(|system| path.starts_with(system)) {
-                disk::symlink(path, &directory.join(name))?;
-            } else {
-                // What lies elsewhere is shown alone, under a name of its own.
-                let to = format!("/envy/host/{name}");
-                disk::symlink(Path::new(&format!("{root}{to}")), &directory.join(name))?;
-                entries.push(Entry::ReadOnly { from: disk::canonical(path)?, to });
-            }
+        for (name, script) in scripts {
+            disk::write_new(&directory.join(name), script.as_bytes(), 0o755)?;
         }
+        for (name, path) in self.tools.programs.iter().filter(|(name, _)| !scripts.contains_key(*name)) {
+            let path = if is_fenced { self.tools.place(name) } else { path.clone() };
+            disk::symlink(&path, &directory.join(name))?;
+        }
+        entries.push(Entry::ReadOnly { from: directory, to: action::TOOLS.to_owned() });
         Ok(entries)
     }
 }
@@ -245,22 +283,18 @@ fn installed(id: &PackageId, out: &Path) -> Result<Option<PathBuf>, Error> {
 /// How many of the last lines of a log are shown when a build fails.
 const LAST: usize = 20;
 
+/// The last lines of a log that say something.
+fn last_lines(log: &str) -> Vec<String> {
+    let said = recipe::without_marks(log).filter(|line| !line.trim().is_empty());
+    let mut last: Vec<_> = said.rev().take(LAST).map(str::to_owned).collect();
+    last.reverse();
+    last
+}
+
 /// Write a file in the place of whatever an archive has there; a symlink there is not followed.
 fn write_over(path: &Path, bytes: &[u8]) -> disk::Result<()> {
     disk::remove_tree(path)?;
     disk::write_new(path, bytes, 0o644)
-}
-
-/// The host's own directories, as it has them: those that are links stay links.
-fn system_entries() -> Vec<Entry> {
-    let entry = |path: &&str| {
-        let from = PathBuf::from(path);
-        if let Some(target) = disk::read_link(&from) {
-            return Some(Entry::Symlink { target: target.to_str()?.to_owned(), to: (*path).to_owned() });
-        }
-        disk::exists(&from).then(|| Entry::ReadOnly { from, to: (*path).to_owned() })
-    };
-    SYSTEM.iter().filter_map(entry).collect()
 }
 
 /// A user and a group for the build to be, the same everywhere.

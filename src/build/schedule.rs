@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use super::inputs::Inputs;
@@ -10,16 +9,15 @@ use super::run::Runner;
 use super::sandbox::{Fence, Mode, Setting};
 use super::source_files::SourceFiles;
 use super::supplies::Supplies;
-use super::tools::Tools;
+use super::tools::{Toolbox, Tools};
 use super::vendored::Vendored;
-use super::{Error, Memo, Plan, Step, Toolchain, Wanted, jobs::Budget, needs};
+use super::{Error, Memo, Plan, Step, Toolchain, Wanted, jobs::Budget, needs, queue};
 use crate::digest::{ActionDigest, TreeDigest};
 use crate::lock::Output;
 use crate::package::{PackageId, PackageName};
 use crate::platform::{Needs, Platform};
 use crate::process;
 use crate::progress::{Event, Progress};
-use crate::recipe::Book;
 use crate::store::{Held, Outcome, Provenance, Store};
 use crate::tree::{Node, Tree};
 
@@ -27,8 +25,6 @@ use crate::tree::{Node, Tree};
 pub struct Builder<'a, 's> {
     /// Where everything is kept.
     pub store: &'a Store,
-    /// The recipes.
-    pub book: &'a Book,
     /// What is asked and pinned, and where it comes from.
     pub supplies: &'a Supplies<'a, 's>,
     /// Where logs go.
@@ -96,6 +92,7 @@ impl Origin {
 struct Site<'a, 's> {
     fence: Fence,
     toolchain: Option<Toolchain>,
+    toolbox: Toolbox,
     budget: Budget,
     builder: &'a Builder<'a, 's>,
 }
@@ -114,17 +111,18 @@ impl Builder<'_, '_> {
         }
         let to_make: Vec<_> = plan.to_make().collect();
         if !to_make.is_empty() {
-            for built in self.make(&to_make)? {
-                outputs.insert(built.id.name.clone(), built);
-            }
+            outputs = self.make(&to_make, outputs)?;
         }
         Ok(outputs)
     }
 
-    fn make(&self, ids: &[&PackageId]) -> Result<Vec<Built>, Error> {
-        let recipes = ids.iter().map(|id| self.book.get(&self.supplies.wish(id).recipe));
-        let recipes = recipes.collect::<Result<Vec<_>, _>>()?;
-        let needs_rust = recipes.iter().any(|recipe| recipe.vendor().is_some());
+    /// Make packages, beside the outputs that are there.
+    fn make(
+        &self,
+        ids: &[&PackageId],
+        outputs: BTreeMap<PackageName, Built>,
+    ) -> Result<BTreeMap<PackageName, Built>, Error> {
+        let needs_rust = ids.iter().any(|id| self.supplies.wish(id).is_by_cargo());
         let toolchain = if needs_rust { Some(self.toolchain()?) } else { None };
         let (fence, why_not) = Fence::choose(self.setting, None)?;
         if let Some(why) = why_not {
@@ -138,8 +136,8 @@ impl Builder<'_, '_> {
         self.progress.tell(Event::Detail(&format!("sandbox: {}", fence.mode())));
         let inputs = self.inputs(ids)?;
         let budget = Budget::new(self.jobs, &self.store.temporary_directory()?)?;
-        let site = Site { fence, toolchain, budget, builder: self };
-        site.make_all(&inputs)
+        let site = Site { fence, toolchain, toolbox: Toolbox::default(), budget, builder: self };
+        queue::run(inputs, outputs, self.jobs, self.supplies.lockfile, &|inputs| site.make(inputs))
     }
 
     fn toolchain(&self) -> Result<Toolchain, Error> {
@@ -169,17 +167,15 @@ impl Builder<'_, '_> {
     fn inputs(&self, ids: &[&PackageId]) -> Result<Vec<Inputs<'_>>, Error> {
         let supplies = self.supplies;
         supplies.bring(ids, &[self.platform])?;
-        let opened = ids.iter().map(|id| {
-            let recipe = self.book.get(&supplies.wish(id).recipe)?;
-            Ok((*id, recipe, SourceFiles::open(supplies, id, recipe, self.platform)?))
-        });
+        let opened = ids.iter().map(|id| Ok((*id, SourceFiles::open(supplies, id, self.platform)?)));
         let opened = opened.collect::<Result<Vec<_>, Error>>()?;
-        let locks = opened.iter().filter_map(|(id, _, files)| Some((*id, files.cargo.as_ref()?)));
+        let locks = opened.iter().filter_map(|(id, files)| Some((*id, files.cargo.as_ref()?)));
         let items = locks.map(|(id, cargo)| supplies.crate_items(id, &cargo.lock)).collect::<Result<Vec<_>, _>>()?;
         supplies.sources.bring(&items.concat(), self.progress).map_err(Error::from)?;
-        let inputs = opened.into_iter().map(|(id, recipe, source)| {
-            let crates = Vendored::of(supplies, id, &source)?;
-            Ok(Inputs { id: id.clone(), recipe, wish: supplies.wish(id), source, crates })
+        let inputs = opened.into_iter().map(|(id, source)| {
+            let (crates, wish) = (Vendored::of(supplies, id, &source)?, supplies.wish(id));
+            let (prefix, beside, platform) = (Tree::default(), Tree::default(), self.platform);
+            Ok(Inputs { id: id.clone(), wish, source, crates, prefix, beside, platform })
         });
         inputs.collect()
     }
@@ -190,37 +186,19 @@ impl Builder<'_, '_> {
 }
 
 impl Site<'_, '_> {
-    /// Work on all of them with as many workers as there are jobs. After a failure no further build begins.
-    fn make_all(&self, inputs: &[Inputs<'_>]) -> Result<Vec<Built>, Error> {
-        let queue = Mutex::new(inputs.iter());
-        let results = Mutex::new(Vec::new());
-        let failed = || results.lock().expect("no worker panics").iter().any(Result::is_err);
-        let work = || {
-            while let Some(next) = (!failed()).then(|| queue.lock().expect("no worker panics").next()).flatten() {
-                let made = self.make(next);
-                results.lock().expect("no worker panics").push(made);
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 0..self.builder.jobs.min(inputs.len()) {
-                scope.spawn(work);
-            }
-        });
-        results.into_inner().expect("no worker panics").into_iter().collect()
-    }
-
     /// Find a package's result by its action, or build it.
     fn make(&self, inputs: &Inputs<'_>) -> Result<Built, Error> {
-        let Builder { store, platform, memo, progress, patience, .. } = *self.builder;
-        let tools = Tools::find(&inputs.recipe.tools(&inputs.wish.params), inputs.recipe.name(), memo)?;
-        let content = match (inputs.target(platform), &self.toolchain) {
+        let Builder { store, memo, progress, patience, .. } = *self.builder;
+        let rust = self.toolchain.as_ref().filter(|_| inputs.crates.is_some());
+        let tools = self.toolbox.find(&inputs.declared_tools(), inputs.recipe().name(), rust, memo)?;
+        let content = match (inputs.target(), &self.toolchain) {
             (Some(target), Some(toolchain)) => {
                 toolchain.require_target(target)?;
                 Some(toolchain.content(target, memo)?)
             }
             _ => None,
         };
-        let action = inputs.action(store, platform, content, tools.identity, self.fence.mode().to_string())?.digest();
+        let action = inputs.action(store, content, &tools, self.fence.mode().to_string())?.digest();
         progress.tell(Event::Detail(&format!("the action of {} is {action}", inputs.id)));
         if let Some(built) = self.look_up(inputs, action)? {
             return Ok(built);
@@ -242,13 +220,13 @@ impl Site<'_, '_> {
     }
 
     fn build(&self, inputs: &Inputs<'_>, action: ActionDigest, tools: &Tools) -> Result<Built, Error> {
-        let Builder { store, platform, progress, jobs, .. } = *self.builder;
+        let Builder { store, progress, jobs, memo, .. } = *self.builder;
         let package = inputs.id.to_string();
         progress.tell(Event::Building { package: &package });
         let log = self.builder.log_path(&inputs.id, action);
         let toolchain = self.toolchain.as_ref().filter(|_| inputs.crates.is_some());
-        let (fence, jobserver) = (&self.fence, self.budget.pipe());
-        let done = Runner { store, fence, toolchain, tools, platform, jobserver, jobs, log }.run(inputs)?;
+        let (fence, jobserver, copies) = (&self.fence, self.budget.pipe(), memo.copies());
+        let done = Runner { store, fence, toolchain, tools, copies, jobserver, jobs, log }.run(inputs)?;
         let encoded = done.tree.encode();
         let outcome = Outcome {
             tree: encoded.root,

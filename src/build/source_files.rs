@@ -13,7 +13,6 @@ use crate::manifest::Source;
 use crate::package::PackageId;
 use crate::platform::Platform;
 use crate::progress::Event;
-use crate::recipe::Recipe;
 use crate::source;
 use crate::store::{Content, Store};
 use crate::tree::{File, Node, Tree};
@@ -55,15 +54,10 @@ enum Base {
 
 impl SourceFiles {
     /// The source of a package that is here, proven to be what was pinned.
-    pub fn open(
-        supplies: &Supplies<'_, '_>,
-        id: &PackageId,
-        recipe: &Recipe,
-        platform: Platform,
-    ) -> Result<Self, Error> {
+    pub fn open(supplies: &Supplies<'_, '_>, id: &PackageId, platform: Platform) -> Result<Self, Error> {
         let (package, wish) = (supplies.package(id), supplies.wish(id));
-        let by_cargo = recipe.vendor().is_some();
-        let files = match (&package.pin, &wish.source) {
+        let by_cargo = wish.is_by_cargo();
+        let files = match (&package.pin, wish.source_at(&id.version)) {
             (Pin::Crate(unpacked), _) if by_cargo && wish.patches.is_empty() => {
                 Self::of_crate(supplies, id, unpacked.archive)?
             }
@@ -84,7 +78,8 @@ impl SourceFiles {
                 let subdir = match source {
                     Source::Git { subdir, .. } => subdir.as_deref(),
                     Source::Archive(archive) => archive.subdir.as_deref(),
-                    Source::Crate { .. } | Source::Path { .. } => None,
+                    Source::Carried { subdir, .. } => subdir.as_deref(),
+                    _ => None,
                 };
                 Self::of_tree(supplies, id, content, subdir, by_cargo, platform)?
             }

@@ -14,9 +14,11 @@ use crate::manifest::Source;
 use crate::package::{PackageId, PackageName, SiteName};
 use crate::platform::Platform;
 use crate::progress::Progress;
-use crate::recipe::Book;
 use crate::source::{self, Archive, Item, LockedSource, Origin, Sources, WantedArchive};
 use crate::store::{Content, Store};
+
+/// What counts as now where there is no source, in seconds since 1970: the time that cargo writes into archives.
+const NO_SOURCE: i64 = 1_153_704_088;
 
 /// Where supplies for the packages of a site come from.
 pub struct Supplies<'a, 's> {
@@ -73,13 +75,13 @@ impl Supplies<'_, '_> {
     }
 
     /// Bring everything that builds of packages need: after this, nothing has to come from anywhere.
-    pub fn bring_all(&self, book: &Book, ids: &[&PackageId], platforms: &[Platform]) -> Result<(), Error> {
+    pub fn bring_all(&self, ids: &[&PackageId], platforms: &[Platform]) -> Result<(), Error> {
         self.bring(ids, platforms)?;
         let mut items = Vec::new();
         for id in ids {
             // Crates are the same for all of them.
             let platform = platforms.first().copied().unwrap_or(Platform::host());
-            let files = SourceFiles::open(self, id, book.get(&self.wish(id).recipe)?, platform)?;
+            let files = SourceFiles::open(self, id, platform)?;
             items.extend(files.cargo.map(|cargo| self.crate_items(id, &cargo.lock)).transpose()?.unwrap_or_default());
         }
         self.sources.bring(&items, self.progress)?;
@@ -98,16 +100,22 @@ impl Supplies<'_, '_> {
         let (package, wish) = (self.package(id), self.wish(id));
         let unpacked = || package.pin.archive(platform).ok_or_else(|| Error::NoArchive { id: id.clone(), platform });
         let url;
-        let origin = match (&package.pin, &wish.source) {
+        let carrier;
+        let origin = match (&package.pin, wish.source_at(&id.version)) {
+            (Pin::Nothing, _) => return Ok(Content { tree: crate::tree::Tree::default(), time: NO_SOURCE }),
             (Pin::Git { commit, .. }, Source::Git { url, .. }) => Origin::Git { url, commit: *commit },
             (pin, Source::Archive(archive)) => {
                 url = archive_url(archive, id, matches!(pin, Pin::Archives(_)).then_some(platform));
                 Origin::Archive { archive: unpacked()?.archive, name: lock::file_name(&url), strip: archive.strip }
             }
+            (_, Source::Carried { name, version, .. }) => {
+                carrier = lock::carrier(name, version).ok_or_else(|| Error::NoArchive { id: id.clone(), platform })?;
+                Origin::Crate { id: &carrier, archive: unpacked()?.archive }
+            }
             _ => Origin::Crate { id, archive: unpacked()?.archive },
         };
         let content = self.sources.content(&origin, self.progress)?;
-        let patches = lock::read_patches(self.project, &wish.patches, |path| Error::NoPatch { id: id.clone(), path })?;
+        let patches = lock::all_patches(self.project, wish, id, |path| Error::NoPatch { id: id.clone(), path })?;
         match self.sources.patched(content, &patches) {
             Err(source::Error::Patch(source)) => Err(Error::Patch { id: id.clone(), source }),
             patched => Ok(patched?),
@@ -117,7 +125,11 @@ impl Supplies<'_, '_> {
     /// What has to come for a package itself.
     fn source_items(&self, id: &PackageId, platforms: &[Platform]) -> Vec<Item> {
         let wish = self.wish(id);
-        match (&self.package(id).pin, &wish.source) {
+        match (&self.package(id).pin, wish.source_at(&id.version)) {
+            (Pin::Archive(unpacked), Source::Carried { name, version, .. }) => {
+                let archive = Archive { name: name.clone(), version: version.clone(), checksum: unpacked.archive };
+                vec![Item::Crate { registry: None, archive }]
+            }
             (Pin::Crate(unpacked), Source::Crate { registry }) => {
                 let (name, version) = (id.name.to_string(), id.version.to_string());
                 let archive = Archive { name, version, checksum: unpacked.archive };

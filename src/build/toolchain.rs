@@ -70,6 +70,15 @@ impl Toolchain {
         self.sysroot.join("bin/rustc")
     }
 
+    /// The programs that builds run.
+    pub fn programs(&self) -> Vec<PathBuf> {
+        let own = format!("lib/rustlib/{}/bin", Platform::host().rust_target());
+        let linkers = disk::list_if_exists(&self.sysroot.join(&own)).unwrap_or_default();
+        let linkers = linkers.into_iter().filter(|(_, kind)| matches!(kind, disk::Kind::File { executable: true }));
+        let linkers = linkers.map(|(name, _)| self.sysroot.join(&own).join(name));
+        [self.rustc(), self.cargo()].into_iter().chain(linkers).collect()
+    }
+
     /// Whether it can build for a target of this name.
     pub fn has_target(&self, target: &str) -> bool {
         disk::is_directory(&self.sysroot.join("lib/rustlib").join(target).join("lib"))

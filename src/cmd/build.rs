@@ -7,7 +7,7 @@ use super::committing::Writes;
 use super::context::Context;
 use super::locking::{self, Moves, propose};
 use super::project::{Locked, Project};
-use super::{Jobs, LockMode};
+use super::{Jobs, LockMode, for_each};
 use crate::build::{Step, plan};
 use crate::failure::Failure;
 use crate::lock::Lockfile;
@@ -60,12 +60,13 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
         _ => Showing::UnlessHeld,
     };
     let wish = Wish { mode: args.mode, locked, showing, message: args.message.as_deref(), jobs: args.jobs };
-    for site in project.sites(&args.sites)? {
+    for_each(&project.sites(&args.sites)?, |site| {
         if let Some(number) = bring(context, &project, site, &wish)? {
             context.ui.done("unchanged", format!("site `{}` is at generation {number}", site.name));
         }
-    }
-    Ok(())
+        Ok(())
+    })
+    .map(drop)
 }
 
 /// Bring a site to what its lockfile says. Where it is there already, nothing but the comparison is done, and the
@@ -76,19 +77,17 @@ pub(super) fn bring(
     site: &Site,
     wish: &Wish<'_>,
 ) -> Result<Option<u64>, Failure> {
-    let wishes = project.wishes(context, site)?;
     let current = match wish.locked {
-        true => Some(project.current_lock(&site.name, &wishes)?),
-        false => {
-            project.locked(&site.name)?.filter(|locked| project.drift(&site.name, &wishes, &locked.lockfile).is_empty())
-        }
+        true => Some(project.current_lock(context, site)?.1),
+        false => project.undrifted(context, site)?,
     };
     if let Some(locked) = &current {
-        if let Some(generation) = project.converged(context, site, locked)? {
+        let config = project.config(site, &locked.lockfile)?;
+        if let Some(generation) = project.converged(context, site, locked, &config)? {
             return Ok(Some(generation.number));
         }
         let place = project.place(&site.name);
-        if wish.showing == Showing::UnlessHeld && place.is_held(locked.digest())? {
+        if wish.showing == Showing::UnlessHeld && place.is_held(locked.digest(), Some(config.digest()))? {
             tell_held(context, &place);
             return Ok(None);
         }
@@ -142,27 +141,29 @@ fn recording_build(context: &Context<'_>, name: &SiteName, wish: &Wish<'_>) -> R
 
 /// Print the plan of each site.
 fn dry_run(context: &Context<'_>, project: &Project, args: &Args, locked: bool) -> Result<(), Failure> {
-    for site in project.sites(&args.sites)? {
-        let wishes = project.wishes(context, site)?;
+    for_each(&project.sites(&args.sites)?, |site| {
         let lockfile = match locked {
-            true => project.current_lock(&site.name, &wishes)?.lockfile,
+            true => project.current_lock(context, site)?.1.lockfile,
             false => context.with_sources(project, args.mode, |sources| {
                 let proposal = propose(context, project, site, &Moves::Needed, sources)?;
                 locking::foretell(context, site, &proposal);
                 Ok(proposal.lockfile)
             })?,
         };
-        context.ui.result(&planned(context, site, &lockfile)?);
-    }
-    Ok(())
+        context.ui.result(&planned(context, project, site, &lockfile)?);
+        Ok(())
+    })
+    .map(drop)
 }
 
-fn planned(context: &Context<'_>, site: &Site, lockfile: &Lockfile) -> Result<String, Failure> {
+fn planned(context: &Context<'_>, project: &Project, site: &Site, lockfile: &Lockfile) -> Result<String, Failure> {
     let store = context.store()?;
-    let plan = plan(lockfile, Platform::host(), |tree| store.whole_tree(tree).ok().flatten());
+    let wishes = project.wishes(context, site, Some(lockfile))?;
+    let plan = plan(lockfile, wishes.installed(), Platform::host(), |tree| store.whole_tree(tree).ok().flatten());
     let line = |planned: &crate::build::Planned| match &planned.step {
         Step::Use(output, _) => format!("  use   {} {}\n", planned.id, output.tree),
-        Step::Make => format!("  build {}\n", planned.id),
+        Step::Make if planned.installed => format!("  build {}\n", planned.id),
+        Step::Make => format!("  build {} (others are built with it)\n", planned.id),
     };
     Ok(format!("site {}\n{}", site.name, plan.packages.iter().map(line).collect::<String>()))
 }

@@ -8,7 +8,6 @@ use super::{Globals, LockMode};
 use crate::download::Downloader;
 use crate::failure::{Exit, Failure};
 use crate::process;
-use crate::recipe::Book;
 use crate::source::{self, Archives, CargoConfig, Git, GitSettings, Limits, Mirrors, Registries, Sources};
 use crate::store::Store;
 use crate::ui::Ui;
@@ -17,13 +16,12 @@ use crate::ui::Ui;
 pub struct Context<'a> {
     pub globals: Globals,
     pub ui: &'a Ui,
-    pub book: Book,
     store: OnceLock<Store>,
 }
 
 impl<'a> Context<'a> {
     pub fn new(globals: Globals, ui: &'a Ui) -> Self {
-        Self { globals, ui, book: Book::built_in(), store: OnceLock::new() }
+        Self { globals, ui, store: OnceLock::new() }
     }
 
     /// The project that the command works on.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::LockMode;
 use super::context::Context;
 use super::project::Project;
+use super::{LockMode, for_each};
 use crate::build::Supplies;
 use crate::failure::Failure;
 use crate::manifest::Site;
@@ -31,7 +31,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
         false => vec![Platform::host()],
     };
     context.with_sources(&project, LockMode::default(), |sources| {
-        sites.iter().try_for_each(|site| fetch(context, &project, site, &platforms, sources))
+        for_each(&sites, |site| fetch(context, &project, site, &platforms, sources)).map(drop)
     })
 }
 
@@ -42,8 +42,7 @@ fn fetch(
     platforms: &[Platform],
     sources: &Sources<'_>,
 ) -> Result<(), Failure> {
-    let wishes = project.wishes(context, site)?;
-    let locked = project.current_lock(&site.name, &wishes)?;
+    let (wishes, locked) = project.current_lock(context, site)?;
     let supplies = Supplies {
         sources,
         wishes: &wishes,
@@ -54,7 +53,7 @@ fn fetch(
         progress: context.ui,
     };
     let ids: Vec<&PackageId> = locked.lockfile.packages.values().map(|package| &package.id).collect();
-    supplies.bring_all(&context.book, &ids, platforms)?;
+    supplies.bring_all(&ids, platforms)?;
     let count = crate::ui::count(ids.len(), "package");
     context.ui.done("fetched", format!("all that site `{}` is built from ({count})", site.name));
     Ok(())

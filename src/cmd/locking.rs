@@ -9,12 +9,12 @@ use crate::build::{Memo, Toolchain, Wanted};
 use crate::digest::Commit;
 use crate::failure::{Exit, Failure};
 use crate::index::{Place, SiteIndex};
-use crate::lock::{self, Drift, Lockfile, Package, Pin, Pinner, Task, Wishes};
+use crate::lock::{self, Drift, Lockfile, Package, Pin, Pinned, Pinner, Task, Wishes};
 use crate::manifest::{ExcludeNewer, GitReference, Manifest, Site, Source};
 use crate::package::{Cutoff, Cutoffs, PackageId, PackageName, Range, Version};
 use crate::platform::Platform;
 use crate::process;
-use crate::resolve;
+use crate::resolve::{self, Hidden};
 use crate::source::Sources;
 
 /// What may move.
@@ -49,8 +49,8 @@ pub fn propose(
     moves: &Moves,
     sources: &Sources<'_>,
 ) -> Result<Proposal, Failure> {
-    let wishes = project.wishes(context, site)?;
     let old = project.locked(&site.name)?.map(|locked| locked.lockfile);
+    let wishes = project.wishes(context, site, old.as_ref())?;
     if let (Some(old), Moves::Needed) = (&old, moves)
         && project.drift(&site.name, &wishes, old).is_empty()
         && outgrown(project, site, &wishes, old, sources)?.is_empty()
@@ -61,34 +61,62 @@ pub fn propose(
         return Ok(Proposal { lockfile: Lockfile::empty(wishes.digest()), generated: BTreeMap::new(), old });
     }
     let _busy = context.ui.busy(format!("locking site {}", site.name));
-    let needs_rust = wishes.needs_rust(&context.book);
-    let compiler = if needs_rust { Compiler::find(&wishes, old.as_ref())? } else { Compiler::none() };
-    let cutoffs = cutoffs(&wishes);
-    let chosen = choose(context, site, &wishes, old.as_ref(), moves, compiler.version(), &cutoffs, sources)?;
+    let mut wishes = wishes;
+    // What packages state that they need is known when they are here, and may lead to others that state more.
+    for _ in 0..ROUNDS {
+        let pinned = lock(context, project, site, &wishes, old.as_ref(), moves, sources)?;
+        let with_stated = project.wishes(context, site, Some(&pinned.lockfile))?;
+        if with_stated.digest() == wishes.digest() {
+            return Ok(Proposal { lockfile: pinned.lockfile, generated: pinned.generated, old });
+        }
+        wishes = with_stated;
+    }
+    Err(Failure::new(
+        Exit::NoSolution,
+        format!("what the packages of site `{}` state that they need has no end", site.name),
+    )
+    .hint("look at `[package.metadata.envy]` of those that were locked last"))
+}
+
+/// How often packages may state needs that bring in others that state more.
+const ROUNDS: usize = 16;
+
+/// Choose versions of what is asked for, and pin them.
+fn lock(
+    context: &Context<'_>,
+    project: &Project,
+    site: &Site,
+    wishes: &Wishes,
+    old: Option<&Lockfile>,
+    moves: &Moves,
+    sources: &Sources<'_>,
+) -> Result<Pinned, Failure> {
+    let compiler = if wishes.needs_rust() { Compiler::find(wishes, old)? } else { Compiler::none() };
+    let cutoffs = cutoffs(wishes);
+    let chosen = choose(context, site, wishes, old, moves, compiler.version(), &cutoffs, sources)?;
     let toolchain = compiler.pin(&Memo::open(&context.cache()?))?;
     let cargo_lock =
         |directory: &Path, task: Task<'_>| compiler.cargo_lock(directory, task, project, context.globals.offline);
-    let lost = match &old {
-        Some(old) => lost(project, site, &wishes, old, sources)?,
+    let lost = match old {
+        Some(old) => lost(project, site, wishes, old, sources)?,
         None => BTreeSet::new(),
     };
     let pinner = Pinner {
         sources,
-        book: &context.book,
         project: &project.root,
         commits: &chosen.commits,
-        moving: &moving(&wishes, moves),
+        moving: &moving(wishes, moves),
         lost: &lost,
         cutoffs: &cutoffs,
         cargo_lock: &cargo_lock,
         progress: context.ui,
     };
-    let mut pinned = pinner.pin(&wishes, &chosen.versions, toolchain, old.as_ref())?;
+    let mut pinned = pinner.pin(wishes, &chosen.versions, toolchain, old)?;
     // The time of a limit that moves with the clock stays what it was where nothing else changed.
-    let unchanged = old.as_ref().filter(|old| old.packages == pinned.lockfile.packages);
-    let kept = unchanged.and_then(|old| old.exclude_newer).filter(|old| moves_on(&wishes) && Some(*old) <= cutoffs.all);
+    let unchanged = old.filter(|old| old.packages == pinned.lockfile.packages);
+    let kept = unchanged.and_then(|old| old.exclude_newer).filter(|old| moves_on(wishes) && Some(*old) <= cutoffs.all);
     pinned.lockfile.exclude_newer = kept.or(cutoffs.all);
-    Ok(Proposal { lockfile: pinned.lockfile, generated: pinned.generated, old })
+    Ok(pinned)
 }
 
 /// The compiler that a lockfile is made for.
@@ -193,7 +221,11 @@ fn choose(
         Moves::These(moving) => locked.into_iter().filter(|(name, _)| !moving.contains_key(name)).collect(),
     };
     let places = wishes.packages().iter().map(|(name, wish)| {
-        let place = Place::new(wish.source.clone(), &wish.requirements);
+        let listed = match wish.source {
+            Source::Recipe { .. } => wish.recipe.releases().keys().cloned().collect(),
+            _ => Vec::new(),
+        };
+        let place = Place::new(wish.source.clone(), &wish.requirements, listed);
         let commit = old.and_then(|old| old.packages.get(name)).and_then(|old| lock::kept_commit(old, wish));
         (name.clone(), Place { commit, ..place })
     });
@@ -204,19 +236,37 @@ fn choose(
     {
         return Ok(Chosen { versions, commits: BTreeMap::new() });
     }
-    index.prefetch()?;
     let requirements = narrowed(wishes, moves);
-    let chosen =
-        resolve::solve(&requirements, &preferred, &index)?.map_err(|conflict| not_solved(site, moves, &conflict))?;
-    for (id, why) in &chosen.hidden {
-        context.ui.note(format!("{id} is passed over: it {why}"));
-    }
+    let solved = index.prefetch().and_then(|()| resolve::solve(&requirements, &preferred, &index));
+    let solved = solved.map_err(|error| if error.missing_offline().is_some() { index.all_missing() } else { error })?;
+    let chosen = solved.map_err(|conflict| not_solved(site, moves, &conflict))?;
+    tell_hidden(context, &chosen.hidden);
     let commit = |(name, version): (&PackageName, &Version)| {
         let id = PackageId { name: name.clone(), version: version.clone() };
         Some((name.clone(), index.commit(&id)?))
     };
     let commits = chosen.packages.iter().filter_map(commit).collect();
     Ok(Chosen { versions: chosen.packages, commits })
+}
+
+/// How many versions of a package that were passed over are named one by one.
+const NAMED: usize = 3;
+
+/// Name what was passed over, of each package the highest versions. They are sorted.
+fn tell_hidden(context: &Context<'_>, hidden: &[(PackageId, Hidden)]) {
+    for of_one in hidden.chunk_by(|(one, _), (other, _)| one.name == other.name) {
+        let (more, named) = of_one.split_at(of_one.len().saturating_sub(NAMED));
+        for (id, why) in named {
+            context.ui.note(format!("{id} is passed over: it {why}"));
+        }
+        match more {
+            [] => {}
+            [(id, _)] => context.ui.note(format!("{id} is passed over as well")),
+            [(id, _), ..] => {
+                context.ui.note(format!("{} lower versions of {} are passed over as well", more.len(), id.name));
+            }
+        }
+    }
 }
 
 /// The locked versions, where they are all that is asked for: then there is nothing to choose, and nobody to ask. A
@@ -316,7 +366,7 @@ fn moving(wishes: &Wishes, moves: &Moves) -> BTreeSet<PackageName> {
         Source::Git { reference, .. } => matches!(reference, GitReference::Default | GitReference::Branch(_)),
         // A directory's own Cargo.lock is not ours to move; one that was made for it is.
         Source::Archive(_) | Source::Path { .. } => true,
-        Source::Crate { .. } => false,
+        Source::Crate { .. } | Source::Recipe { .. } | Source::Carried { .. } | Source::Nothing => false,
     };
     let names = wishes.packages().iter().filter(|(name, wish)| asked(name) && may_move(wish));
     names.map(|(name, _)| name.clone()).collect()

@@ -22,12 +22,12 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let project = context.project()?;
     let mut documents = Vec::new();
     for site in project.sites(&args.sites)? {
-        let wishes = project.wishes(context, site)?;
         let locked = project.locked(&site.name)?.ok_or_else(|| Failure::not_locked(&site.name))?;
+        let wishes = project.wishes(context, site, Some(&locked.lockfile))?;
         let packages = wishes.packages();
         match args.json {
-            true => documents.push(document(context, site, &locked.lockfile, packages)),
-            false => context.ui.result(&drawn(context, site, &locked.lockfile, packages)),
+            true => documents.push(document(site, &locked.lockfile, packages)),
+            false => context.ui.result(&drawn(site, &locked.lockfile, packages)),
         }
     }
     if args.json {
@@ -39,19 +39,17 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
 type Wishes = std::collections::BTreeMap<crate::package::PackageName, Wish>;
 
 /// Params that were chosen, in words.
-fn params(context: &Context<'_>, wish: Option<&Wish>) -> Vec<(String, serde_json::Value)> {
+fn params(wish: Option<&Wish>) -> Vec<(String, serde_json::Value)> {
     let Some(wish) = wish else { return Vec::new() };
-    let Ok(recipe) = context.book.get(&wish.recipe) else { return Vec::new() };
-    recipe.chosen(&wish.params).map(|(name, value)| (name.to_owned(), value.to_json())).collect()
+    wish.recipe.chosen(&wish.params).map(|(name, value)| (name.to_owned(), value.to_json())).collect()
 }
 
-fn drawn(context: &Context<'_>, site: &Site, lockfile: &Lockfile, wishes: &Wishes) -> String {
+fn drawn(site: &Site, lockfile: &Lockfile, wishes: &Wishes) -> String {
     let mut text = format!("{}{}\n", site.name, if lockfile.packages.is_empty() { " (empty)" } else { "" });
     let last = lockfile.packages.len();
     for (index, (name, package)) in lockfile.packages.iter().enumerate() {
         let branch = if index + 1 == last { "└──" } else { "├──" };
-        let chosen: String =
-            params(context, wishes.get(name)).iter().map(|(name, value)| format!(" {name}={value}")).collect();
+        let chosen: String = params(wishes.get(name)).iter().map(|(name, value)| format!(" {name}={value}")).collect();
         let built = match lockfile.outputs(name, Platform::host()).next() {
             _ if !package.pin.is_fixed() => " (unpinned)",
             Some(_) => "",
@@ -62,7 +60,7 @@ fn drawn(context: &Context<'_>, site: &Site, lockfile: &Lockfile, wishes: &Wishe
     text
 }
 
-fn document(context: &Context<'_>, site: &Site, lockfile: &Lockfile, wishes: &Wishes) -> serde_json::Value {
+fn document(site: &Site, lockfile: &Lockfile, wishes: &Wishes) -> serde_json::Value {
     let package = |(name, package): (&crate::package::PackageName, &crate::lock::Package)| {
         let required_by: Vec<_> = wishes
             .get(name)
@@ -80,7 +78,7 @@ fn document(context: &Context<'_>, site: &Site, lockfile: &Lockfile, wishes: &Wi
             "archive": package.pin.archive(Platform::host()).map(|unpacked| unpacked.archive.to_string()),
             "commit": commit(&package.pin),
             "pinned": package.pin.is_fixed(),
-            "params": params(context, wishes.get(name)).into_iter().collect::<serde_json::Map<_, _>>(),
+            "params": params(wishes.get(name)).into_iter().collect::<serde_json::Map<_, _>>(),
             "required-by": required_by,
             "outputs": outputs,
         })
@@ -91,6 +89,6 @@ fn document(context: &Context<'_>, site: &Site, lockfile: &Lockfile, wishes: &Wi
 fn commit(pin: &Pin) -> Option<String> {
     match pin {
         Pin::Git { commit, .. } => Some(commit.to_string()),
-        Pin::Crate(_) | Pin::Archive(_) | Pin::Archives(_) | Pin::Path => None,
+        Pin::Crate(_) | Pin::Archive(_) | Pin::Archives(_) | Pin::Path | Pin::Nothing => None,
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{Lockfile, Package, Pin, Wish, Wishes};
 use crate::digest::BlobDigest;
 use crate::manifest::Source;
-use crate::package::{PackageName, Range, SiteName, Version, VersionReq};
+use crate::package::{PackageId, PackageName, Range, SiteName, Version, VersionReq};
 use crate::platform::Platform;
 
 /// One way in which the manifest and the lockfile disagree.
@@ -40,6 +40,13 @@ pub enum Drift {
         name: PackageName,
         /// What is asked for.
         wanted: BlobDigest,
+    },
+    /// Locked at a version that its recipe lists no more.
+    Unlisted {
+        /// The package.
+        id: PackageId,
+        /// Its recipe.
+        recipe: String,
     },
     /// Locked with other patches.
     Patches {
@@ -82,6 +89,7 @@ impl fmt::Display for Drift {
                 write!(f, "`{name}` shall come from {wanted}, but is locked from {locked}")
             }
             Self::Archive { name, wanted } => write!(f, "`{name}` shall be {wanted}, but is locked to another archive"),
+            Self::Unlisted { id, recipe } => write!(f, "recipe `{recipe}` no longer lists `{id}`, which is locked"),
             Self::Patches { name } => write!(f, "`{name}` is locked with other patches, or with other texts of them"),
             Self::Unwanted(name) => write!(f, "`{name}` is locked, but nothing requires it"),
             Self::Recipe { name, recipe } => {
@@ -140,15 +148,18 @@ fn package_drift(
     } else if package.source != wish.source_text {
         let (wanted, locked) = (wish.source_text.clone(), package.source.clone());
         drifts.push(Drift::Source { name: name(), wanted, locked });
+    } else if matches!(wish.source_at(&package.id.version), Source::Recipe { .. }) {
+        drifts.push(Drift::Unlisted { id: package.id.clone(), recipe: wish.recipe.name().to_owned() });
     } else if let Some(wanted) = other_archive(wish, package) {
         drifts.push(Drift::Archive { name: name(), wanted });
     }
-    let patches: Vec<_> = wish.patches.iter().map(|path| digest(Path::new(path))).collect();
+    let of_recipe = super::sums(&wish.recipe_patches(&package.id.version)).into_iter().map(Some);
+    let patches: Vec<_> = of_recipe.chain(wish.patches.iter().map(|path| digest(Path::new(path)))).collect();
     if package.pin.is_fixed() && !patches.iter().copied().eq(package.patches.iter().copied().map(Some)) {
         drifts.push(Drift::Patches { name: name() });
     }
-    if package.recipe != wish.digest {
-        drifts.push(Drift::Recipe { name: name(), recipe: wish.recipe.clone() });
+    if package.recipe != wish.digest(&package.id.version) {
+        drifts.push(Drift::Recipe { name: name(), recipe: wish.recipe.name().to_owned() });
     }
     if let Some(crates) = package.crates.as_ref().filter(|crates| crates.generated) {
         let path = Lockfile::generated_path(site, &package.id.name);
@@ -160,7 +171,14 @@ fn package_drift(
 
 /// The sum that is asked for, where the locked archive has another.
 fn other_archive(wish: &Wish, package: &Package) -> Option<BlobDigest> {
-    let Source::Archive(asked) = &wish.source else { return None };
+    let asked = match wish.source_at(&package.id.version) {
+        Source::Archive(asked) => asked,
+        Source::Carried { sha256, .. } => {
+            let locked = |one: &super::Unpacked| one.archive != *sha256;
+            return matches!(&package.pin, Pin::Archive(one) if locked(one)).then_some(*sha256);
+        }
+        _ => return None,
+    };
     let differs = |platform: Option<Platform>, archive: BlobDigest| {
         let own = platform.and_then(|platform| asked.platforms.get(&platform)?.sha256);
         own.or(asked.sha256).filter(|wanted| *wanted != archive)
@@ -168,7 +186,7 @@ fn other_archive(wish: &Wish, package: &Package) -> Option<BlobDigest> {
     match &package.pin {
         Pin::Archive(one) => differs(None, one.archive),
         Pin::Archives(each) => each.iter().find_map(|(platform, one)| differs(Some(*platform), one.archive)),
-        Pin::Crate(_) | Pin::Git { .. } | Pin::Path => None,
+        Pin::Crate(_) | Pin::Git { .. } | Pin::Path | Pin::Nothing => None,
     }
 }
 

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::digest::Commit;
+use crate::manifest::{Needed, Param};
+use crate::package::Range;
 use crate::platform::Needs;
 use expect_test::expect_file;
 
@@ -26,6 +28,9 @@ fn every_source() -> Lockfile {
         patches: if name == "api" { vec![BlobDigest::of(b"patch")] } else { Vec::new() },
         recipe: TextDigest::of(b"recipe"),
         crates,
+        dependencies: if matches!(name, "api" | "redis") { vec!["openssl".parse().unwrap()] } else { Vec::new() },
+        build_dependencies: if name == "redis" { vec!["pkgconf".parse().unwrap()] } else { Vec::new() },
+        stated: if name == "api" { stated() } else { Vec::new() },
         outputs: Vec::new(),
     };
     let source = CrateSource { url: "https://example.org/fork.git".to_owned(), commit, tree };
@@ -37,6 +42,8 @@ fn every_source() -> Lockfile {
         package("api", "0.16.1", git, Pin::Git { commit, tree }, forked),
         package("billing", "0.1.0", "path+services/billing", Pin::Path, None),
         package("geoip", "2026.01", "archive+https://example.org/geoip.tar.zst", Pin::Archive(unpacked()), None),
+        package("openssl", "3.0.15", "recipe+openssl", Pin::Archive(unpacked()), None),
+        package("redis", "7.0.15", "recipe+redis", Pin::Nothing, None),
         package("own", "1.0.0", "registry+company", Pin::Crate(unpacked()), Some(crates(false))),
         package(
             "tool",
@@ -50,6 +57,21 @@ fn every_source() -> Lockfile {
     lockfile
 }
 
+/// What a package may state that it needs.
+fn stated() -> Vec<Need> {
+    let needed = |name: &str, recipe: &str, versions| Needed {
+        name: name.parse().unwrap(),
+        recipe: recipe.to_owned(),
+        versions,
+        params: BTreeMap::new(),
+        when: None,
+    };
+    let params = [("shared".to_owned(), Param::Bool(true)), ("with".to_owned(), Param::List(vec!["a".to_owned()]))];
+    let openssl = needed("openssl", "openssl", Range::Req(">=3, <4".parse().unwrap()));
+    let tool = Needed { when: Some("tls".to_owned()), params: params.into(), ..needed("tool", "pkgconf", Range::Any) };
+    vec![Need { package: openssl, purpose: Purpose::Run }, Need { package: tool, purpose: Purpose::Build }]
+}
+
 fn sample() -> Lockfile {
     let platform: Platform = "x86_64-linux-gnu".parse().unwrap();
     let package = |name: &str, outputs| Package {
@@ -59,6 +81,9 @@ fn sample() -> Lockfile {
         patches: Vec::new(),
         recipe: TextDigest::of(b"recipe"),
         crates: Some(crates(name == "just")),
+        dependencies: Vec::new(),
+        build_dependencies: Vec::new(),
+        stated: Vec::new(),
         outputs,
     };
     let output = |needs| Output { platform, action: ActionDigest::of(b"action"), tree: TreeDigest::of(b"out"), needs };
@@ -110,7 +135,7 @@ fn what_is_no_lockfile_is_refused() {
     check(&text.replace("sha256:", "md5:"), "lowercase hexadecimal");
     check(&text.replace("name = \"just\"", "name = \"hexyl\""), "`hexyl` is there twice");
     check(&text.replace("name = \"just\"", "name = \"../just\""), "is not a name");
-    check(&text.replace("registry+crates.io", "recipe+redis"), "cannot use");
+    check(&text.replace("registry+crates.io", "oci+redis"), "cannot use");
     check(&text.replace("registry+crates.io", "git+file:///x"), "is not pinned as its source");
     check(&text.replace("crates = ", "crate = "), "unknown field");
     check(&text[..text.len() / 2], "cannot be read");

@@ -12,18 +12,19 @@ mod format_tests;
 mod pin;
 mod wishes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::digest::{ActionDigest, BlobDigest, Commit, TextDigest, TreeDigest};
 use crate::disk;
 use crate::package::{PackageId, PackageName, SiteName, Version};
 use crate::platform::{Needs, Platform};
+use crate::recipe::{Need, Purpose};
 pub use drift::{Drift, drift};
 pub use pin::{
-    Error as PinError, Pinned, Pinner, Task, archive_url, file_name, kept_commit, read_patches, same_origin,
+    Error as PinError, Pinned, Pinner, Task, all_patches, archive_url, carrier, file_name, kept_commit, same_origin,
 };
-pub use wishes::{Error as WishError, Wish, Wishes};
+pub use wishes::{Error as WishError, Stated, Wish, Wishes, sums};
 
 /// What a site's packages are pinned to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,11 +72,25 @@ pub struct Package {
     pub recipe: TextDigest,
     /// The Cargo.lock that it builds with, if it is built by cargo. What is not pinned brings its own.
     pub crates: Option<Crates>,
+    /// The packages that it needs beside it in the prefix, sorted.
+    pub dependencies: Vec<PackageName>,
+    /// The packages that it needs while it is built, sorted.
+    pub build_dependencies: Vec<PackageName>,
+    /// What it says itself that it needs, in its Cargo.toml.
+    pub stated: Vec<Need>,
     /// What was built, by whom ever: one for each action.
     pub outputs: Vec<Output>,
 }
 
 impl Package {
+    /// The packages that it needs for something.
+    pub fn needed(&self, purpose: Purpose) -> &[PackageName] {
+        match purpose {
+            Purpose::Run => &self.dependencies,
+            Purpose::Build => &self.build_dependencies,
+        }
+    }
+
     /// Whether a Cargo.lock was made for it.
     pub fn has_generated(&self) -> bool {
         self.crates.as_ref().is_some_and(|crates| crates.generated)
@@ -100,6 +115,8 @@ pub enum Pin {
     Archives(BTreeMap<Platform, Unpacked>),
     /// Nothing: a directory is whatever it is now.
     Path,
+    /// Nothing, since there is no source: a recipe makes it out of what it needs.
+    Nothing,
 }
 
 /// An archive and what was in it.
@@ -116,7 +133,7 @@ impl Pin {
     pub fn tree(&self, platform: Platform) -> Option<TreeDigest> {
         match self {
             Self::Git { tree, .. } => Some(*tree),
-            Self::Path => None,
+            Self::Path | Self::Nothing => None,
             _ => self.archive(platform).map(|unpacked| unpacked.tree),
         }
     }
@@ -126,7 +143,7 @@ impl Pin {
         match self {
             Self::Crate(unpacked) | Self::Archive(unpacked) => Some(*unpacked),
             Self::Archives(each) => each.get(&platform).copied(),
-            Self::Git { .. } | Self::Path => None,
+            Self::Git { .. } | Self::Path | Self::Nothing => None,
         }
     }
 
@@ -233,6 +250,29 @@ impl Lockfile {
     /// Where the Cargo.lock that was made for a package is, from the project's directory.
     pub fn generated_path(site: &SiteName, package: &PackageName) -> PathBuf {
         Path::new("lockfiles").join(site.as_str()).join(format!("{package}.Cargo.lock"))
+    }
+
+    /// What its packages say themselves that they need.
+    pub fn stated(&self) -> Stated {
+        let stating = self.packages.iter().filter(|(_, package)| !package.stated.is_empty());
+        stating.map(|(name, package)| (name.clone(), package.stated.clone())).collect()
+    }
+
+    /// These packages, and all that they need to run.
+    pub fn closure<'a>(&'a self, of: impl IntoIterator<Item = &'a PackageName>) -> BTreeSet<&'a PackageName> {
+        let (mut open, mut all): (Vec<_>, BTreeSet<_>) = (of.into_iter().collect(), BTreeSet::new());
+        while let Some(name) = open.pop() {
+            if let Some(package) = self.packages.get(name).filter(|_| all.insert(name)) {
+                open.extend(&package.dependencies);
+            }
+        }
+        all
+    }
+
+    /// What is there while a package is built: what it needs, with all that this needs to run.
+    pub fn inputs(&self, name: &PackageName) -> BTreeSet<&PackageName> {
+        let package = self.packages.get(name);
+        self.closure(package.into_iter().flat_map(|one| one.dependencies.iter().chain(&one.build_dependencies)))
     }
 
     /// The outputs of a package for a platform.

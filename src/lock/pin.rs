@@ -15,14 +15,15 @@ use std::path::{Path, PathBuf};
 use super::{Lockfile, Package, Pin, Toolchain, Unpacked, Wish, Wishes};
 use crate::digest::{BlobDigest, Commit};
 use crate::disk;
-use crate::manifest::Source;
+use crate::manifest::{Invalid, Source};
 use crate::package::{Cutoffs, PackageId, PackageName, Version};
 use crate::platform::Platform;
 use crate::progress::Progress;
-use crate::recipe::Book;
+use crate::recipe::Purpose;
 use crate::source::{self, Archive, Item, Origin, Patch, PatchError, Sources};
 use crate::store::{self, Content};
 pub use archives::{archive_url, file_name};
+use cargo::ByCargo;
 use kept::Kept;
 pub use kept::{kept_commit, same_origin};
 pub use limit::Task;
@@ -34,8 +35,6 @@ pub type CargoLock<'a> = dyn Fn(&Path, Task<'_>) -> Result<String, Box<dyn std::
 pub struct Pinner<'a, 's> {
     /// Where everything comes from, and goes to.
     pub sources: &'a Sources<'s>,
-    /// The recipes.
-    pub book: &'a Book,
     /// The project's directory.
     pub project: &'a Path,
     /// The commits of the packages that were chosen from repositories just now.
@@ -117,6 +116,15 @@ pub enum Error {
         #[source]
         source: source::Error,
     },
+    /// What it says that it needs makes no sense.
+    #[error("`{id}` states its needs in a way that cannot be understood")]
+    Metadata {
+        /// The package.
+        id: PackageId,
+        /// What is wrong with it.
+        #[source]
+        source: Invalid,
+    },
     /// The registry no longer tells the sum of a version that was chosen.
     #[error("the registry no longer lists `{0}`")]
     Vanished(PackageId),
@@ -165,7 +173,13 @@ enum Brought {
     Crate(BlobDigest),
     Commit(Commit),
     Archives(archives::Sums),
+    /// A crate that carries the source of something else.
+    Carrier {
+        id: PackageId,
+        archive: BlobDigest,
+    },
     Directory,
+    Nothing,
 }
 
 impl Pinner<'_, '_> {
@@ -197,7 +211,8 @@ impl Pinner<'_, '_> {
             };
             pinned.lockfile.packages.insert(id.name.clone(), package);
         }
-        let rust = wishes.needs_rust(self.book) || wishes.toolchain().is_some();
+        kept.drop_outputs_of_others(&mut pinned.lockfile);
+        let rust = wishes.needs_rust() || wishes.toolchain().is_some();
         pinned.lockfile.toolchain = toolchain.filter(|_| rust && !pinned.lockfile.packages.is_empty());
         pinned.lockfile.prefixes = unmoved_prefixes(old, &pinned.lockfile);
         Ok(pinned)
@@ -211,12 +226,13 @@ impl Pinner<'_, '_> {
     /// Whether a package is looked at: it is new or moves, what is asked of it changed, or a file of it was lost.
     fn must_look(&self, kept: &Kept<'_>, id: &PackageId, wish: &Wish, platforms: &[Platform]) -> Result<bool, Error> {
         let Some(package) = kept.pin(id, wish) else { return Ok(true) };
-        let changed = self.asked_again(&id.name) || !package.pin.is_fixed() || package.recipe != wish.digest;
-        if changed || package.patches.len() != wish.patches.len() {
+        let changed =
+            self.asked_again(&id.name) || !package.pin.is_fixed() || package.recipe != wish.digest(&id.version);
+        if changed {
             return Ok(true);
         }
         let patches = self.patches(id, wish)?;
-        let same = patches.iter().map(|patch| BlobDigest::of(&patch.text)).eq(package.patches.iter().copied());
+        let same = super::sums(&patches) == package.patches;
         Ok(!same || !archives::fits(wish, package, platforms))
     }
 
@@ -231,7 +247,7 @@ impl Pinner<'_, '_> {
         for id in ids {
             let wish = &wishes.packages()[&id.name];
             let old = kept.pin(id, wish).filter(|_| !self.moving.contains(&id.name));
-            let one = match &wish.source {
+            let one = match wish.source_at(&id.version) {
                 Source::Crate { registry } => {
                     let checksum = self.checksum(id, registry.as_deref(), old)?;
                     let archive = Archive { name: id.name.to_string(), version: id.version.to_string(), checksum };
@@ -253,7 +269,15 @@ impl Pinner<'_, '_> {
                     archives.push((*id, archive, old));
                     continue;
                 }
+                Source::Carried { name, version, sha256, .. } => {
+                    let archive = Archive { name: name.clone(), version: version.clone(), checksum: *sha256 };
+                    items.push(Item::Crate { registry: None, archive });
+                    let carrier = carrier(name, version).ok_or_else(|| Error::Vanished((*id).clone()))?;
+                    Brought::Carrier { id: carrier, archive: *sha256 }
+                }
                 Source::Path { .. } => Brought::Directory,
+                Source::Nothing => Brought::Nothing,
+                Source::Recipe { .. } => return Err(Error::Vanished((*id).clone())),
             };
             brought.insert((*id).clone(), one);
         }
@@ -285,15 +309,19 @@ impl Pinner<'_, '_> {
         generated: &mut BTreeMap<PackageName, String>,
     ) -> Result<Package, Error> {
         let patches = self.patches(id, wish)?;
-        let by_cargo = self.book.get(&wish.recipe).is_ok_and(|recipe| recipe.vendor().is_some());
-        let (pin, crates) = match brought {
-            Brought::Crate(archive) if patches.is_empty() && by_cargo => {
-                let (tree, crates) = self.published(id, wish, *archive, generated)?;
-                (Pin::Crate(Unpacked { archive: *archive, tree }), Some(crates))
+        let (pin, by_cargo) = match brought {
+            Brought::Crate(archive) if patches.is_empty() && wish.is_by_cargo() => {
+                let (tree, by_cargo) = self.published(id, wish, *archive, generated)?;
+                (Pin::Crate(Unpacked { archive: *archive, tree }), by_cargo)
             }
             Brought::Crate(archive) => {
                 let content = self.content(id, &Origin::Crate { id, archive: *archive }, &patches)?;
                 let pin = Pin::Crate(Unpacked { archive: *archive, tree: content.tree.digest() });
+                (pin, self.crates(id, wish, &content, generated)?)
+            }
+            Brought::Carrier { id: carrier, archive } => {
+                let content = self.content(id, &Origin::Crate { id: carrier, archive: *archive }, &patches)?;
+                let pin = Pin::Archive(Unpacked { archive: *archive, tree: content.tree.digest() });
                 (pin, self.crates(id, wish, &content, generated)?)
             }
             Brought::Commit(commit) => {
@@ -304,14 +332,19 @@ impl Pinner<'_, '_> {
             }
             Brought::Archives(digests) => self.unpacked(id, wish, digests, &patches, generated)?,
             Brought::Directory => (Pin::Path, self.unpinned_crates(id, wish, old, generated)?),
+            Brought::Nothing => (Pin::Nothing, ByCargo::default()),
         };
+        let needed = |purpose| wish.needed(purpose).cloned().collect();
         Ok(Package {
             id: id.clone(),
             source: wish.source_text.clone(),
             pin,
-            patches: patches.iter().map(|patch| BlobDigest::of(&patch.text)).collect(),
-            recipe: wish.digest,
-            crates,
+            patches: super::sums(&patches),
+            recipe: wish.digest(&id.version),
+            crates: by_cargo.crates,
+            dependencies: needed(Purpose::Run),
+            build_dependencies: needed(Purpose::Build),
+            stated: by_cargo.stated,
             outputs: Vec::new(),
         })
     }
@@ -326,12 +359,29 @@ impl Pinner<'_, '_> {
     }
 
     fn patches(&self, id: &PackageId, wish: &Wish) -> Result<Vec<Patch>, Error> {
-        read_patches(self.project, &wish.patches, |path| Error::NoPatch { id: id.clone(), path })
+        all_patches(self.project, wish, id, |path| Error::NoPatch { id: id.clone(), path })
     }
 }
 
+/// The crate that carries a source.
+pub fn carrier(name: &str, version: &str) -> Option<PackageId> {
+    Some(PackageId { name: name.parse().ok()?, version: version.parse().ok()? })
+}
+
+/// All patches to a package: the recipe's, then those that a project names.
+pub fn all_patches<E: From<disk::Error>>(
+    project: &Path,
+    wish: &Wish,
+    id: &PackageId,
+    missing: impl Fn(PathBuf) -> E,
+) -> Result<Vec<Patch>, E> {
+    let mut patches = wish.recipe_patches(&id.version);
+    patches.extend(read_patches(project, &wish.patches, missing)?);
+    Ok(patches)
+}
+
 /// The patches of these paths, from a project's directory.
-pub fn read_patches<E: From<disk::Error>>(
+fn read_patches<E: From<disk::Error>>(
     project: &Path,
     paths: &[String],
     missing: impl Fn(PathBuf) -> E,

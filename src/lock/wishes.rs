@@ -1,12 +1,20 @@
-//! Wishes: what `envy.toml` asks of a site's packages, each name once. Pure.
+//! Wishes: what is asked of a site's packages, each name once: by `envy.toml`, and by the packages that it names. Pure.
 
-use std::collections::BTreeMap;
+mod gather;
+mod text;
 
-use crate::digest::TextDigest;
-use crate::manifest::{ArchiveSource, Dependency, ExcludeNewer, GitReference, Manifest, Param, Site, Source};
-use crate::package::{PackageName, Requirement, VersionReq};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::digest::{BlobDigest, TextDigest};
+use crate::manifest::{ExcludeNewer, Manifest, Site, Source};
+use crate::package::{PackageName, Requirement, Version, VersionReq};
 use crate::platform::Platform;
-use crate::recipe::{self, Book, Params, Value};
+use crate::recipe::{self, Book, Need, Params, Purpose, Recipe};
+use crate::source::Patch;
+
+/// What packages say themselves that they need, in the `[package.metadata.envy]` of their Cargo.toml.
+pub type Stated = BTreeMap<PackageName, Vec<Need>>;
 
 /// All that is asked of a site's packages.
 #[derive(Clone, Debug)]
@@ -31,13 +39,15 @@ pub struct Wish {
     /// How new it may be, where that differs from what the project says.
     pub exclude_newer: Option<ExcludeNewer>,
     /// The recipe that makes it.
-    pub recipe: String,
+    pub recipe: Arc<Recipe>,
     /// A value for each of the recipe's params.
     pub params: Params,
-    /// Digest of the recipe with these params.
-    pub digest: TextDigest,
     /// Paths that are left out of the prefix.
     pub without: Vec<String>,
+    /// Which packages it needs, and what for.
+    pub needs: BTreeSet<(Purpose, PackageName)>,
+    /// Whether it belongs into the prefix; if not, it is there only while others are built.
+    pub installed: bool,
 }
 
 /// What is asked for cannot be.
@@ -54,24 +64,19 @@ pub enum Error {
         /// Who asks, and for what.
         asked: Vec<String>,
     },
+    /// Packages need each other, so that none of them can be built first.
+    #[error("`{}` needs itself", chain[0])]
+    Circle {
+        /// From it to it.
+        chain: Vec<PackageName>,
+    },
 }
 
-/// How a crate is made, and what lies in a repository or a directory.
-const CARGO: &str = "cargo";
-/// How an archive is made.
-const UNPACK: &str = "unpack";
-
 impl Wishes {
-    /// Collect what a site asks for: what every site has, and what it has alone. Lists that several ask for are united.
-    pub fn of(manifest: &Manifest, site: &Site, book: &Book) -> Result<Self, Error> {
-        let mut asked: BTreeMap<&PackageName, Vec<&Dependency>> = BTreeMap::new();
-        for dependency in &site.dependencies {
-            asked.entry(&dependency.name).or_default().push(dependency);
-        }
-        let wish = |(name, dependencies): (&PackageName, Vec<&Dependency>)| {
-            Ok((name.clone(), Wish::of(name, &dependencies, book)?))
-        };
-        let packages = asked.into_iter().map(wish).collect::<Result<_, Error>>()?;
+    /// Collect what a site asks for: what every site has, what it has alone, and what those packages need in turn, as
+    /// their recipes and they themselves say. Lists that several ask for are united.
+    pub fn of(manifest: &Manifest, site: &Site, book: &Book, stated: &Stated) -> Result<Self, Error> {
+        let packages = gather::gather(site, book, stated)?;
         let mut platforms = manifest.platforms().to_vec();
         platforms.sort();
         let (toolchain, exclude_newer) = (manifest.toolchain().cloned(), manifest.exclude_newer().cloned());
@@ -81,6 +86,16 @@ impl Wishes {
     /// What is asked of each package.
     pub fn packages(&self) -> &BTreeMap<PackageName, Wish> {
         &self.packages
+    }
+
+    /// The packages that belong into the prefix.
+    pub fn installed(&self) -> impl Iterator<Item = &PackageName> {
+        self.packages.iter().filter(|(_, wish)| wish.installed).map(|(name, _)| name)
+    }
+
+    /// Whether a package belongs into the prefix.
+    pub fn is_installed(&self, name: &PackageName) -> bool {
+        self.packages.get(name).is_some_and(|wish| wish.installed)
     }
 
     /// The versions of rustc that would do, where somebody said.
@@ -99,9 +114,8 @@ impl Wishes {
     }
 
     /// Whether any package is built by cargo.
-    pub fn needs_rust(&self, book: &Book) -> bool {
-        let by_cargo = |wish: &Wish| book.get(&wish.recipe).is_ok_and(|recipe| recipe.vendor().is_some());
-        self.packages.values().any(by_cargo)
+    pub fn needs_rust(&self) -> bool {
+        self.packages.values().any(Wish::is_by_cargo)
     }
 
     /// Everything that is asked, for the resolver.
@@ -118,44 +132,55 @@ impl Wishes {
             "platforms": self.platforms.iter().map(ToString::to_string).collect::<Vec<_>>(),
         });
         if let Some(limit) = &self.exclude_newer {
-            canonical["exclude-newer"] = written(limit).into();
+            canonical["exclude-newer"] = text::limit(limit).into();
         }
         TextDigest::of(canonical.to_string().as_bytes())
     }
 }
 
 impl Wish {
-    fn of(name: &PackageName, dependencies: &[&Dependency], book: &Book) -> Result<Self, Error> {
-        same(name, dependencies)?;
-        let first = dependencies[0];
-        let usual = if matches!(first.source, Source::Archive(_)) { UNPACK } else { CARGO };
-        let recipe = book.get(first.recipe.as_deref().unwrap_or(usual))?;
-        let params = recipe.params(united(dependencies))?;
-        let mut without: Vec<_> = dependencies.iter().flat_map(|one| one.without.iter().cloned()).collect();
-        without.sort();
-        without.dedup();
-        let mut requirements: Vec<_> = dependencies.iter().map(|one| requirement(one)).collect();
-        requirements.sort_by(|a, b| a.by.cmp(&b.by));
-        Ok(Self {
-            source: first.source.clone(),
-            source_text: source_text(&first.source, &requirements),
-            patches: first.patches.clone(),
-            exclude_newer: dependencies.iter().rev().find_map(|one| one.exclude_newer.clone()),
-            recipe: recipe.name().to_owned(),
-            digest: recipe.digest(&params),
-            requirements,
-            params,
-            without,
-        })
+    /// Where one version comes from: what the recipe lists for it, where the recipe lists versions.
+    pub fn source_at(&self, version: &Version) -> &Source {
+        match &self.source {
+            Source::Recipe { .. } => {
+                self.recipe.releases().get(version).map_or(&self.source, |release| &release.source)
+            }
+            other => other,
+        }
+    }
+
+    /// The patches that the recipe has to a version.
+    pub fn recipe_patches(&self, version: &Version) -> Vec<Patch> {
+        match &self.source {
+            Source::Recipe { .. } => self.recipe.patches_of(version),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Digest of the recipe with these params, for a version.
+    pub fn digest(&self, version: &Version) -> TextDigest {
+        let listed = matches!(self.source, Source::Recipe { .. });
+        self.recipe.digest(&self.params, listed.then_some(version))
+    }
+
+    /// Whether cargo builds it.
+    pub fn is_by_cargo(&self) -> bool {
+        self.recipe.vendor().is_some()
+    }
+
+    /// The packages that it needs for something.
+    pub fn needed(&self, purpose: Purpose) -> impl Iterator<Item = &PackageName> {
+        self.needs.iter().filter(move |(one, _)| *one == purpose).map(|(_, name)| name)
     }
 
     fn canonical(&self) -> serde_json::Value {
         let mut versions: Vec<_> = self.requirements.iter().map(|one| one.versions.to_string()).collect();
         versions.sort();
+        versions.dedup();
         let mut value = serde_json::json!({
             "source": self.source_text,
             "versions": versions,
-            "recipe": self.recipe,
+            "recipe": self.recipe.name(),
             "params": self.params.to_json(),
             "without": self.without,
         });
@@ -169,121 +194,16 @@ impl Wish {
             value["patches"] = self.patches.clone().into();
         }
         if let Some(limit) = &self.exclude_newer {
-            value["exclude-newer"] = written(limit).into();
+            value["exclude-newer"] = text::limit(limit).into();
+        }
+        if !self.needs.is_empty() {
+            value["needs"] = self.needs.iter().map(|(purpose, name)| format!("{purpose:?} {name}")).collect();
         }
         value
     }
 }
 
-fn written(limit: &ExcludeNewer) -> &str {
-    match limit {
-        ExcludeNewer::Off => "off",
-        ExcludeNewer::Than { text, .. } => text,
-    }
-}
-
-/// Refuse one name for two things: nobody could say which of them is meant.
-fn same(name: &PackageName, dependencies: &[&Dependency]) -> Result<(), Error> {
-    let what = |one: &Dependency| (one.source.clone(), one.patches.clone(), one.recipe.clone());
-    if dependencies.windows(2).all(|pair| what(pair[0]) == what(pair[1])) {
-        return Ok(());
-    }
-    let line = |one: &&Dependency| {
-        let mut line = format!("{} takes it from {}", one.by, source_text(&one.source, &[requirement(one)]));
-        if let Some(recipe) = &one.recipe {
-            line.push_str(&format!(", by recipe `{recipe}`"));
-        }
-        if !one.patches.is_empty() {
-            line.push_str(&format!(", with {}", one.patches.join(", ")));
-        }
-        line
-    };
-    Err(Error::Differs { name: name.clone(), asked: dependencies.iter().map(line).collect() })
-}
-
-fn requirement(dependency: &Dependency) -> Requirement {
-    let Dependency { name, versions, by, .. } = dependency;
-    Requirement { name: name.clone(), versions: versions.clone(), by: by.to_string() }
-}
-
-/// How a lockfile writes a source: a registry by its name, anything else as the manifest has it.
-fn source_text(source: &Source, requirements: &[Requirement]) -> String {
-    match source {
-        Source::Crate { registry } => format!("registry+{}", registry.as_deref().unwrap_or("crates.io")),
-        Source::Path { path } => format!("path+{path}"),
-        Source::Git { url, reference, subdir } => {
-            let versions = || requirements.iter().map(|one| one.versions.to_string()).collect::<Vec<_>>().join(", ");
-            let reference = match reference {
-                GitReference::Versions => Some(("version", versions())),
-                GitReference::Default => None,
-                GitReference::Branch(name) => Some(("branch", name.clone())),
-                GitReference::Tag(name) => Some(("tag", name.clone())),
-                GitReference::Rev(name) => Some(("rev", name.clone())),
-            };
-            with_parts(
-                format!("git+{url}"),
-                '?',
-                reference.into_iter().chain(subdir.clone().map(|path| ("subdir", path))),
-            )
-        }
-        Source::Archive(archive) => {
-            let strip = archive.strip.map(|count| ("strip", count.to_string()));
-            let subdir = archive.subdir.clone().map(|path| ("subdir", path));
-            let platforms = (!archive.platforms.is_empty()).then(|| ("platforms", addresses(archive)));
-            // An address may have a query of its own, but no fragment.
-            let parts = strip.into_iter().chain(subdir).chain(platforms);
-            with_parts(format!("archive+{}", archive.url), '#', parts)
-        }
-    }
-}
-
-/// Names the addresses that single platforms have.
-fn addresses(archive: &ArchiveSource) -> String {
-    let own = archive.platforms.iter();
-    let lines: String = own.map(|(platform, one)| format!("{platform} {:?}\n", one.url.as_deref())).collect();
-    TextDigest::of(lines.as_bytes()).short()
-}
-
-fn with_parts(text: String, first: char, parts: impl Iterator<Item = (&'static str, String)>) -> String {
-    parts.enumerate().fold(text, |text, (index, (name, value))| {
-        let between = if index == 0 { first } else { '&' };
-        let value = value.replace('%', "%25").replace('&', "%26").replace('#', "%23");
-        format!("{text}{between}{name}={value}")
-    })
-}
-
-impl From<&Param> for Value {
-    fn from(param: &Param) -> Self {
-        match param {
-            Param::Bool(value) => Self::Bool(*value),
-            Param::Int(value) => Self::Int(*value),
-            Param::String(value) => Self::String(value.clone()),
-            Param::List(values) => Self::List(values.clone()),
-        }
-    }
-}
-
-/// The params that several dependencies ask for: lists are united, of other values the last asker's, which is the
-/// site's own, counts.
-fn united<'a>(dependencies: &[&'a Dependency]) -> BTreeMap<&'a str, Value> {
-    let mut params: BTreeMap<&str, Value> = BTreeMap::new();
-    for (name, value) in dependencies.iter().flat_map(|one| &one.params) {
-        let value = Value::from(value);
-        match (params.get_mut(name.as_str()), value) {
-            (Some(Value::List(all)), Value::List(more)) => {
-                all.extend(more);
-                all.sort();
-                all.dedup();
-            }
-            (_, Value::List(mut list)) => {
-                list.sort();
-                list.dedup();
-                params.insert(name, Value::List(list));
-            }
-            (_, value) => {
-                params.insert(name, value);
-            }
-        }
-    }
-    params
+/// Digests of patches, in their order.
+pub fn sums(patches: &[Patch]) -> Vec<BlobDigest> {
+    patches.iter().map(|patch| BlobDigest::of(&patch.text)).collect()
 }

@@ -10,11 +10,16 @@ use super::schema::{self, Key, Shape};
 
 /// Note whatever in the document the schema doesn't allow.
 pub(super) fn document(document: &DeTable<'_>, findings: &mut Findings<'_>) {
-    Checker { findings, refused: false }.table(document, schema::MANIFEST);
+    keys(document, schema::MANIFEST, findings);
+}
+
+/// Note whatever in a table these keys don't allow.
+pub(crate) fn keys(table: &DeTable<'_>, keys: &[Key], findings: &mut Findings<'_>) {
+    Checker { findings, refused: false }.table(table, keys);
 }
 
 /// The number that was written, if it fits.
-pub(super) fn integer(written: &DeInteger<'_>) -> Option<i64> {
+pub(crate) fn integer(written: &DeInteger<'_>) -> Option<i64> {
     i64::from_str_radix(written.as_str(), written.radix()).ok()
 }
 
@@ -64,6 +69,7 @@ impl Checker<'_, '_> {
                 self.integer(name, value.span(), written);
             }
             (Shape::Strings | Shape::Param, Array(list)) => self.strings(name, list),
+            (Shape::Tables(keys), Array(list)) => self.tables(name, list, keys),
             (Shape::Table(keys) | Shape::StringOr(keys), Table(table)) => self.table(table, keys),
             (Shape::Each(shape), Table(table)) => {
                 table.iter().for_each(|(name, value)| self.value(name, value, shape));
@@ -79,6 +85,19 @@ impl Checker<'_, '_> {
     fn integer(&mut self, name: &Spanned<DeString<'_>>, at: Range<usize>, written: &DeInteger<'_>) {
         if integer(written).is_none() {
             self.findings.add(at, format!("the number of `{}` does not fit into 64 bits", name.get_ref()));
+        }
+    }
+
+    fn tables(&mut self, name: &Spanned<DeString<'_>>, list: &DeArray<'_>, keys: &[Key]) {
+        for element in list.iter() {
+            match element.get_ref().as_table() {
+                Some(table) => self.table(table, keys),
+                None => {
+                    let (name, found) = (name.get_ref(), kind(element.get_ref()));
+                    self.findings
+                        .add(element.span(), format!("`{name}` must be a list of tables, but this is {found}"));
+                }
+            }
         }
     }
 

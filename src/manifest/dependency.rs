@@ -7,6 +7,7 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 use super::check::integer;
+use super::needed::needed;
 use super::parse::{Item, Text, entries, requirement, strings};
 use super::problem::Findings;
 use super::schema::SHORT_PARAMS;
@@ -28,6 +29,8 @@ pub(super) fn read(key: &Text<'_>, value: &Item<'_>, by: &Asker, findings: &mut 
             exclude_newer: None,
             params: BTreeMap::new(),
             without: Vec::new(),
+            dependencies: Vec::new(),
+            build_dependencies: Vec::new(),
             span,
         })
     };
@@ -46,6 +49,8 @@ pub(super) fn read(key: &Text<'_>, value: &Item<'_>, by: &Asker, findings: &mut 
                 exclude_newer,
                 params,
                 without: list(table, "without"),
+                dependencies: needed(table, "dependencies", findings),
+                build_dependencies: needed(table, "build-dependencies", findings),
                 ..dependency
             })
         }
@@ -65,7 +70,7 @@ pub(super) fn exclude_newer(value: &Item<'_>, findings: &mut Findings<'_>) -> Op
     }
 }
 
-fn name(key: &Text<'_>, findings: &mut Findings<'_>) -> Option<PackageName> {
+pub(super) fn name(key: &Text<'_>, findings: &mut Findings<'_>) -> Option<PackageName> {
     let parsed = key.get_ref().parse();
     parsed.map_err(|error: ParseNameError| findings.add(key.span(), error.to_string())).ok()
 }
@@ -90,6 +95,8 @@ fn without_version(key: &Text<'_>, source: &Source, findings: &mut Findings<'_>)
             unreachable!("tags are versions where a version is asked for")
         }
         Source::Git { .. } | Source::Path { .. } | Source::Archive(_) => return Some(Versions::Any),
+        // A recipe lists few versions, and each was chosen to be there.
+        Source::Recipe { .. } | Source::Carried { .. } | Source::Nothing => return Some(Versions::Any),
     };
     findings.add_with_hint(key.span(), format!("dependency `{}` has no `version`", key.get_ref()), hint);
     None
@@ -135,7 +142,7 @@ fn short((key, value): (&Text<'_>, &Item<'_>)) -> Option<(Range<usize>, String, 
     }
 }
 
-fn param(value: &DeValue<'_>) -> Option<Param> {
+pub(crate) fn param(value: &DeValue<'_>) -> Option<Param> {
     match value {
         DeValue::Boolean(on) => Some(Param::Bool(*on)),
         DeValue::Integer(written) => integer(written).map(Param::Int),

@@ -20,9 +20,11 @@ mod dependency;
 pub mod edit;
 #[cfg(test)]
 mod edit_tests;
+mod files;
 mod layout;
 #[cfg(test)]
 mod mutations;
+mod needed;
 mod parse;
 mod placeholder;
 mod problem;
@@ -34,8 +36,16 @@ mod source_tests;
 mod tests;
 mod variables;
 
+pub(crate) use check::keys;
+pub(crate) use dependency::param;
+pub(crate) use needed::needed;
+pub use needed::{StatedNeeds, stated_needs};
+pub(crate) use parse::{Item, Text, entries, strings, syntax_error, table};
 pub use placeholder::expand;
-pub use problem::{Invalid, Problem, Span};
+pub(crate) use problem::{Findings, listed};
+pub use problem::{Invalid, Problem, Span, nearest};
+pub(crate) use schema::{Key, NEEDED, Shape, now};
+pub(crate) use source::{archive, checksum, place, subdir, text};
 
 /// A manifest whose every key was understood.
 #[derive(Clone, Debug)]
@@ -144,6 +154,30 @@ pub struct Site {
     pub env: BTreeMap<String, String>,
     /// Values that `env` may name.
     pub vars: BTreeMap<String, Value>,
+    /// Files that its generations have beside their prefix, by their paths there.
+    pub files: BTreeMap<String, SiteFile>,
+}
+
+/// A file of a site's own.
+#[derive(Clone, Debug)]
+pub struct SiteFile {
+    /// What is in it.
+    pub content: FileContent,
+    /// Its permissions.
+    pub mode: u32,
+    /// Where the manifest says so.
+    pub span: Span,
+}
+
+/// What is in a file of a site's own. Paths are from the project's directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileContent {
+    /// What this template gives.
+    Template(String),
+    /// What this text gives, which is a template too.
+    Text(String),
+    /// The bytes of this file, as they are.
+    Copy(String),
 }
 
 /// A package that someone asks for, and how it should be built.
@@ -167,8 +201,27 @@ pub struct Dependency {
     pub params: BTreeMap<String, Param>,
     /// Paths that the prefix should not have.
     pub without: Vec<String>,
+    /// What it needs beside it in the prefix, as far as it does not say so itself.
+    pub dependencies: Vec<Needed>,
+    /// What it needs while it is built.
+    pub build_dependencies: Vec<Needed>,
     /// Where the manifest says so.
     pub span: Span,
+}
+
+/// A package of a recipe that another package needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needed {
+    /// The package.
+    pub name: PackageName,
+    /// The recipe that lists its versions.
+    pub recipe: String,
+    /// The versions that would do.
+    pub versions: Range,
+    /// Values for the recipe's params.
+    pub params: BTreeMap<String, Param>,
+    /// An expression over the params of who needs it: where it is false, it is not needed.
+    pub when: Option<String>,
 }
 
 /// Where a dependency comes from, as someone wrote it.
@@ -195,6 +248,24 @@ pub enum Source {
         /// As it was written.
         path: String,
     },
+    /// A version that a recipe lists.
+    Recipe {
+        /// The recipe's name.
+        recipe: String,
+    },
+    /// A crate of crates.io that carries the source of something else. Only recipes name these.
+    Carried {
+        /// The crate's name.
+        name: String,
+        /// Its version.
+        version: String,
+        /// What its archive has to be.
+        sha256: BlobDigest,
+        /// The directory in it that is meant.
+        subdir: Option<String>,
+    },
+    /// Nothing: a version of a recipe that makes something out of its inputs alone. Only recipes have these.
+    Nothing,
 }
 
 impl Source {

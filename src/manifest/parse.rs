@@ -10,12 +10,13 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::problem::{Findings, Invalid, nearest};
-use super::{Asker, Dependency, Manifest, SandboxSetting, Site, check, dependency, variables};
+use super::source::has_credentials;
+use super::{Asker, Dependency, Manifest, SandboxSetting, Site, check, dependency, files, variables};
 use crate::package::{SiteName, VersionReq};
 use crate::platform::Platform;
 
-pub(super) type Text<'i> = Spanned<DeString<'i>>;
-pub(super) type Item<'i> = Spanned<DeValue<'i>>;
+pub(crate) type Text<'i> = Spanned<DeString<'i>>;
+pub(crate) type Item<'i> = Spanned<DeValue<'i>>;
 
 /// The manifest that a text stands for.
 pub(super) fn manifest(file: &str, text: &str) -> Result<Manifest, Invalid> {
@@ -39,12 +40,12 @@ pub(super) fn manifest(file: &str, text: &str) -> Result<Manifest, Invalid> {
 }
 
 /// The table under a key.
-pub(super) fn table<'t, 'i>(parent: &'t DeTable<'i>, key: &str) -> Option<&'t DeTable<'i>> {
+pub(crate) fn table<'t, 'i>(parent: &'t DeTable<'i>, key: &str) -> Option<&'t DeTable<'i>> {
     parent.get(key).and_then(|value| value.get_ref().as_table())
 }
 
 /// The entries of the table under a key, in the order of their names.
-pub(super) fn entries<'t, 'i>(
+pub(crate) fn entries<'t, 'i>(
     parent: &'t DeTable<'i>,
     key: &str,
 ) -> impl Iterator<Item = (&'t Text<'i>, &'t Item<'i>)> + use<'t, 'i> {
@@ -52,12 +53,12 @@ pub(super) fn entries<'t, 'i>(
 }
 
 /// The strings of a list, with their places.
-pub(super) fn strings<'t>(value: &'t Item<'_>) -> Vec<(Range<usize>, &'t str)> {
+pub(crate) fn strings<'t>(value: &'t Item<'_>) -> Vec<(Range<usize>, &'t str)> {
     let list = value.get_ref().as_array().into_iter().flat_map(|list| list.iter());
     list.filter_map(|element| Some((element.span(), element.get_ref().as_str()?))).collect()
 }
 
-fn syntax_error(error: &toml::de::Error, text: &str, findings: &mut Findings<'_>) {
+pub(crate) fn syntax_error(error: &toml::de::Error, text: &str, findings: &mut Findings<'_>) {
     let at = error.span().unwrap_or(text.len()..text.len());
     let message = match error.message() {
         "duplicate key" => format!("duplicate key `{}`", findings.text(at.clone())),
@@ -158,7 +159,7 @@ fn platforms(list: &Item<'_>, findings: &mut Findings<'_>) -> Vec<Platform> {
 }
 
 /// A requirement as cargo reads it.
-pub(super) fn requirement(value: &Item<'_>, findings: &mut Findings<'_>) -> Option<VersionReq> {
+pub(crate) fn requirement(value: &Item<'_>, findings: &mut Findings<'_>) -> Option<VersionReq> {
     let text = value.get_ref().as_str()?;
     let parsed = text.parse();
     parsed.map_err(|error| findings.add(value.span(), format!("`{text}` is not a version requirement: {error}"))).ok()
@@ -213,13 +214,17 @@ fn ratio(value: &Item<'_>, findings: &mut Findings<'_>) -> Option<u64> {
 fn registries(document: &DeTable<'_>, findings: &mut Findings<'_>) -> BTreeMap<String, String> {
     let mut registries = BTreeMap::new();
     for (name, value) in entries(document, "registries") {
-        let index = value.get_ref().as_table().and_then(|table| table.get("index")?.get_ref().as_str());
-        match index {
+        let index = value.get_ref().as_table().and_then(|table| table.get("index"));
+        match index.and_then(|index| Some((index.span(), index.get_ref().as_str()?))) {
             _ if name.get_ref() == "crates-io" => {
                 let hint = "replace it in cargo's own configuration, by `[source.crates-io]`";
                 findings.add_with_hint(name.span(), "`crates-io` is crates.io, and nothing else", hint);
             }
-            Some(index) => drop(registries.insert(name.get_ref().to_string(), index.to_owned())),
+            Some((span, index)) if has_credentials(index) => {
+                let hint = format!("run `cargo login --registry {}`", name.get_ref());
+                findings.add_with_hint(span, "`index` holds credentials, which are for nobody else", hint);
+            }
+            Some((_, index)) => drop(registries.insert(name.get_ref().to_string(), index.to_owned())),
             None if !value.get_ref().is_table() => {}
             None => findings.add(name.span(), format!("registry `{}` has no `index`", name.get_ref())),
         }
@@ -260,7 +265,8 @@ fn site(name: SiteName, table: &DeTable<'_>, shared: &[Dependency], findings: &m
     let own = dependencies(table, &Asker::Site(name.clone()), findings);
     let vars = variables::vars(table, findings);
     let env = variables::env(table, findings);
-    Site { name, dependencies: [shared, &own].concat(), env, vars }
+    let files = files::files(table, findings);
+    Site { name, dependencies: [shared, &own].concat(), env, vars, files }
 }
 
 fn dependencies(parent: &DeTable<'_>, by: &Asker, findings: &mut Findings<'_>) -> Vec<Dependency> {

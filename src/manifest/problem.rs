@@ -55,7 +55,7 @@ impl fmt::Display for Problem {
 }
 
 /// A text that is being read, and what was found wrong with it so far.
-pub(super) struct Findings<'t> {
+pub(crate) struct Findings<'t> {
     file: &'t str,
     text: &'t str,
     found: Vec<(usize, Problem)>,
@@ -134,7 +134,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// The name that was probably meant, if one is near.
-pub(super) fn nearest<'n>(given: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+pub fn nearest<'n>(given: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     known
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(given, name), name))
@@ -145,7 +145,7 @@ pub(super) fn nearest<'n>(given: &str, known: impl IntoIterator<Item = &'n str>)
 }
 
 /// Names in a sentence: `a`, `b` and `c`.
-pub(super) fn listed<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
+pub(crate) fn listed<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
     let mut names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     match names.pop() {
         Some(last) if names.is_empty() => last,

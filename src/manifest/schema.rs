@@ -1,12 +1,14 @@
 //! Every key that a manifest may have, the shape of its value, and whether this version of envy can use it. Pure data.
 
 /// What a value must look like.
-pub(super) enum Shape {
+pub(crate) enum Shape {
     String,
     StringOrFalse,
     Boolean,
     Integer,
     Strings,
+    /// Tables, each with these keys, as `[[…]]` writes them.
+    Tables(&'static [Key]),
     /// A var: a string, an integer, a float or a boolean.
     Scalar,
     /// A param of a recipe: a boolean, an integer, a string or a list of strings.
@@ -28,6 +30,7 @@ impl Shape {
             Self::Boolean => "`true` or `false`",
             Self::Integer => "an integer",
             Self::Strings => "a list of strings",
+            Self::Tables(_) => "a list of tables",
             Self::Scalar => "a string, a number, `true` or `false`",
             Self::Param => "a string, an integer, a list of strings, `true` or `false`",
             Self::Table(_) | Self::Each(_) => "a table",
@@ -37,14 +40,14 @@ impl Shape {
 }
 
 /// A key and what belongs under it.
-pub(super) struct Key {
+pub(crate) struct Key {
     pub name: &'static str,
     pub shape: Shape,
     /// Only a later version of envy can use it; this one refuses it unless its value says nothing.
     pub later: bool,
 }
 
-const fn now(name: &'static str, shape: Shape) -> Key {
+pub(crate) const fn now(name: &'static str, shape: Shape) -> Key {
     Key { name, shape, later: false }
 }
 
@@ -92,7 +95,14 @@ const SITE: &[Key] = &[
     later("extends", Shape::Strings),
     later("check", Shape::Strings),
     later("after-switch", Shape::Strings),
-    later("files", Shape::Each(&Shape::Table(&[now("template", Shape::String)]))),
+    now("files", Shape::Each(&Shape::Table(FILE))),
+];
+
+const FILE: &[Key] = &[
+    now("template", Shape::String),
+    now("text", Shape::String),
+    now("file", Shape::String),
+    now("mode", Shape::String),
 ];
 
 const DEPENDENCIES: Shape = Shape::Each(&Shape::StringOr(DEPENDENCY));
@@ -125,7 +135,20 @@ pub(super) const DEPENDENCY: &[Key] = &[
     now("platform", Shape::Each(&Shape::Table(&[now("url", Shape::String), now("sha256", Shape::String)]))),
     now("install", Shape::Each(&Shape::String)),
     now("exclude-newer", Shape::StringOrFalse),
+    now("dependencies", NEEDED),
+    now("build-dependencies", NEEDED),
 ];
+
+/// Packages of recipes that are there for another one.
+pub(crate) const NEEDED: Shape = Shape::Each(&Shape::StringOr(&[
+    now("version", Shape::String),
+    now("recipe", Shape::String),
+    now("params", Shape::Each(&Shape::Param)),
+    now("when", Shape::String),
+]));
+
+/// `[package.metadata.envy]` of a Cargo.toml.
+pub(super) const METADATA: &[Key] = &[now("dependencies", NEEDED), now("build-dependencies", NEEDED)];
 
 /// Keys that say where a dependency comes from.
 pub(super) const SOURCE_KEYS: &[&str] =

@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 use super::check::integer;
 use super::parse::{Text, entries, table};
 use super::problem::Findings;
+use super::variables::placeholders;
 use super::{ArchiveSource, GitReference, PlatformArchive, Source};
 use crate::digest::BlobDigest;
 use crate::platform::Platform;
@@ -26,6 +27,9 @@ const PARTS: [(&str, &[&str]); 8] = [
     ("install", &["url", "git", "path"]),
 ];
 
+/// What the address of an archive knows.
+const PLACEHOLDERS: [&str; 6] = ["version", "name", "os", "arch", "platform", "target"];
+
 /// Where a dependency comes from. What does not go together is a problem, and then it is a crate of crates.io.
 pub(super) fn read(key: &Text<'_>, entry: &DeTable<'_>, findings: &mut Findings<'_>) -> Source {
     let kinds: Vec<&str> = KINDS.into_iter().filter(|kind| entry.contains_key(*kind)).collect();
@@ -36,11 +40,11 @@ pub(super) fn read(key: &Text<'_>, entry: &DeTable<'_>, findings: &mut Findings<
         return Source::Path { path: String::new() };
     }
     misplaced(entry, kinds.first().copied(), findings);
-    let Some(kind) = kinds.first() else { return crate_or_recipe(key, entry, findings) };
+    let Some(kind) = kinds.first() else { return crate_or_recipe(entry) };
     // Anything but a text was noted before.
     let Some(value) = text(entry, kind) else { return Source::crates_io() };
     match *kind {
-        "registry" => Source::Crate { registry: Some(value).filter(|name| name != "crates-io") },
+        "registry" => Source::Crate { registry: Some(value).filter(|name| name != "crates-io" && name != "crates.io") },
         "path" => Source::Path { path: plain_path(entry, value, findings) },
         "git" => Source::Git {
             url: address(entry, "git", value, findings),
@@ -51,14 +55,12 @@ pub(super) fn read(key: &Text<'_>, entry: &DeTable<'_>, findings: &mut Findings<
     }
 }
 
-/// Without a source, a name is a crate. A recipe of its own is what a later version of envy knows.
-fn crate_or_recipe(key: &Text<'_>, entry: &DeTable<'_>, findings: &mut Findings<'_>) -> Source {
-    if entry.contains_key("recipe") {
-        let message = format!("dependency `{}` has a recipe but no source", key.get_ref());
-        let hint = "say where it comes from, by `git`, `path` or `url`: this version of envy has no catalogue";
-        findings.add_with_hint(place(entry, "recipe"), message, hint);
+/// Without a source, a name is a crate, or a package of a recipe that lists its versions.
+fn crate_or_recipe(entry: &DeTable<'_>) -> Source {
+    match text(entry, "recipe") {
+        Some(recipe) => Source::Recipe { recipe },
+        None => Source::crates_io(),
     }
-    Source::crates_io()
 }
 
 /// Note keys that the source at hand does not know.
@@ -94,7 +96,7 @@ fn reference(entry: &DeTable<'_>, findings: &mut Findings<'_>) -> GitReference {
     }
 }
 
-fn archive(entry: &DeTable<'_>, url: String, findings: &mut Findings<'_>) -> ArchiveSource {
+pub(crate) fn archive(entry: &DeTable<'_>, url: String, findings: &mut Findings<'_>) -> ArchiveSource {
     let sha256 = checksum(entry, findings);
     let platforms = platforms(entry, findings);
     let summed = sha256.is_some() || (!platforms.is_empty() && platforms.values().all(|one| one.sha256.is_some()));
@@ -133,7 +135,7 @@ fn platforms(entry: &DeTable<'_>, findings: &mut Findings<'_>) -> BTreeMap<Platf
     platforms
 }
 
-fn checksum(entry: &DeTable<'_>, findings: &mut Findings<'_>) -> Option<BlobDigest> {
+pub(crate) fn checksum(entry: &DeTable<'_>, findings: &mut Findings<'_>) -> Option<BlobDigest> {
     let written = text(entry, "sha256")?;
     let digest = BlobDigest::from_hex(written.strip_prefix("sha256:").unwrap_or(&written));
     if digest.is_err() {
@@ -145,16 +147,17 @@ fn checksum(entry: &DeTable<'_>, findings: &mut Findings<'_>) -> Option<BlobDige
 
 /// An address without secrets: what stands here is copied into lockfiles.
 fn address(entry: &DeTable<'_>, key: &str, url: String, findings: &mut Findings<'_>) -> String {
-    let after_scheme = url.split_once("://").map_or("", |(_, rest)| rest);
-    let authority = after_scheme.split(['/', '?', '#']).next().unwrap_or_default();
-    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
-    let is_ssh = url.starts_with("ssh://");
-    if user.contains(':') || (!user.is_empty() && !is_ssh) {
+    if has_credentials(&url) {
         let hint = "leave them to a credential helper, to `~/.netrc`, or to an ssh agent";
         findings.add_with_hint(place(entry, key), format!("`{key}` holds credentials, and lockfiles repeat it"), hint);
     }
     if url.is_empty() || url.starts_with('-') || url.chars().any(|c| c.is_control() || c == ' ') {
         findings.add(place(entry, key), format!("`{key}` is not an address"));
+    }
+    if key == "url"
+        && let Some(item) = entry.get(key)
+    {
+        placeholders(item, &url, &PLACEHOLDERS, findings);
     }
     if key == "url" && url.contains('#') {
         findings.add(place(entry, key), "the address of an archive has no `#`");
@@ -165,7 +168,17 @@ fn address(entry: &DeTable<'_>, key: &str, url: String, findings: &mut Findings<
     url
 }
 
-fn subdir(entry: &DeTable<'_>, findings: &mut Findings<'_>) -> Option<String> {
+/// Whether an address says who asks, other than by a user of ssh.
+pub(super) fn has_credentials(url: &str) -> bool {
+    let (scheme, after) = url.split_once("://").unwrap_or_default();
+    let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
+    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+    // Such as `ssh`, `git+ssh` and `registry+ssh`.
+    let is_ssh = scheme.split('+').any(|word| word == "ssh");
+    user.contains(':') || (!user.is_empty() && !is_ssh)
+}
+
+pub(crate) fn subdir(entry: &DeTable<'_>, findings: &mut Findings<'_>) -> Option<String> {
     let written = text(entry, "subdir")?;
     let path = written.trim_matches('/');
     if written.starts_with('/') || path.split('/').any(|part| matches!(part, "" | "." | "..")) {
@@ -181,12 +194,12 @@ fn plain_path(entry: &DeTable<'_>, path: String, findings: &mut Findings<'_>) ->
     path
 }
 
-fn text(entry: &DeTable<'_>, key: &str) -> Option<String> {
+pub(crate) fn text(entry: &DeTable<'_>, key: &str) -> Option<String> {
     Some(entry.get(key)?.get_ref().as_str()?.to_owned())
 }
 
 /// Where a key's value stands.
-pub(super) fn place(entry: &DeTable<'_>, key: &str) -> std::ops::Range<usize> {
+pub(crate) fn place(entry: &DeTable<'_>, key: &str) -> std::ops::Range<usize> {
     entry
         .get_key_value(key)
         .map_or(0..0, |(name, value)| if value.span().is_empty() { name.span() } else { value.span() })

@@ -2,11 +2,18 @@
 //!
 //! Whatever a template prints is quoted for the shell: a text becomes one word, a list one word for each element,
 //! with empty elements left out. So a param can add an argument, but never a command.
+//!
+//! Before that, params get the values that recipes set: from the recipe itself up to what it extends, each text a template
+//! over what is known so far.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Output, State, UndefinedBehavior};
 
 use super::{Error, Params, Recipe, Value};
+use crate::package::Version;
+use crate::platform::Platform;
 
 /// What the templates of steps know beside the params (a `-` in whose names is written `_`).
 #[derive(Clone, Debug)]
@@ -22,11 +29,9 @@ pub struct Values<'a> {
     /// The package's name.
     pub name: &'a str,
     /// The package's version.
-    pub version: &'a str,
-    /// envy's name of the platform that is built for.
-    pub platform: &'a str,
-    /// Rust's name of the platform that is built on.
-    pub host: &'a str,
+    pub version: &'a Version,
+    /// What is built for.
+    pub platform: Platform,
 }
 
 /// What a step prints first, so that a log tells how far a build came.
@@ -35,20 +40,89 @@ const MARK: &str = "envy: step ";
 impl Recipe {
     /// All steps as one script for `sh`, which ends at the first command that fails.
     pub fn script(&self, params: &Params, values: &Values<'_>) -> Result<String, Error> {
-        let environment = environment();
-        let context = context(params, values);
+        let (quoting, context) = (quoting(), self.context(params, values)?);
         let mut script = "set -eu\n".to_owned();
         for (index, step) in self.steps.iter().enumerate() {
-            let failed =
-                |source| Error::Render { recipe: self.name.clone(), step: step.name.clone(), source: Box::new(source) };
-            let run = environment.render_str(&step.run, &context).map_err(failed)?;
+            let run = self.render(&quoting, &step.run, &context, || format!("step `{}`", step.name))?;
             let number = index + 1;
             // Each step starts in the source, whatever the one before did.
             script.push_str(&format!("echo '{MARK}{number}'\ncd {}\n{}\n", quote(values.source), run.trim()));
         }
         Ok(script)
     }
+
+    /// The commands that try out what was built, as one script; nothing where there are none.
+    pub fn check_script(&self, params: &Params, values: &Values<'_>) -> Result<Option<String>, Error> {
+        if self.checks.is_empty() {
+            return Ok(None);
+        }
+        let (quoting, context) = (quoting(), self.context(params, values)?);
+        let mut script = "set -eu\n".to_owned();
+        for (index, check) in self.checks.iter().enumerate() {
+            let command = self.render(&quoting, check, &context, || format!("check `{check}`"))?;
+            script.push_str(&format!("echo '{MARK}{}'\n{}\n", index + 1, command.trim()));
+        }
+        Ok(Some(script))
+    }
+
+    /// The variables that steps see beside those of every build.
+    pub fn environment(&self, params: &Params, values: &Values<'_>) -> Result<BTreeMap<String, String>, Error> {
+        let (plain, context) = (plain(), self.context(params, values)?);
+        let render = |(name, text): (&String, &String)| {
+            Ok((name.clone(), self.render(&plain, text, &context, || format!("variable `{name}`"))?))
+        };
+        self.env.iter().map(render).collect()
+    }
+
+    fn render(
+        &self,
+        environment: &Environment<'_>,
+        template: &str,
+        context: &Context,
+        what: impl Fn() -> String,
+    ) -> Result<String, Error> {
+        let failed = |source| Error::Render { recipe: self.name.clone(), what: what(), source: Box::new(source) };
+        environment.render_str(template, context).map_err(failed)
+    }
+
+    /// Everything that templates know: the values that recipes set come in the place of those that they set.
+    fn context(&self, params: &Params, values: &Values<'_>) -> Result<Context, Error> {
+        let plain = plain();
+        let mut context = known(values);
+        context.extend(param_values(params));
+        let of_version = self.releases.get(values.version).map(|release| &release.set);
+        let parts = self.parts_for(values.platform).map(|part| &part.set);
+        let mut done = BTreeSet::new();
+        for (name, value) in of_version.into_iter().chain(parts).flatten() {
+            // What is nearer to the user was there first, and counts.
+            if !done.insert(name) {
+                continue;
+            }
+            let what = || format!("the value of `{name}`");
+            let set = match value {
+                Value::String(text) => self.render(&plain, text, &context, what)?.into(),
+                Value::List(texts) => {
+                    let texts = texts.iter().map(|text| self.render(&plain, text, &context, what));
+                    let mut texts = texts.collect::<Result<Vec<_>, _>>()?;
+                    texts.extend(self.added(name, params).iter().cloned());
+                    texts.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().into()
+                }
+                other => template_value(other),
+            };
+            context.insert(variable(name), set);
+        }
+        Ok(context)
+    }
+
+    /// What a user adds to a list that a recipe sets.
+    fn added<'p>(&self, name: &str, params: &'p Params) -> &'p [String] {
+        let (given, default) = (params.get(name), self.params.get(name).map(|param| &param.default));
+        let added = given.filter(|given| default != Some(given));
+        added.and_then(Value::as_list).unwrap_or_default()
+    }
 }
+
+type Context = BTreeMap<String, minijinja::Value>;
 
 /// The number of the last step that a log tells of.
 pub fn last_step(log: &str) -> Option<usize> {
@@ -60,26 +134,42 @@ pub fn without_marks(log: &str) -> impl DoubleEndedIterator<Item = &str> {
     log.lines().filter(|line| !line.starts_with(MARK))
 }
 
-fn environment() -> Environment<'static> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+/// Templates whose values become words of the shell.
+fn quoting() -> Environment<'static> {
+    let mut environment = plain();
     environment.set_formatter(write_quoted);
     environment
 }
 
-fn context(params: &Params, values: &Values<'_>) -> std::collections::BTreeMap<String, minijinja::Value> {
-    let params = params.iter().map(|(name, value)| (name.replace('-', "_"), template_value(value)));
-    let known = [
-        ("prefix", values.prefix),
-        ("destdir", values.destdir),
-        ("source", values.source),
-        ("build", values.build),
-        ("name", values.name),
-        ("version", values.version),
-        ("platform", values.platform),
-        ("host", values.host),
+/// Templates whose values stay as they are.
+fn plain() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment
+}
+
+fn known(values: &Values<'_>) -> Context {
+    let texts = [
+        ("prefix", values.prefix.to_owned()),
+        ("destdir", values.destdir.to_owned()),
+        ("source", values.source.to_owned()),
+        ("build", values.build.to_owned()),
+        ("name", values.name.to_owned()),
+        ("version", values.version.to_string()),
+        ("platform", values.platform.to_string()),
+        ("host", values.platform.rust_target().to_owned()),
     ];
-    params.chain(known.map(|(name, value)| (name.to_owned(), value.into()))).collect()
+    texts.map(|(name, text)| (name.to_owned(), text.into())).into()
+}
+
+/// Params as templates know them.
+pub(super) fn param_values(params: &Params) -> impl Iterator<Item = (String, minijinja::Value)> {
+    params.iter().map(|(name, value)| (variable(name), template_value(value)))
+}
+
+/// The name of a param in a template.
+fn variable(param: &str) -> String {
+    param.replace('-', "_")
 }
 
 fn template_value(value: &Value) -> minijinja::Value {
@@ -132,9 +222,8 @@ mod tests {
             source: "/s",
             build: "/b",
             name: "hexyl",
-            version: "0.16.0",
-            platform: "x86_64-linux-gnu",
-            host: "x86_64-unknown-linux-gnu",
+            version: &"0.16.0".parse().unwrap(),
+            platform: "x86_64-linux-gnu".parse().unwrap(),
         };
         expected.assert_eq(&recipe.script(&recipe.params(chosen).unwrap(), &values).unwrap());
     }

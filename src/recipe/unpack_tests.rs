@@ -17,9 +17,8 @@ fn script(root: &str, install: &[&str]) -> String {
         source: &source,
         build: &build,
         name: "tool",
-        version: "1.0.0",
-        platform: "x86_64-linux-gnu",
-        host: "x86_64-unknown-linux-gnu",
+        version: &"1.0.0".parse().unwrap(),
+        platform: "x86_64-linux-gnu".parse().unwrap(),
     };
     let (book, install) = (Book::built_in(), Value::List(install.iter().map(|item| (*item).to_owned()).collect()));
     let recipe = book.get("unpack").unwrap();
@@ -131,6 +130,7 @@ fn what_install_cannot_do_is_said_by_name() {
     fails(&["../x=a b"], "install: `../x` leads upwards by `..`");
     fails(&["x=../a b"], "install: `../a b` is no path in the source");
     fails(&["x=/etc/passwd"], "install: `/etc/passwd` is no path in the source");
+    fails(&["x=tool-2/x-1.0/x"], "`tool-2/x-1.0/x` is not in the source, but `x-1.0/x` is");
     fails(&["x=a b", "x=x-1.0/x"], "two things are to be installed as x");
 }
 

@@ -115,11 +115,6 @@ impl Manifest {
     }
 }
 
-/// Whether a package brings needs of its own, in `[package.metadata.envy]`.
-pub fn has_envy_metadata(cargo_toml: &str) -> bool {
-    parse(cargo_toml).ok().and_then(|manifest| manifest.package).is_some_and(|package| package.has_envy_metadata())
-}
-
 /// Read a `Cargo.toml`.
 pub(super) fn parse(cargo_toml: &str) -> Result<Manifest, Error> {
     toml::from_str(cargo_toml).map_err(|error| Error(Box::new(error)))
@@ -200,7 +195,6 @@ pub(super) struct Package {
     version: Option<Value>,
     edition: Option<Value>,
     autobins: Option<bool>,
-    metadata: Option<Value>,
     /// Where its workspace's root is, if it says so.
     pub workspace: Option<String>,
 }
@@ -213,11 +207,6 @@ impl Package {
     /// Its version as text; `workspace` is what it may leave it to. Nothing where it is no text.
     pub fn version<'v>(&'v self, workspace: Option<&'v Workspace>) -> Option<&'v str> {
         self.version_value(workspace).map_or(Some("0.0.0"), Value::as_str)
-    }
-
-    /// Whether it brings needs of its own.
-    pub fn has_envy_metadata(&self) -> bool {
-        self.metadata.as_ref().is_some_and(|metadata| metadata.get("envy").is_some())
     }
 }
 
@@ -386,11 +375,5 @@ mod tests {
         assert!(!lock_fits("[package]\nname = 'real'\nversion = '2.1'", LOCK));
         assert!(!lock_fits("[package]\nname = 'p'\nversion = '1.0.0'", "nonsense"));
         assert!(lock_fits("[package]\nname = 'p'\nversion.workspace = true", LOCK));
-    }
-
-    #[test]
-    fn needs_of_its_own_are_seen() {
-        assert!(has_envy_metadata("[package]\nname = 'p'\n[package.metadata.envy.dependencies]\nzlib = '1'"));
-        assert!(!has_envy_metadata("[package]\nname = 'p'\n[package.metadata.docs.rs]\nall-features = true"));
     }
 }

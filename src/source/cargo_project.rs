@@ -107,8 +107,6 @@ pub struct CargoProject {
     pub features: BTreeSet<String>,
     /// Whether there is a lock that answers all that the workspace's members depend on.
     pub lock_fits: bool,
-    /// Whether it brings needs of its own, in `[package.metadata.envy]`.
-    pub envy_metadata: bool,
 }
 
 /// Find the package that a dependency called `name` means; nothing where there is no `Cargo.toml` to look at: none at
@@ -226,7 +224,6 @@ impl Search<'_> {
             lock_fits: locked.is_some_and(|locked| self.all_fit(&root, &directory, &locked)),
             binaries: self.binaries(&directory, &root)?,
             features: manifest.features(),
-            envy_metadata: package.has_envy_metadata(),
             directory,
             workspace: root,
             cargo_lock,

@@ -44,7 +44,7 @@ mod tarball;
 pub use archive::{Error as ArchiveError, Limits, Strip, Unpacked, list_archive, unpack_archive};
 pub use archives::{Archives, Error as ArchivesError, Wanted as WantedArchive, WantedFailure, WantedFailureKind};
 pub use cargo_lock::{GitSource, LockedCrate, LockedSource, locked_crates};
-pub use cargo_manifest::{Binary, binaries, has_envy_metadata, lock_fits};
+pub use cargo_manifest::{Binary, binaries, lock_fits};
 pub use cargo_project::{CargoProject, Error as ProjectError, ReadError, cargo_project, outside, toolchain_file};
 pub use crate_archive::{CrateContents, read as read_crate, unpack as unpack_crate};
 pub use crate_sources::{CrateSource, Error as CrateSourcesError, SourceCrates, crate_sources};
@@ -61,7 +61,7 @@ pub use patch::{Error as PatchError, Patch, patched};
 pub use path::{Error as PathError, PathMemo, PathSource};
 pub use registries::Registries;
 pub use registry::{CargoConfig, Error as RegistryError, Registry};
-pub use sources::{Item, Origin, Sources, is_local, look_at};
+pub use sources::{Item, Origin, Sources, is_local, look_at, one_of};
 
 use crate::download;
 use crate::package::PackageName;

@@ -71,7 +71,10 @@ impl Scratch {
         let memo = self.root.join("cache/envy/identity.json");
         self.directory(memo.parent().expect("a file is in a directory"));
         // Without it, things are only slower.
-        let _ = fs::copy(MEMO, memo);
+        let _ = fs::copy(MEMO, &memo);
+        // Copies of the tools of this host are the same for all tests, and large.
+        self.directory(Path::new(COPIES));
+        symlink(COPIES, memo.with_file_name("host")).expect("nothing is there yet");
     }
 
     fn share_memo(&self) {
@@ -194,6 +197,9 @@ const DIRECTORIES: [(&str, &str); 7] = [
     ("CARGO_HOME", "cargo"),
     ("TMPDIR", "tmp"),
 ];
+
+/// The copies that envy makes of this host's tools, from test to test.
+const COPIES: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/host");
 
 /// What envy knows of this host's compilers, from test to test.
 const MEMO: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/identity.json");

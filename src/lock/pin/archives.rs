@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Crates, Package, Pin, Unpacked, Wish};
+use super::super::{Package, Pin, Unpacked, Wish};
+use super::cargo::ByCargo;
 use super::{Error, Pinner};
 use crate::digest::BlobDigest;
 use crate::manifest::{ArchiveSource, Source, expand};
@@ -50,7 +51,14 @@ fn platforms(archive: &ArchiveSource, all: &[Platform]) -> Vec<Option<Platform>>
 
 /// Whether a pin has an archive for each platform, with the sums that are asked for.
 pub(super) fn fits(wish: &Wish, package: &Package, all: &[Platform]) -> bool {
-    let Source::Archive(asked) = &wish.source else { return true };
+    let asked = match wish.source_at(&package.id.version) {
+        Source::Archive(asked) => asked,
+        Source::Carried { sha256, .. } => return matches!(&package.pin, Pin::Archive(one) if one.archive == *sha256),
+        Source::Nothing => return package.pin == Pin::Nothing,
+        // The recipe no longer lists the version.
+        Source::Recipe { .. } => return false,
+        Source::Crate { .. } | Source::Git { .. } | Source::Path { .. } => return true,
+    };
     let wanted = platforms(asked, all);
     let pinned: Vec<_> = match &package.pin {
         Pin::Archives(each) => each.keys().copied().map(Some).collect(),
@@ -63,7 +71,7 @@ pub(super) fn fits(wish: &Wish, package: &Package, all: &[Platform]) -> bool {
     match &package.pin {
         Pin::Archive(one) => same(None, one.archive),
         Pin::Archives(each) => each.iter().all(|(platform, one)| same(Some(*platform), one.archive)),
-        Pin::Crate(_) | Pin::Git { .. } | Pin::Path => true,
+        Pin::Crate(_) | Pin::Git { .. } | Pin::Path | Pin::Nothing => true,
     }
 }
 
@@ -105,15 +113,15 @@ impl Pinner<'_, '_> {
         digests: &Sums,
         patches: &[Patch],
         generated: &mut BTreeMap<PackageName, String>,
-    ) -> Result<(Pin, Option<Crates>), Error> {
-        let Source::Archive(source) = &wish.source else { unreachable!("archives come from archives") };
-        let (mut each, mut crates) = (BTreeMap::new(), None);
+    ) -> Result<(Pin, ByCargo), Error> {
+        let Source::Archive(source) = wish.source_at(&id.version) else { unreachable!("archives come from archives") };
+        let (mut each, mut crates): (_, Option<ByCargo>) = (BTreeMap::new(), None);
         for (platform, archive) in digests {
             let url = archive_url(source, id, *platform);
             let origin = Origin::Archive { archive: *archive, name: file_name(&url), strip: source.strip };
             let content = self.content(id, &origin, patches)?;
             let own = self.crates(id, wish, &content, generated)?;
-            if crates.as_ref().is_some_and(|first| *first != own) {
+            if crates.as_ref().is_some_and(|first| first.crates != own.crates) {
                 return Err(Error::SeveralLocks(id.clone()));
             }
             crates = Some(own);
@@ -123,6 +131,6 @@ impl Pinner<'_, '_> {
             Some(one) => Pin::Archive(*one),
             None => Pin::Archives(each.into_iter().filter_map(|(platform, one)| Some((platform?, one))).collect()),
         };
-        Ok((pin, crates.flatten()))
+        Ok((pin, crates.unwrap_or_default()))
     }
 }

@@ -8,9 +8,10 @@ use super::super::{CrateSource, Crates, Package, Wish};
 use super::{Error, Pinner, Task};
 use crate::digest::{BlobDigest, TreeDigest};
 use crate::disk;
-use crate::manifest::Source;
+use crate::manifest::{Source, stated_needs};
 use crate::package::{PackageId, PackageName};
 use crate::progress::Event;
+use crate::recipe::{Need, Purpose};
 use crate::source::{self, CargoProject, Item, LockedSource, Origin};
 use crate::store::{self, Content};
 use crate::tree::Node;
@@ -24,12 +25,12 @@ impl Pinner<'_, '_> {
         wish: &Wish,
         archive: BlobDigest,
         generated: &mut BTreeMap<PackageName, String>,
-    ) -> Result<(TreeDigest, Crates), Error> {
+    ) -> Result<(TreeDigest, ByCargo), Error> {
         let contents = source::read_crate(&self.sources.store().blob_path(archive), id).map_err(source::Error::from)?;
         let binaries = source::binaries(&contents.manifest, &contents.tree).map_err(source::Error::from)?;
         let names: Vec<_> = binaries.into_iter().map(|binary| binary.name).collect();
         self.check_params(id, wish, &names, || self.listed_features(id, wish))?;
-        self.tell_metadata(id, source::has_envy_metadata(&contents.manifest));
+        let stated = stated(id, &contents.manifest)?;
         let own = contents.cargo_lock.as_ref().filter(|lock| source::lock_fits(&contents.manifest, lock));
         let crates = match own {
             Some(text) => self.settled(id, wish, text, false)?,
@@ -38,7 +39,7 @@ impl Pinner<'_, '_> {
                 self.made(id, wish, text, generated)?
             }
         };
-        Ok((contents.tree.digest(), crates))
+        Ok((contents.tree.digest(), ByCargo { crates: Some(crates), stated }))
     }
 
     /// The Cargo.lock of a tree that is in the store, where cargo builds it.
@@ -48,21 +49,23 @@ impl Pinner<'_, '_> {
         wish: &Wish,
         content: &Content,
         generated: &mut BTreeMap<PackageName, String>,
-    ) -> Result<Option<Crates>, Error> {
-        if !self.is_by_cargo(wish) {
-            return Ok(None);
+    ) -> Result<ByCargo, Error> {
+        if !wish.is_by_cargo() {
+            return Ok(ByCargo::default());
         }
-        let project = self.sources.cargo_project(&content.tree, &id.name, subdir(&wish.source))?;
+        let project = self.sources.cargo_project(&content.tree, &id.name, subdir(wish.source_at(&id.version)))?;
         let project = project.ok_or_else(|| Error::NoProject(id.clone()))?;
         self.check_project(id, wish, &project)?;
         self.tell_toolchain(id, &content.tree, &project);
-        match project.cargo_lock.as_ref().filter(|_| project.lock_fits) {
-            Some(text) => self.settled(id, wish, text, false).map(Some),
+        let stated = stated(id, &project.manifest)?;
+        let crates = match project.cargo_lock.as_ref().filter(|_| project.lock_fits) {
+            Some(text) => self.settled(id, wish, text, false)?,
             None => {
                 let text = self.make_for_tree(id, content, &project)?;
-                self.made(id, wish, text, generated).map(Some)
+                self.made(id, wish, text, generated)?
             }
-        }
+        };
+        Ok(ByCargo { crates: Some(crates), stated })
     }
 
     /// A directory's own Cargo.lock is not pinned; one that had to be made is, and stays as long as it fits.
@@ -72,43 +75,31 @@ impl Pinner<'_, '_> {
         wish: &Wish,
         old: Option<&Package>,
         generated: &mut BTreeMap<PackageName, String>,
-    ) -> Result<Option<Crates>, Error> {
+    ) -> Result<ByCargo, Error> {
         let Source::Path { path } = &wish.source else { unreachable!("only a path is not pinned") };
-        if !self.is_by_cargo(wish) {
-            return Ok(None);
+        if !wish.is_by_cargo() {
+            return Ok(ByCargo::default());
         }
         let directory = self.sources.directory(path)?;
         let project = self.sources.project_in(&directory, &id.name)?;
         let project = project.ok_or_else(|| Error::NoProject(id.clone()))?;
         self.check_project(id, wish, &project)?;
         self.tell_toolchain(id, &directory.tree, &project);
+        let stated = stated(id, &project.manifest)?;
         if project.cargo_lock.is_some() && project.lock_fits {
-            return Ok(None);
+            return Ok(ByCargo { crates: None, stated });
         }
         if let Some(made) = old.filter(|old| old.has_generated()).and_then(|old| old.crates.clone()) {
-            return Ok(Some(made));
+            return Ok(ByCargo { crates: Some(made), stated });
         }
         let content = self.sources.ingest(&directory)?;
         let text = self.make_for_tree(id, &content, &project)?;
-        self.made(id, wish, text, generated).map(Some)
-    }
-
-    fn is_by_cargo(&self, wish: &Wish) -> bool {
-        self.book.get(&wish.recipe).is_ok_and(|recipe| recipe.vendor().is_some())
+        Ok(ByCargo { crates: Some(self.made(id, wish, text, generated)?), stated })
     }
 
     fn check_project(&self, id: &PackageId, wish: &Wish, project: &CargoProject) -> Result<(), Error> {
         let names: Vec<_> = project.binaries.iter().map(|binary| binary.name.clone()).collect();
-        self.check_params(id, wish, &names, || Ok(project.features.clone()))?;
-        self.tell_metadata(id, project.envy_metadata);
-        Ok(())
-    }
-
-    fn tell_metadata(&self, id: &PackageId, has: bool) {
-        if has {
-            let note = format!("`{id}` states needs of its own, which this version of envy does not read");
-            self.progress.tell(Event::Warning(&note));
-        }
+        self.check_params(id, wish, &names, || Ok(project.features.clone()))
     }
 
     /// Cargo is called directly, so that such a wish does not count.
@@ -232,13 +223,31 @@ impl Pinner<'_, '_> {
     }
 }
 
+/// What pinning finds out about a package that cargo builds.
+#[derive(Default)]
+pub(super) struct ByCargo {
+    /// The Cargo.lock that it builds with.
+    pub crates: Option<Crates>,
+    /// What it says itself that it needs.
+    pub stated: Vec<Need>,
+}
+
+/// What a package says in its Cargo.toml that it needs.
+fn stated(id: &PackageId, manifest: &str) -> Result<Vec<Need>, Error> {
+    let invalid = |source| Error::Metadata { id: id.clone(), source };
+    let stated = stated_needs(&format!("Cargo.toml of {id}"), manifest).map_err(invalid)?;
+    let need = |purpose| move |package| Need { package, purpose };
+    let run = stated.dependencies.into_iter().map(need(Purpose::Run));
+    Ok(run.chain(stated.build_dependencies.into_iter().map(need(Purpose::Build))).collect())
+}
+
 /// What comes from elsewhere does not say what of this machine is compiled into it.
 fn refuse_local(id: &PackageId, wish: &Wish, from: &LockedSource) -> Result<(), Error> {
     let is_ours = match &wish.source {
         Source::Path { .. } => true,
         Source::Git { url, .. } => source::is_local(url),
         Source::Archive(archive) => source::is_local(&archive.url),
-        Source::Crate { .. } => false,
+        Source::Crate { .. } | Source::Recipe { .. } | Source::Carried { .. } | Source::Nothing => false,
     };
     let address = match from {
         LockedSource::Git(git) => git.url.as_str(),
@@ -285,7 +294,8 @@ pub(super) fn subdir(source: &Source) -> Option<&str> {
     match source {
         Source::Git { subdir, .. } => subdir.as_deref(),
         Source::Archive(archive) => archive.subdir.as_deref(),
-        Source::Crate { .. } | Source::Path { .. } => None,
+        Source::Carried { subdir, .. } => subdir.as_deref(),
+        Source::Crate { .. } | Source::Path { .. } | Source::Recipe { .. } | Source::Nothing => None,
     }
 }
 
@@ -337,7 +347,8 @@ mod tests {
             let text = format!("[sites.a.dependencies]\napp = {{ {entry} }}");
             let manifest = crate::manifest::Manifest::parse("envy.toml", &text).unwrap();
             let site = manifest.sites().next().unwrap();
-            let wishes = crate::lock::Wishes::of(&manifest, site, &crate::recipe::Book::built_in()).unwrap();
+            let wishes =
+                crate::lock::Wishes::of(&manifest, site, &crate::recipe::Book::built_in(), &BTreeMap::new()).unwrap();
             let wish = &wishes.packages()[&id.name];
             assert_eq!(refuse_local(&id, wish, &from).is_ok(), allowed, "{entry}");
         };

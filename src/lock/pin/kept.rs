@@ -2,7 +2,8 @@
 
 use super::super::{Lockfile, Package, Pin, Toolchain, Wish};
 use crate::digest::Commit;
-use crate::package::{PackageId, Version};
+use crate::package::{PackageId, PackageName, Version};
+use crate::recipe::Purpose;
 
 /// The lockfile before, and whether its compiler stays.
 pub(super) struct Kept<'a> {
@@ -36,6 +37,8 @@ impl<'a> Kept<'a> {
     pub fn unmoved(&self, id: &PackageId, wish: &Wish) -> Option<Package> {
         let mut package = self.pin(id, wish)?.clone();
         package.source.clone_from(&wish.source_text);
+        package.dependencies = wish.needed(Purpose::Run).cloned().collect();
+        package.build_dependencies = wish.needed(Purpose::Build).cloned().collect();
         if !self.holds_outputs(&package) {
             package.outputs.clear();
         }
@@ -50,6 +53,23 @@ impl<'a> Kept<'a> {
         match old.filter(same).filter(|old| self.holds_outputs(old)) {
             Some(old) => Package { outputs: old.outputs.clone(), ..new },
             None => new,
+        }
+    }
+
+    /// Forget what was made of packages that need something which is not what it was.
+    pub fn drop_outputs_of_others(&self, new: &mut Lockfile) {
+        let stays = |name: &&PackageName| {
+            let same = |old: &Package, now: &Package| {
+                (&old.id, &old.pin, &old.patches, &old.recipe, &old.crates)
+                    == (&now.id, &now.pin, &now.patches, &now.recipe, &now.crates)
+            };
+            let old = self.old.and_then(|old| old.packages.get(*name));
+            old.zip(new.packages.get(*name)).is_some_and(|(old, now)| same(old, now) && self.holds_outputs(old))
+        };
+        let stale = |name: &&PackageName| !new.inputs(name).iter().all(stays);
+        let stale: Vec<_> = new.packages.keys().filter(stale).cloned().collect();
+        for name in stale {
+            new.packages.get_mut(&name).expect("it was there just now").outputs.clear();
         }
     }
 

@@ -1,0 +1,256 @@
+//! From what `envy.toml` names to everything that it takes: packages need others, with params of their own. Pure.
+//!
+//! What a package needs follows from its recipe and its params, and its params from who needs it. So all of it is
+//! gathered again, with what is known to be needed, until nothing new comes of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::text::source_text;
+use super::{Error, Stated, Wish};
+use crate::manifest::{Dependency, Param, Site, Source};
+use crate::package::{PackageName, Requirement};
+use crate::recipe::{self, Book, Need, Purpose, Value};
+
+/// How a crate is made, and what lies in a repository or a directory.
+const CARGO: &str = "cargo";
+/// How an archive is made.
+const UNPACK: &str = "unpack";
+
+/// How often params may lead to new needs, which lead to new params.
+const ROUNDS: usize = 32;
+
+/// A package that another one needs.
+#[derive(Clone, Debug, PartialEq)]
+struct Edge {
+    by: PackageName,
+    need: Need,
+}
+
+/// Everybody who asks for one name.
+#[derive(Default)]
+struct Asked<'a> {
+    site: Vec<&'a Dependency>,
+    packages: Vec<&'a Edge>,
+}
+
+/// What is asked of each package of a site.
+pub(super) fn gather(site: &Site, book: &Book, stated: &Stated) -> Result<BTreeMap<PackageName, Wish>, Error> {
+    let mut edges: Vec<Edge> = Vec::new();
+    for _ in 0..ROUNDS {
+        let mut packages = wishes(site, book, &edges)?;
+        let now = edges_of(site, &packages, stated)?;
+        if now == edges {
+            no_circle(&packages)?;
+            mark_installed(site, &mut packages);
+            return Ok(packages);
+        }
+        edges = now;
+    }
+    let mut names = edges.into_iter().map(|edge| edge.by);
+    let name = names.next().expect("without needs there is one round");
+    Err(Error::Differs { name, asked: vec!["what it needs depends on params that depend on what it needs".to_owned()] })
+}
+
+fn wishes(site: &Site, book: &Book, edges: &[Edge]) -> Result<BTreeMap<PackageName, Wish>, Error> {
+    let mut asked: BTreeMap<&PackageName, Asked<'_>> = BTreeMap::new();
+    for dependency in &site.dependencies {
+        asked.entry(&dependency.name).or_default().site.push(dependency);
+    }
+    for edge in edges {
+        asked.entry(&edge.need.package.name).or_default().packages.push(edge);
+    }
+    let mut wishes = BTreeMap::new();
+    for (name, asked) in asked {
+        let mut wish = asked.wish(name, book)?;
+        let own = edges.iter().filter(|edge| edge.by == *name);
+        wish.needs = own.map(|edge| (edge.need.purpose, edge.need.package.name.clone())).collect();
+        wishes.insert(name.clone(), wish);
+    }
+    Ok(wishes)
+}
+
+/// What all of these packages need.
+fn edges_of(site: &Site, packages: &BTreeMap<PackageName, Wish>, stated: &Stated) -> Result<Vec<Edge>, Error> {
+    let mut edges = Vec::new();
+    for (name, wish) in packages {
+        let mut needs = wish.recipe.needs(&wish.params)?;
+        needs.extend(stated.get(name).cloned().unwrap_or_default());
+        for dependency in site.dependencies.iter().filter(|one| one.name == *name) {
+            let run = dependency.dependencies.iter().map(|one| (one, Purpose::Run));
+            let build = dependency.build_dependencies.iter().map(|one| (one, Purpose::Build));
+            needs.extend(run.chain(build).map(|(package, purpose)| Need { package: package.clone(), purpose }));
+        }
+        for need in needs {
+            if wish.recipe.holds(need.package.when.as_deref(), &wish.params)? {
+                edges.push(Edge { by: name.clone(), need });
+            }
+        }
+    }
+    Ok(edges)
+}
+
+impl Asked<'_> {
+    fn wish(&self, name: &PackageName, book: &Book) -> Result<Wish, Error> {
+        self.same(name)?;
+        let source = match (self.site.first(), self.packages.first()) {
+            (Some(first), _) => first.source.clone(),
+            (None, Some(edge)) => Source::Recipe { recipe: edge.need.package.recipe.clone() },
+            (None, None) => unreachable!("a name stands here because somebody asks for it"),
+        };
+        let first = self.site.first();
+        let recipe = match (&source, first.and_then(|first| first.recipe.as_deref())) {
+            (Source::Recipe { recipe }, _) => recipe,
+            (_, Some(recipe)) => recipe,
+            (Source::Archive(_), None) => UNPACK,
+            (_, None) => CARGO,
+        };
+        let recipe = book.get(recipe)?;
+        if matches!(source, Source::Recipe { .. }) && recipe.releases().is_empty() {
+            return Err(recipe::Error::NoVersions(recipe.name().to_owned()).into());
+        }
+        let mut without: Vec<_> = self.site.iter().flat_map(|one| one.without.iter().cloned()).collect();
+        without.sort();
+        without.dedup();
+        let requirements = self.requirements();
+        Ok(Wish {
+            source_text: source_text(&source, &requirements),
+            patches: first.map(|first| first.patches.clone()).unwrap_or_default(),
+            exclude_newer: self.site.iter().rev().find_map(|one| one.exclude_newer.clone()),
+            params: recipe.params(self.params(name)?)?,
+            recipe: recipe.clone(),
+            source,
+            requirements,
+            without,
+            needs: BTreeSet::new(),
+            installed: false,
+        })
+    }
+
+    fn requirements(&self) -> Vec<Requirement> {
+        let site = self.site.iter().map(|one| requirement(one));
+        let packages = self.packages.iter().map(|edge| Requirement {
+            name: edge.need.package.name.clone(),
+            versions: edge.need.package.versions.clone(),
+            by: format!("`{}`", edge.by),
+        });
+        let mut requirements: Vec<_> = site.chain(packages).collect();
+        requirements.sort_by(|a, b| a.by.cmp(&b.by));
+        requirements
+    }
+
+    /// Refuse one name for two things: nobody could say which of them is meant. What a package needs is the work of a
+    /// recipe, so a site may say that it comes from elsewhere, but not that another recipe makes it.
+    fn same(&self, name: &PackageName) -> Result<(), Error> {
+        let what = |one: &&Dependency| (one.source.clone(), one.patches.clone(), one.recipe.clone());
+        let of_site = self.site.windows(2).all(|pair| what(&pair[0]) == what(&pair[1]));
+        let made_by = self.site.first().map(|first| match &first.source {
+            Source::Recipe { recipe } => Some(recipe),
+            _ => first.recipe.as_ref(),
+        });
+        let expected = made_by.unwrap_or_else(|| self.packages.first().map(|edge| &edge.need.package.recipe));
+        let of_packages = self.packages.iter().all(|edge| Some(&edge.need.package.recipe) == expected);
+        if of_site && of_packages {
+            return Ok(());
+        }
+        let needs = |edge: &&Edge| format!("`{}` needs what recipe `{}` makes", edge.by, edge.need.package.recipe);
+        let asked = self.site.iter().map(line).chain(self.packages.iter().map(needs)).collect();
+        Err(Error::Differs { name: name.clone(), asked })
+    }
+
+    /// The params that several ask for: lists are united, what one package switches on is on, and what the site itself
+    /// says counts.
+    fn params(&self, name: &PackageName) -> Result<BTreeMap<&str, Value>, Error> {
+        let mut params: BTreeMap<&str, Value> = BTreeMap::new();
+        for (key, value) in self.packages.iter().flat_map(|edge| &edge.need.package.params) {
+            match (params.get(key.as_str()), Value::from(value)) {
+                (Some(Value::Bool(true)), Value::Bool(_)) | (Some(Value::List(_)), Value::List(_)) => {}
+                (Some(before), after) if *before != after && !matches!(after, Value::Bool(_)) => {
+                    return Err(self.differs(name, key));
+                }
+                (_, after) => {
+                    params.insert(key, after);
+                }
+            }
+        }
+        for (key, value) in self.site.iter().flat_map(|one| &one.params) {
+            params.insert(key, value.into());
+        }
+        for (key, list) in &mut params {
+            if let Value::List(texts) = list {
+                *texts = self.united(key);
+            }
+        }
+        Ok(params)
+    }
+
+    fn united(&self, key: &str) -> Vec<String> {
+        let given = self.packages.iter().map(|edge| &edge.need.package.params);
+        let given = given.chain(self.site.iter().map(|one| &one.params)).filter_map(|params| params.get(key));
+        let lists = given.filter_map(|value| if let Param::List(texts) = value { Some(texts) } else { None });
+        let texts: BTreeSet<String> = lists.flatten().cloned().collect();
+        texts.into_iter().collect()
+    }
+
+    fn differs(&self, name: &PackageName, key: &str) -> Error {
+        let wants = |edge: &&Edge| {
+            let value = Value::from(edge.need.package.params.get(key)?);
+            Some(format!("`{}` needs it with {key} = {}", edge.by, value.to_json()))
+        };
+        Error::Differs { name: name.clone(), asked: self.packages.iter().filter_map(wants).collect() }
+    }
+}
+
+fn line(one: &&Dependency) -> String {
+    let mut line = format!("{} takes it from {}", one.by, source_text(&one.source, &[requirement(one)]));
+    if let Some(recipe) = &one.recipe {
+        line.push_str(&format!(", by recipe `{recipe}`"));
+    }
+    if !one.patches.is_empty() {
+        line.push_str(&format!(", with {}", one.patches.join(", ")));
+    }
+    line
+}
+
+fn requirement(dependency: &Dependency) -> Requirement {
+    let Dependency { name, versions, by, .. } = dependency;
+    Requirement { name: name.clone(), versions: versions.clone(), by: by.to_string() }
+}
+
+/// What belongs into the prefix: what the site asks for, and what that needs to run.
+fn mark_installed(site: &Site, packages: &mut BTreeMap<PackageName, Wish>) {
+    let mut open: Vec<PackageName> = site.dependencies.iter().map(|one| one.name.clone()).collect();
+    while let Some(name) = open.pop() {
+        let wish = packages.get_mut(&name).expect("whatever is asked for has a wish");
+        if !std::mem::replace(&mut wish.installed, true) {
+            open.extend(wish.needed(Purpose::Run).cloned());
+        }
+    }
+}
+
+/// Refuse packages that need each other.
+fn no_circle(packages: &BTreeMap<PackageName, Wish>) -> Result<(), Error> {
+    let mut done = BTreeSet::new();
+    packages.keys().try_for_each(|name| visit(name, packages, &mut Vec::new(), &mut done))
+}
+
+fn visit<'p>(
+    name: &'p PackageName,
+    packages: &'p BTreeMap<PackageName, Wish>,
+    chain: &mut Vec<&'p PackageName>,
+    done: &mut BTreeSet<&'p PackageName>,
+) -> Result<(), Error> {
+    if let Some(begin) = chain.iter().position(|one| *one == name) {
+        let chain = chain[begin..].iter().chain([&name]).map(|one| (*one).clone()).collect();
+        return Err(Error::Circle { chain });
+    }
+    if done.contains(name) {
+        return Ok(());
+    }
+    chain.push(name);
+    for (_, needed) in &packages[name].needs {
+        visit(needed, packages, chain, done)?;
+    }
+    chain.pop();
+    done.insert(name);
+    Ok(())
+}

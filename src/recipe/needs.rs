@@ -1,0 +1,67 @@
+//! Which packages a recipe needs, with the params that were chosen. Pure.
+
+use minijinja::{Environment, UndefinedBehavior};
+
+use super::render::param_values;
+use super::{Error, Params, Recipe, Value};
+use crate::manifest::Needed;
+
+/// A package that another one needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// Which, in which versions, with which params.
+    pub package: Needed,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// What a package is needed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// To run: it belongs into the prefix.
+    Run,
+    /// To build: it is there while the other one is built.
+    Build,
+}
+
+impl Recipe {
+    /// What it needs with these params: conditions that are false leave a need out.
+    pub fn needs(&self, params: &Params) -> Result<Vec<Need>, Error> {
+        let run = self.dependencies.iter().map(|one| (one, Purpose::Run));
+        let build = self.build_dependencies.iter().map(|one| (one, Purpose::Build));
+        let mut needs = Vec::new();
+        for (package, purpose) in run.chain(build) {
+            if self.holds(package.when.as_deref(), params)? {
+                needs.push(Need { package: package.clone(), purpose });
+            }
+        }
+        Ok(needs)
+    }
+
+    /// Whether a condition is true of params, a `-` in whose names is written `_`.
+    pub fn holds(&self, condition: Option<&str>, params: &Params) -> Result<bool, Error> {
+        let Some(condition) = condition else { return Ok(true) };
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        let failed = |source| Error::Render {
+            recipe: self.name().to_owned(),
+            what: format!("the condition `{condition}`"),
+            source: Box::new(source),
+        };
+        let expression = environment.compile_expression(condition).map_err(failed)?;
+        let known: std::collections::BTreeMap<_, _> = param_values(params).collect();
+        Ok(expression.eval(known).map_err(failed)?.is_true())
+    }
+}
+
+/// A need in its canonical form.
+pub(super) fn canonical(needed: &Needed) -> serde_json::Value {
+    let params = needed.params.iter().map(|(name, value)| (name.clone(), Value::from(value).to_json()));
+    serde_json::json!({
+        "name": needed.name.as_str(),
+        "recipe": needed.recipe,
+        "versions": needed.versions.to_string(),
+        "params": params.collect::<serde_json::Map<_, _>>(),
+        "when": needed.when,
+    })
+}
