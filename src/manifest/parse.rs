@@ -11,7 +11,7 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::problem::{Findings, Invalid, nearest};
 use super::source::has_credentials;
-use super::{Asker, Dependency, Manifest, SandboxSetting, Site, check, dependency, files, variables};
+use super::{Asker, Dependency, Manifest, SandboxSetting, Site, check, dependency, files, recipes, variables};
 use crate::package::{SiteName, VersionReq};
 use crate::platform::Platform;
 
@@ -103,6 +103,7 @@ fn empty() -> Manifest {
         sandbox: SandboxSetting::Auto,
         registries: BTreeMap::new(),
         mirrors: BTreeMap::new(),
+        recipes: BTreeMap::new(),
         exclude_newer: None,
         largest_source: None,
         largest_ratio: None,
@@ -137,6 +138,7 @@ fn read(document: &DeTable<'_>, findings: &mut Findings<'_>) -> Manifest {
     let mirror =
         |(from, to): (&Text<'_>, &Item<'_>)| Some((from.get_ref().to_string(), to.get_ref().as_str()?.to_owned()));
     manifest.mirrors = entries(document, "mirrors").filter_map(mirror).collect();
+    manifest.recipes = recipes::recipes(document, findings);
     manifest.sites = sites(document, findings);
     manifest
 }
