@@ -29,6 +29,7 @@ mod needed;
 mod parse;
 mod placeholder;
 mod problem;
+mod recipes;
 mod schema;
 mod source;
 #[cfg(test)]
@@ -58,6 +59,7 @@ pub struct Manifest {
     build_timeout: Option<Duration>,
     registries: BTreeMap<String, String>,
     mirrors: BTreeMap<String, String>,
+    recipes: BTreeMap<String, Source>,
     exclude_newer: Option<ExcludeNewer>,
     largest_source: Option<u64>,
     largest_ratio: Option<u64>,
@@ -105,6 +107,12 @@ impl Manifest {
     /// Beginnings of addresses, and what takes their place.
     pub fn mirrors(&self) -> &BTreeMap<String, String> {
         &self.mirrors
+    }
+
+    /// Where recipes come from that the project shares with others, by the names that it gives them: repositories and
+    /// directories.
+    pub fn recipes(&self) -> &BTreeMap<String, Source> {
+        &self.recipes
     }
 
     /// How new a version may be, where the project says so.

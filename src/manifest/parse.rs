@@ -12,7 +12,7 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::problem::{Findings, Invalid, nearest};
 use super::source::has_credentials;
-use super::{Asker, Dependency, Manifest, SandboxSetting, Site, check, dependency, files, variables};
+use super::{Asker, Dependency, Manifest, SandboxSetting, Site, check, dependency, files, recipes, variables};
 use crate::package::{SiteName, VersionReq};
 use crate::platform::Platform;
 
@@ -105,6 +105,7 @@ fn empty() -> Manifest {
         build_timeout: None,
         registries: BTreeMap::new(),
         mirrors: BTreeMap::new(),
+        recipes: BTreeMap::new(),
         exclude_newer: None,
         largest_source: None,
         largest_ratio: None,
@@ -140,6 +141,7 @@ fn read(document: &DeTable<'_>, findings: &mut Findings<'_>) -> Manifest {
     let mirror =
         |(from, to): (&Text<'_>, &Item<'_>)| Some((from.get_ref().to_string(), to.get_ref().as_str()?.to_owned()));
     manifest.mirrors = entries(document, "mirrors").filter_map(mirror).collect();
+    manifest.recipes = recipes::recipes(document, findings);
     manifest.sites = sites(document, findings);
     manifest
 }

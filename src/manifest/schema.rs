@@ -62,7 +62,7 @@ pub(super) const MANIFEST: &[Key] = &[
     now("sites", Shape::Each(&Shape::Table(SITE))),
     now("settings", Shape::Table(SETTINGS)),
     now("registries", Shape::Each(&Shape::Table(&[now("index", Shape::String)]))),
-    later("recipes", Shape::Each(&Shape::Table(RECIPES))),
+    now("recipes", Shape::Each(&Shape::Table(RECIPES))),
     now("mirrors", Shape::Each(&Shape::String)),
     later("overrides", DEPENDENCIES),
     later("constraints", Shape::Each(&Shape::String)),
