@@ -322,8 +322,9 @@ impl From<build::Error> for Failure {
                 .hint(format!("install {}", packages(names))),
             Error::Sandbox(build::sandbox::Error::Refused { .. }) => failure(Exit::Host)
                 .hint("install `bubblewrap`, or write `sandbox = \"auto\"` below `[settings]` in `envy.toml`"),
-            Error::Failed { last, log, recipe, clues, id, .. } => builds::with_clues(
+            Error::Failed { ran, last, log, recipe, clues, id, .. } => builds::with_clues(
                 failure(Exit::Failed)
+                    .facts(ran.iter().map(|line| format!("$ {line}")))
                     .facts(last.iter().map(|line| format!("| {line}")))
                     .fact(format!("full log: {}", log.display())),
                 id,

@@ -202,6 +202,8 @@ pub enum Error {
         steps: usize,
         /// What it is called.
         name: String,
+        /// What it ran, the first lines.
+        ran: Vec<String>,
         /// How it ended.
         status: String,
         /// The last lines it printed.

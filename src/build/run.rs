@@ -142,6 +142,8 @@ impl Runner<'_> {
             step,
             steps: inputs.recipe().step_count(),
             name: inputs.recipe().step_name(step).unwrap_or("set-up").to_owned(),
+            // As a person would write it, whatever stands before its paths here.
+            ran: inputs.script("").map(|script| first_commands(&script, step)).unwrap_or_default(),
             status,
             last: last_lines(log),
             log: self.log.clone(),
@@ -296,9 +298,31 @@ const LAST: usize = 20;
 /// The last lines of a log that say something.
 fn last_lines(log: &str) -> Vec<String> {
     let said = recipe::without_marks(log).filter(|line| !line.trim().is_empty());
-    let mut last: Vec<_> = said.rev().take(LAST).map(str::to_owned).collect();
+    let mut last: Vec<_> = said.rev().take(LAST).map(shortened).collect();
     last.reverse();
     last
+}
+
+/// How many of the first lines of a step are shown when it fails.
+const FIRST: usize = 6;
+
+/// What a step runs, as far as it is shown.
+fn first_commands(script: &str, step: usize) -> Vec<String> {
+    let commands = recipe::commands_of(script, step);
+    let more = (commands.len() > FIRST).then(|| format!("… and {} more lines", commands.len() - FIRST));
+    commands.iter().take(FIRST).map(|line| shortened(line)).chain(more).collect()
+}
+
+/// How many characters of a line are shown.
+const WIDTH: usize = 240;
+
+/// A line as a person can read it: the placeholder in a few letters, and nothing without end.
+fn shortened(line: &str) -> String {
+    let line = line.replace(PLACEHOLDER, "/envy/prefix");
+    match line.char_indices().nth(WIDTH) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
 }
 
 /// Write a file in the place of whatever an archive has there; a symlink there is not followed.

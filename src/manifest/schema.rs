@@ -118,6 +118,8 @@ pub(super) const DEPENDENCY: &[Key] = &[
     now("profile", Shape::String),
     now("target", Shape::String),
     now("static", Shape::Boolean),
+    now("env", Shape::Strings),
+    now("tools", Shape::Strings),
     now("params", Shape::Each(&Shape::Param)),
     now("without", Shape::Strings),
     now("git", Shape::String),
@@ -157,4 +159,4 @@ pub(super) const SOURCE_KEYS: &[&str] =
 
 /// Params of the cargo recipe that may stand beside `version` instead of under `params`.
 pub(super) const SHORT_PARAMS: &[&str] =
-    &["all-features", "bins", "features", "no-default-features", "profile", "static", "target"];
+    &["all-features", "bins", "env", "features", "no-default-features", "profile", "static", "target", "tools"];
