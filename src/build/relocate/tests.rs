@@ -93,7 +93,10 @@ fn scripts_links_and_files_of_other_tools_are_relocated_once() {
     link(&format!("{PLACEHOLDER}/bin/script"), "bin/alias");
     link(&format!("{PLACEHOLDER}/share"), "lib/share");
     link(&format!("{PLACEHOLDER}/lib"), "lib/self");
+    link(&format!("/envy/out{PLACEHOLDER}/etc/x.conf"), "etc/staged");
     link("/etc/passwd", "etc/outside");
+    write("etc/staged.conf", format!("home /envy/out{PLACEHOLDER}/share\n").as_bytes(), 0o644);
+    write("lib/pkgconfig/staged.pc", format!("prefix=/envy/out{PLACEHOLDER}\n").as_bytes(), 0o644);
 
     relocate(&prefix, "").unwrap();
     relocate(&prefix, "").unwrap();
@@ -111,10 +114,12 @@ fn scripts_links_and_files_of_other_tools_are_relocated_once() {
         "data is as its maker wants it"
     );
     assert_eq!(read("etc/x.conf"), format!("home {PLACEHOLDER}/share\n"), "the real path comes later");
+    assert_eq!(read("etc/staged.conf"), read("etc/x.conf"));
+    assert_eq!(read("lib/pkgconfig/staged.pc"), read("lib/pkgconfig/x.pc"));
     let target = |path: &str| disk::read_link(&prefix.join(path)).unwrap().into_os_string().into_string().unwrap();
     assert_eq!(
-        ["bin/alias", "lib/share", "lib/self", "etc/outside"].map(target),
-        ["script", "../share", ".", "/etc/passwd"]
+        ["bin/alias", "lib/share", "lib/self", "etc/staged", "etc/outside"].map(target),
+        ["script", "../share", ".", "x.conf", "/etc/passwd"]
     );
 }
 
