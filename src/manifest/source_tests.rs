@@ -92,6 +92,15 @@ fn sources_that_make_no_sense_are_refused() {
 }
 
 #[test]
+fn a_limit_of_time_is_read() {
+    let manifest = Manifest::parse("envy.toml", "[settings]\nbuild-timeout = '30m'").unwrap();
+    assert_eq!(manifest.build_timeout(), Some(std::time::Duration::from_secs(1800)));
+    brief("[settings]\nbuild-timeout = '0s'").is(expect![[r#"
+        envy.toml:2:17: `0s` is not a time: write it as `30m` or `2h`
+    "#]]);
+}
+
+#[test]
 fn limits_of_sources_are_read() {
     let manifest = Manifest::parse("envy.toml", "[settings]\nlargest-source = '2 GiB'\nlargest-ratio = 9").unwrap();
     assert_eq!((manifest.largest_source(), manifest.largest_ratio()), (Some(2 << 30), Some(9)));
