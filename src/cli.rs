@@ -55,6 +55,10 @@ pub enum Command {
     Fetch(cmd::fetch::Args),
     /// Run a program in a site
     Run(cmd::run::Args),
+    /// Start a shell in a site
+    Shell(cmd::shell::Args),
+    /// Print the script that makes a shell use a site, for `eval`
+    Activate(cmd::activate::Args),
     /// Print the variables of a site
     Env(cmd::env::Args),
     /// Say how manifest, lockfiles and sites agree
@@ -89,6 +93,8 @@ impl Cli {
             Command::Build(args) => cmd::build::run(&context, &args),
             Command::Fetch(args) => cmd::fetch::run(&context, &args),
             Command::Run(args) => return cmd::run::run(&context, &args),
+            Command::Shell(args) => return cmd::shell::run(&context, &args),
+            Command::Activate(args) => cmd::activate::run(&context, &args),
             Command::Env(args) => cmd::env::run(&context, &args),
             Command::Status(args) => cmd::status::run(&context, &args),
             Command::Tree(args) => cmd::tree::run(&context, &args),

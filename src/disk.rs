@@ -6,7 +6,9 @@
 #![allow(clippy::disallowed_methods, reason = "this room is the door to the file system")]
 
 mod copying;
+mod identity;
 mod lock;
+mod replacing;
 mod walk;
 
 use std::fs::{self, File};
@@ -15,7 +17,9 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 
 pub use copying::{clone_or_copy, set_time};
+pub use identity::{Identity, Stamp, identity, stamp};
 pub use lock::{Lock, TryLock, try_lock};
+pub use replacing::replace_directory;
 pub use walk::{Found, time_in, walk_unignored};
 
 /// An operation on a path failed.
@@ -116,25 +120,9 @@ pub fn file_size(path: &Path) -> Option<u64> {
     path.symlink_metadata().ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
 }
 
-/// What tells whether a file was touched since it was last looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    /// Number of the inode.
-    pub inode: u64,
-    /// Size in bytes.
-    pub size: u64,
-    /// Time of the last modification, in nanoseconds since 1970.
-    pub modified: i128,
-}
-
-/// The stamp of the file that a path leads to.
-pub fn stamp(path: &Path) -> Result<Stamp> {
-    fs::metadata(path).at("look at", path).map(|metadata| stamp_of(&metadata))
-}
-
-fn stamp_of(metadata: &fs::Metadata) -> Stamp {
-    let modified = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
-    Stamp { inode: metadata.ino(), size: metadata.len(), modified }
+/// The permission bits of what a path leads to, or nothing where there is nothing.
+pub fn mode(path: &Path) -> Option<u32> {
+    path.metadata().ok().map(|metadata| metadata.mode() & 0o7777)
 }
 
 /// Create a directory and its parents where they are missing.

@@ -5,9 +5,10 @@
 //! and one that is offline refuses a batch whole, naming all of it.
 //!
 //! A request that fails in a way that may pass (no connection, a stall, a cut, 408, 429, 5xx) is tried again after a
-//! pause that grows, or that the server names; a file that comes forward may break off as often as it likes. It goes on
-//! where it broke off, if the server lets it; the digest at the end decides. Servers that drip are left like those that
-//! stall. The system's root certificates, `SSL_CERT_FILE` and the proxy variables count as everywhere else.
+//! pause that grows, or that the server names; one that names more than a minute is left. A file that comes forward may
+//! break off as often as it likes. It goes on where it broke off, if the server lets it; the digest at the end decides.
+//! Servers that drip are left like those that stall. The system's root certificates, `SSL_CERT_FILE` and the proxy
+//! variables count as everywhere else.
 
 pub(crate) mod error;
 mod exchange;

@@ -1,6 +1,7 @@
 //! Failures: what an error means for who typed the command. The one place that knows exit codes and hints.
 
 mod builds;
+mod site_files;
 mod sources;
 
 use std::error::Error as StdError;
@@ -170,6 +171,12 @@ impl From<store::Error> for Failure {
             store::Error::Damaged { ref path, .. } => {
                 let hint = format!("remove `{}`; it is made again when it is needed", path.display());
                 Self::of(Exit::Verification, &error).hint(hint)
+            }
+            store::Error::LongPath { ref path, .. } => {
+                Self::of(Exit::Host, &error).fact(format!("its path would be `{}`", path.display())).hint(format!(
+                    "name a store whose path has at most {} bytes: `ENVY_STORE=/srv/envy`",
+                    store::LONGEST_ROOT
+                ))
             }
             _ => Self::of(Exit::Failed, &error),
         }

@@ -6,7 +6,7 @@
 mod crates;
 mod tags;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use crate::digest::Commit;
@@ -14,7 +14,7 @@ use crate::manifest::{GitReference, Source};
 use crate::package::{Cutoffs, PackageId, PackageName, Range, Requirement, Version};
 use crate::progress::{Event, Progress};
 use crate::resolve::{Candidate, Hidden, Index};
-use crate::source::{self, Item, Origin, Reference, Sources};
+use crate::source::{self, GitError, Item, Origin, Reference, Sources, WantedCommit};
 pub use crates::CrateIndex;
 pub use tags::{VersionTag, version_tags};
 
@@ -60,24 +60,42 @@ impl<'a, 's> SiteIndex<'a, 's> {
     /// repository for its tags.
     pub fn prefetch(&self) -> Result<(), source::Error> {
         let mut crates: BTreeMap<Option<&str>, Vec<PackageName>> = BTreeMap::new();
-        let mut repositories: Vec<&str> = Vec::new();
+        let (mut repositories, mut single): (Vec<&str>, Vec<&PackageName>) = Default::default();
         for (name, place) in &self.places {
             match &place.source {
                 Source::Crate { registry } => crates.entry(registry.as_deref()).or_default().push(name.clone()),
                 Source::Git { url, reference: GitReference::Versions, .. } => repositories.push(url),
+                Source::Git { .. } => single.push(name),
                 _ => {}
             }
         }
+        let ask = |(registry, names): (&Option<&str>, &Vec<PackageName>)| {
+            self.sources.registry(*registry)?.versions(names)?;
+            Ok(())
+        };
+        let mut errors: Vec<source::Error> = Vec::new();
+        // Whatever else fails here fails again when the solver asks for it, and is reported with its name.
+        let missing = |error: &source::Error| error.missing_offline().is_some();
         std::thread::scope(|scope| {
             let tags: Vec<_> = repositories.iter().map(|url| scope.spawn(|| self.sources.git().tags(url))).collect();
-            let asked = crates.iter().try_for_each(|(registry, names)| {
-                self.sources.registry(*registry)?.versions(names)?;
-                Ok(())
-            });
-            // Whatever fails here fails again when the solver asks for it, and is reported with its name.
-            tags.into_iter().for_each(|tags| drop(tags.join()));
-            asked
-        })
+            errors.extend(crates.iter().filter_map(|asked| ask(asked).err()));
+            let tags = tags.into_iter().filter_map(|tags| tags.join().ok()?.err().map(source::Error::from));
+            errors.extend(tags.filter(missing));
+        });
+        // Offline, one error names all that is not here.
+        if self.sources.git().is_offline() {
+            errors.extend(single.iter().filter_map(|name| self.candidates(name).err()).filter(missing));
+        }
+        source::one_of(errors).map_or(Ok(()), Err)
+    }
+
+    /// Where the network may not be used: all that is missing to know what the names stand for, and not only what was
+    /// asked for first.
+    pub fn all_missing(&self) -> source::Error {
+        let errors = self.places.keys().filter_map(|name| self.candidates(name).err());
+        let missing: BTreeSet<_> =
+            errors.flat_map(|error| error.missing_offline().unwrap_or_default().to_vec()).collect();
+        source::Error::Offline { missing: missing.into_iter().collect() }
     }
 
     /// The commit that a candidate of a git repository is.
@@ -96,8 +114,14 @@ impl<'a, 's> SiteIndex<'a, 's> {
     }
 
     fn tagged(&self, name: &PackageName, url: &str) -> Result<Vec<Candidate>, source::Error> {
-        let tags = self.sources.git().tags(url)?;
+        let tags = match self.sources.git().tags(url) {
+            Err(error) => return self.unasked(name, url, error).map(|candidate| vec![candidate]),
+            Ok(tags) => tags,
+        };
         let versions = version_tags(name, &tags);
+        if versions.is_empty() {
+            self.progress.tell(Event::Note(&format!("{url} has no tag that is a version of `{name}`")));
+        }
         let candidate = |tag: VersionTag| {
             let locked = self.places.get(name).and_then(|place| place.commit.as_ref());
             let locked = locked.filter(|(version, _)| *version == tag.version).map(|(_, commit)| *commit);
@@ -115,21 +139,26 @@ impl<'a, 's> SiteIndex<'a, 's> {
         reference: &Reference,
         subdir: Option<&str>,
     ) -> Result<Candidate, source::Error> {
-        let locked = self.places.get(name).and_then(|place| place.commit.clone());
         // A branch that was not asked to move stays, and nobody is asked where it is now.
-        if let Some((version, commit)) = locked.filter(|(version, _)| self.locked.get(name) == Some(version))
-            && !matches!(reference, Reference::Tag(_))
+        if !matches!(reference, Reference::Tag(_))
+            && let Some(candidate) = self.kept(name)
         {
-            self.remember(name, &version, commit);
-            return Ok(self.without_time(name, version));
+            return Ok(candidate);
         }
-        let mut commit = self.sources.git().resolve(url, reference)?;
+        let mut commit = match self.sources.git().resolve(url, reference) {
+            Err(error) => return self.unasked(name, url, error),
+            Ok(commit) => commit,
+        };
         if let Reference::Tag(tag) = reference {
             let locked = self.places.get(name).and_then(|place| place.commit.as_ref()).map(|(_, commit)| *commit);
             commit = self.held(url, tag, commit, locked);
         }
-        let wanted = Item::commit(name.to_string(), url, commit, Some(reference.clone()));
-        self.sources.bring(&[wanted], self.progress)?;
+        let (shown, found_by) = (name.to_string(), Some(reference.clone()));
+        let wanted = WantedCommit { name: shown, url: url.to_owned(), commit, reference: found_by };
+        if matches!(reference, Reference::Rev(id) if id.eq_ignore_ascii_case(&commit.to_string())) {
+            self.sources.ask(&wanted, self.progress)?;
+        }
+        self.sources.bring(&[Item::Commit(wanted)], self.progress)?;
         let content = self.sources.content(&Origin::Git { url, commit }, self.progress)?;
         let project = self.sources.cargo_project(&content.tree, name, subdir)?;
         let version = project.map_or(Version::new(0, 0, 0), |project| project.version);
@@ -137,14 +166,28 @@ impl<'a, 's> SiteIndex<'a, 's> {
         Ok(self.without_time(name, version))
     }
 
+    /// What is locked, where it was not asked to move.
+    fn kept(&self, name: &PackageName) -> Option<Candidate> {
+        let (version, commit) = self.places.get(name)?.commit.clone()?;
+        if self.locked.get(name) != Some(&version) {
+            return None;
+        }
+        self.remember(name, &version, commit);
+        Some(self.without_time(name, version))
+    }
+
+    /// What is locked stays where its repository cannot be asked whether a tag was moved.
+    fn unasked(&self, name: &PackageName, url: &str, error: GitError) -> Result<Candidate, source::Error> {
+        let kept = self.kept(name).ok_or(error)?;
+        let text = format!("could not ask {url} for its tags; `{name}` stays at the commit that is locked");
+        self.progress.tell(Event::Note(&text));
+        Ok(kept)
+    }
+
     /// The commit that counts for a tag: the locked one, though the tag may have been moved since, which is said.
     fn held(&self, url: &str, tag: &str, now: Commit, locked: Option<Commit>) -> Commit {
-        let Some(locked) = locked.filter(|locked| *locked != now) else { return now };
-        let (from, to) = (locked.short(), now.short());
-        let text = format!(
-            "tag `{tag}` of {url} was moved from {from} to {to}; the lockfile stays at {from}, and `rev = \"{now}\"` would follow"
-        );
-        self.progress.tell(Event::Warning(&text));
+        let Some(locked) = locked else { return now };
+        tell_moved(url, tag, locked, now, self.progress);
         locked
     }
 
@@ -206,6 +249,16 @@ impl Index for SiteIndex<'_, '_> {
             }
             _ => Vec::new(),
         }
+    }
+}
+
+/// Say that a tag was moved from the commit that is locked, if it was.
+pub fn tell_moved(url: &str, tag: &str, locked: Commit, now: Commit, progress: &dyn Progress) {
+    if locked != now {
+        let (from, to) = (locked.short(), now.short());
+        progress.tell(Event::Warning(&format!(
+            "tag `{tag}` of {url} was moved from {from} to {to}; the lockfile stays at {from}, and `rev = \"{now}\"` would follow"
+        )));
     }
 }
 

@@ -9,7 +9,7 @@
 //!
 //! | room | owns |
 //! | --- | --- |
-//! | [`digest`], [`package`], [`platform`], [`tree`], [`progress`] | values: no disk, no network, no clock |
+//! | [`digest`], [`package`], [`platform`], [`placeholder`], [`tree`], [`progress`] | values: no disk, no network, no clock |
 //! | [`disk`], [`process`], [`download`] | the doors to the world, one each, and the only ones |
 //! | [`store`] | blobs, trees, results, ready prefixes, by digest |
 //! | [`manifest`] | `envy.toml` |
@@ -50,6 +50,7 @@ compile_error!(
 
 pub mod digest;
 pub mod package;
+pub mod placeholder;
 pub mod platform;
 pub mod progress;
 pub mod tree;

@@ -6,8 +6,29 @@ use std::path::{Path, PathBuf};
 
 /// Ground floor first. Values that stand on one floor know each other only downwards too.
 const ROOMS: &[&str] = &[
-    "digest", "package", "platform", "tree", "progress", "disk", "process", "download", "store", "manifest", "source",
-    "recipe", "resolve", "index", "lock", "build", "remote", "site", "failure", "ui", "cmd", "cli",
+    "digest",
+    "package",
+    "platform",
+    "placeholder",
+    "tree",
+    "progress",
+    "disk",
+    "process",
+    "download",
+    "store",
+    "manifest",
+    "source",
+    "recipe",
+    "resolve",
+    "index",
+    "lock",
+    "build",
+    "remote",
+    "site",
+    "failure",
+    "ui",
+    "cmd",
+    "cli",
 ];
 
 fn sources(directory: &Path, found: &mut Vec<PathBuf>) {

@@ -1,6 +1,7 @@
 //! Inputs of a build: its source, proven against the pin, and every crate of its Cargo.lock, in the store.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::action::{self, Action};
 use super::source_files::{SourceFiles, text_file};
@@ -133,7 +134,9 @@ impl Inputs<'_> {
     /// The scripts that stand for compilers, by name, with `root` before every path of `/envy`.
     pub fn compilers(&self, tools: &Tools, root: &str) -> BTreeMap<String, String> {
         let linking = tools.programs.iter().filter(|(name, _)| self.links() && compilers::is_one(name));
-        linking.map(|(name, path)| (name.clone(), compilers::script(&path.to_string_lossy(), root))).collect()
+        let compiler = |name: &String, path: &PathBuf| if root.is_empty() { tools.place(name) } else { path.clone() };
+        let script = |name, path| compilers::script(&compiler(name, path).to_string_lossy(), root);
+        linking.map(|(name, path)| (name.clone(), script(name, path))).collect()
     }
 
     /// The action that builds it. All crates are in the store by now.

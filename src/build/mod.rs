@@ -24,6 +24,7 @@ mod plan;
 mod prefix;
 mod project_config;
 mod queue;
+mod relocate;
 mod run;
 pub mod sandbox;
 mod schedule;

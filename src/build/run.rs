@@ -1,4 +1,4 @@
-//! Running one action: lay out what it may see, run its steps behind the fence, take what it installed.
+//! Running one action: lay out what it may see, run its steps behind the fence, relocate what it installed, and take it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::action::{self, PLACEHOLDER};
 use super::inputs::Inputs;
+use super::relocate::relocate;
 use super::sandbox::{self, Entry, Fence, Mode, Stopped, View};
 use super::tools::Tools;
 use super::vendored::Vendored;
@@ -77,16 +78,18 @@ impl Runner<'_> {
 
     /// Take what the steps installed into the store.
     fn capture(&self, inputs: &Inputs<'_>, scratch: &Path) -> Result<Tree, Error> {
-        let own = match installed(&inputs.id, &scratch.join("out"))? {
-            Some(directory) => self.store.ingest(&directory)?,
-            None => Tree::default(),
+        let taken = |directory: &Path| -> Result<Tree, Error> {
+            relocate(directory, &self.fence.root(scratch))?;
+            Ok(self.store.ingest(directory)?)
         };
+        let own =
+            installed(&inputs.id, &scratch.join("out"))?.map_or(Ok(Tree::default()), |directory| taken(&directory))?;
         if !inputs.links() {
             return Ok(own);
         }
         let beside = scratch.join("prefix");
         prefix::leave_only_new(&inputs.prefix, inputs.source.time, &beside)?;
-        prefix::installed(&inputs.id, &inputs.prefix, own, &self.store.ingest(&beside)?)
+        prefix::installed(&inputs.id, &inputs.prefix, own, &taken(&beside)?)
     }
 
     /// Try out what was built, in its place beside what it needs to run.

@@ -82,7 +82,7 @@ struct From {
     #[arg(long, value_name = "ID", requires = "git")]
     rev: Option<String>,
     /// The directory in the repository or archive
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", requires = "source")]
     subdir: Option<String>,
     /// Build what the source holds by this recipe
     #[arg(long, value_name = "NAME", requires = "source")]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::Jobs;
 use super::context::Context;
 use super::project::{Project, config};
+use super::site_files::refuse_what_is_in_the_way;
 use crate::build::{Builder, Built, Host, Lack, Memo, Origin, Supplies, plan, unfit};
 use crate::digest::{TextDigest, TreeDigest};
 use crate::failure::{Exit, Failure};
@@ -13,7 +14,7 @@ use crate::lock::{Lockfile, Prefix, Wishes, outputs_digest};
 use crate::manifest::Site;
 use crate::package::PackageName;
 use crate::platform::Platform;
-use crate::site::{Generation, Member, Move, Note, Place, scripts};
+use crate::site::{Config, Files, Generation, Member, Move, Note, Place, scripts};
 use crate::source::Sources;
 use crate::store::Held;
 use crate::tree::Tree;
@@ -31,6 +32,8 @@ pub enum Recording {
 pub struct Assembled {
     pub tree: Tree,
     pub members: Vec<Member>,
+    /// What the site shows beside it.
+    pub config: Config,
     /// The lockfile with what came out.
     pub lockfile: Lockfile,
 }
@@ -59,6 +62,8 @@ pub fn assemble(
     let (store, platform) = (context.store()?, Platform::host());
     require_platform(project, platform)?;
     project.place(&site.name).claim()?;
+    // What is wrong with a template is told before anything is built.
+    let config = project.config(site, lockfile)?;
     let wishes = project.wishes(context, site, Some(lockfile))?;
     let plan = plan(lockfile, wishes.installed(), platform, |tree| store.whole_tree(tree).ok().flatten());
     let (wishes, project_root, progress) = (&wishes, &project.root, context.ui);
@@ -83,8 +88,9 @@ pub fn assemble(
     if recording == Recording::On {
         record(&mut lockfile, &to_build_with);
     }
-    let members = outputs.values().map(member).collect();
-    Ok(Assembled { tree, members, lockfile })
+    let members: Vec<_> = outputs.values().map(member).collect();
+    refuse_what_is_in_the_way(store, site, &config.files, &tree, &members)?;
+    Ok(Assembled { tree, members, config, lockfile })
 }
 
 /// Refuse a host that the project is not for.
@@ -225,6 +231,7 @@ pub struct Ready<'a> {
     place: Place,
     prefix: PathBuf,
     generation: Generation,
+    files: Files,
     /// The text that it was made from.
     lockfile: &'a str,
     _held: Held,
@@ -241,13 +248,12 @@ pub fn ready<'a>(
     let place = project.place(&site.name);
     let prefix = context.store()?.materialise(&assembled.tree)?;
     let held = place.hold(context.globals.patience(), context.ui)?;
-    let (env, vars) = config(site);
     let digest = TextDigest::of(lockfile.as_bytes());
     let generation =
         Generation::new(site.name.as_str(), &Platform::host().to_string(), assembled.tree.digest(), digest)
-            .with_config(env, vars)
+            .with_config(&assembled.config)
             .with_packages(assembled.members.clone());
-    Ok(Ready { site, place, prefix, generation, lockfile, _held: held })
+    Ok(Ready { site, place, prefix, generation, files: assembled.config.files.clone(), lockfile, _held: held })
 }
 
 impl Ready<'_> {
@@ -264,7 +270,7 @@ impl Ready<'_> {
             begin_empty(context, project, self.site, place, "")?;
         }
         context.store()?.add_root(place.path())?;
-        if showing != Showing::Always && place.is_held(digest)? {
+        if showing != Showing::Always && place.is_held(digest, Some(self.generation.config))? {
             tell_held(context, place);
             return Ok(None);
         }
@@ -275,7 +281,7 @@ impl Ready<'_> {
             return Ok(None);
         }
         let before = place.current_number();
-        let generation = place.add_generation(self.generation.clone(), &self.prefix, self.lockfile)?;
+        let generation = place.add_generation(self.generation.clone(), &self.prefix, self.lockfile, &self.files)?;
         if showing == Showing::Never {
             context.ui.done("built", format!("generation {} of site `{site}`, not current", generation.number));
             context.ui.detail(format!("run `envy switch {site} {}` to make it so", generation.number));
@@ -292,6 +298,7 @@ impl Ready<'_> {
         current.is_same_as(&self.generation)
             && current.lockfile == self.generation.lockfile
             && self.place.links_into(current, &self.prefix)
+            && self.place.edited_files(current).is_empty()
     }
 
     /// Show again what was current before a command that failed.
@@ -302,7 +309,7 @@ impl Ready<'_> {
 }
 
 /// Begin a site whose directory is new or was removed: its first generation is an empty prefix, so that there is
-/// something to go back to from the first that is built. `built_from` is the text of the lockfile that asks for no more.
+/// something to go back to from the first that is built. It has none of the site's files, which may speak of packages. `built_from` is the text of the lockfile that asks for no more.
 pub fn begin_empty(
     context: &Context<'_>,
     project: &Project,
@@ -315,10 +322,9 @@ pub fn begin_empty(
     let prefix = store.materialise(&empty)?;
     store.add_root(place.path())?;
     let lockfile = TextDigest::of(built_from.as_bytes());
-    let (env, vars) = config(site);
     let generation = Generation::new(site.name.as_str(), &Platform::host().to_string(), empty.digest(), lockfile)
-        .with_config(env, vars);
-    let generation = place.add_generation(generation, &prefix, built_from)?;
+        .with_config(&config(site));
+    let generation = place.add_generation(generation, &prefix, built_from, &Files::default())?;
     switch(place, Move::Create, &generation, Some(lockfile), project.note(None))
 }
 

@@ -7,7 +7,7 @@ use super::committing::Writes;
 use super::context::Context;
 use super::locking::{self, Moves, propose};
 use super::project::{Locked, Project};
-use super::{Jobs, LockMode};
+use super::{Jobs, LockMode, for_each};
 use crate::build::{Step, plan};
 use crate::failure::Failure;
 use crate::lock::Lockfile;
@@ -60,12 +60,13 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
         _ => Showing::UnlessHeld,
     };
     let wish = Wish { mode: args.mode, locked, showing, message: args.message.as_deref(), jobs: args.jobs };
-    for site in project.sites(&args.sites)? {
+    for_each(&project.sites(&args.sites)?, |site| {
         if let Some(number) = bring(context, &project, site, &wish)? {
             context.ui.done("unchanged", format!("site `{}` is at generation {number}", site.name));
         }
-    }
-    Ok(())
+        Ok(())
+    })
+    .map(drop)
 }
 
 /// Bring a site to what its lockfile says. Where it is there already, nothing but the comparison is done, and the
@@ -81,11 +82,12 @@ pub(super) fn bring(
         false => project.undrifted(context, site)?,
     };
     if let Some(locked) = &current {
-        if let Some(generation) = project.converged(context, site, locked)? {
+        let config = project.config(site, &locked.lockfile)?;
+        if let Some(generation) = project.converged(context, site, locked, &config)? {
             return Ok(Some(generation.number));
         }
         let place = project.place(&site.name);
-        if wish.showing == Showing::UnlessHeld && place.is_held(locked.digest())? {
+        if wish.showing == Showing::UnlessHeld && place.is_held(locked.digest(), Some(config.digest()))? {
             tell_held(context, &place);
             return Ok(None);
         }
@@ -139,7 +141,7 @@ fn recording_build(context: &Context<'_>, name: &SiteName, wish: &Wish<'_>) -> R
 
 /// Print the plan of each site.
 fn dry_run(context: &Context<'_>, project: &Project, args: &Args, locked: bool) -> Result<(), Failure> {
-    for site in project.sites(&args.sites)? {
+    for_each(&project.sites(&args.sites)?, |site| {
         let lockfile = match locked {
             true => project.current_lock(context, site)?.1.lockfile,
             false => context.with_sources(project, args.mode, |sources| {
@@ -149,8 +151,9 @@ fn dry_run(context: &Context<'_>, project: &Project, args: &Args, locked: bool) 
             })?,
         };
         context.ui.result(&planned(context, project, site, &lockfile)?);
-    }
-    Ok(())
+        Ok(())
+    })
+    .map(drop)
 }
 
 fn planned(context: &Context<'_>, project: &Project, site: &Site, lockfile: &Lockfile) -> Result<String, Failure> {

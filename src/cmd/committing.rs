@@ -2,13 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Jobs;
-use super::LockMode;
 use super::assembling::{Assembled, Order, Ready, Recording, Showing, assemble, ready};
 use super::context::Context;
 use super::locking::{self, Moves, Proposal, propose};
 use super::project::{MANIFEST, Project};
-use super::undo;
+use super::{Jobs, LockMode, for_each, undo};
 use crate::disk;
 use crate::failure::Failure;
 use crate::lock::Lockfile;
@@ -113,10 +111,7 @@ pub fn commit(
     jobs: Jobs,
 ) -> Result<(), Failure> {
     context.with_sources(project, LockMode::default(), |sources| {
-        let mut proposals = Vec::new();
-        for site in sites {
-            proposals.push(propose(context, edited, site, moves, sources)?);
-        }
+        let proposals = for_each(sites, |site| propose(context, edited, site, moves, sources))?;
         let mut writes = Writes::default();
         let mut finished: Vec<Option<Assembled>> = Vec::new();
         for (site, proposal) in sites.iter().zip(&proposals) {

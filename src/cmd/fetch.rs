@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::LockMode;
 use super::context::Context;
 use super::project::Project;
+use super::{LockMode, for_each};
 use crate::build::Supplies;
 use crate::failure::Failure;
 use crate::manifest::Site;
@@ -31,7 +31,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
         false => vec![Platform::host()],
     };
     context.with_sources(&project, LockMode::default(), |sources| {
-        sites.iter().try_for_each(|site| fetch(context, &project, site, &platforms, sources))
+        for_each(&sites, |site| fetch(context, &project, site, &platforms, sources)).map(drop)
     })
 }
 

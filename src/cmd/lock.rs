@@ -1,10 +1,10 @@
 //! `envy lock`
 
-use super::LockMode;
 use super::committing::Writes;
 use super::context::Context;
 use super::locking::{self, Moves, propose};
 use super::project::Project;
+use super::{LockMode, for_each};
 use crate::failure::Failure;
 use crate::manifest::Site;
 use crate::package::SiteName;
@@ -41,16 +41,14 @@ fn check(context: &Context<'_>, project: &Project, names: &[SiteName]) -> Result
 /// Lock sites and write all lockfiles together.
 pub(super) fn write(context: &Context<'_>, project: &Project, sites: &[&Site], moves: &Moves) -> Result<(), Failure> {
     context.with_sources(project, LockMode::default(), |sources| {
+        let proposals = for_each(sites, |site| propose(context, project, site, moves, sources))?;
         let mut writes = Writes::default();
-        let mut proposals = Vec::new();
-        for site in sites {
-            let proposal = propose(context, project, site, moves, sources)?;
-            writes.lockfile(project, &site.name, &proposal.lockfile, &proposal);
-            proposals.push((site, proposal));
+        for (site, proposal) in sites.iter().zip(&proposals) {
+            writes.lockfile(project, &site.name, &proposal.lockfile, proposal);
         }
         writes.apply(&project.root)?.keep()?;
-        for (site, proposal) in proposals {
-            locking::tell(context, site, &proposal);
+        for (site, proposal) in sites.iter().zip(&proposals) {
+            locking::tell(context, site, proposal);
             if !proposal.is_new() {
                 context.ui.done("unchanged", format!("lockfile of site `{}`", site.name));
             }

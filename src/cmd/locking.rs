@@ -5,8 +5,9 @@ use std::path::Path;
 
 use super::context::Context;
 use super::project::Project;
+use super::sharing;
 use crate::build::{Memo, Toolchain, Wanted};
-use crate::digest::Commit;
+use crate::digest::{Commit, TextDigest};
 use crate::failure::{Exit, Failure};
 use crate::index::{Place, SiteIndex};
 use crate::lock::{self, Drift, Lockfile, Package, Pin, Pinned, Pinner, Task, Wishes};
@@ -14,7 +15,7 @@ use crate::manifest::{ExcludeNewer, GitReference, Manifest, Site, Source};
 use crate::package::{Cutoff, Cutoffs, PackageId, PackageName, Range, Version};
 use crate::platform::Platform;
 use crate::process;
-use crate::resolve;
+use crate::resolve::{self, Hidden};
 use crate::source::Sources;
 
 /// What may move.
@@ -50,8 +51,12 @@ pub fn propose(
     sources: &Sources<'_>,
 ) -> Result<Proposal, Failure> {
     let old = project.locked(&site.name)?.map(|locked| locked.lockfile);
-    let wishes = project.wishes(context, site, old.as_ref())?;
-    if let (Some(old), Moves::Needed) = (&old, moves)
+    let recipes = sharing::pin(context, project, site, old.as_ref(), moves, sources)?;
+    let same_recipes = old.as_ref().is_none_or(|old| old.recipes == recipes);
+    let known = old.clone().unwrap_or_else(|| Lockfile::empty(TextDigest::of(b"")));
+    let known = Lockfile { recipes: recipes.clone(), ..known };
+    let wishes = project.wishes(context, site, Some(&known))?;
+    if let (Some(old), Moves::Needed, true) = (&old, moves, same_recipes)
         && project.drift(&site.name, &wishes, old).is_empty()
         && outgrown(project, site, &wishes, old, sources)?.is_empty()
     {
@@ -64,7 +69,8 @@ pub fn propose(
     let mut wishes = wishes;
     // What packages state that they need is known when they are here, and may lead to others that state more.
     for _ in 0..ROUNDS {
-        let pinned = lock(context, project, site, &wishes, old.as_ref(), moves, sources)?;
+        let mut pinned = lock(context, project, site, &wishes, old.as_ref(), moves, sources)?;
+        pinned.lockfile.recipes.clone_from(&recipes);
         let with_stated = project.wishes(context, site, Some(&pinned.lockfile))?;
         if with_stated.digest() == wishes.digest() {
             return Ok(Proposal { lockfile: pinned.lockfile, generated: pinned.generated, old });
@@ -236,19 +242,37 @@ fn choose(
     {
         return Ok(Chosen { versions, commits: BTreeMap::new() });
     }
-    index.prefetch()?;
     let requirements = narrowed(wishes, moves);
-    let chosen =
-        resolve::solve(&requirements, &preferred, &index)?.map_err(|conflict| not_solved(site, moves, &conflict))?;
-    for (id, why) in &chosen.hidden {
-        context.ui.note(format!("{id} is passed over: it {why}"));
-    }
+    let solved = index.prefetch().and_then(|()| resolve::solve(&requirements, &preferred, &index));
+    let solved = solved.map_err(|error| if error.missing_offline().is_some() { index.all_missing() } else { error })?;
+    let chosen = solved.map_err(|conflict| not_solved(site, moves, &conflict))?;
+    tell_hidden(context, &chosen.hidden);
     let commit = |(name, version): (&PackageName, &Version)| {
         let id = PackageId { name: name.clone(), version: version.clone() };
         Some((name.clone(), index.commit(&id)?))
     };
     let commits = chosen.packages.iter().filter_map(commit).collect();
     Ok(Chosen { versions: chosen.packages, commits })
+}
+
+/// How many versions of a package that were passed over are named one by one.
+const NAMED: usize = 3;
+
+/// Name what was passed over, of each package the highest versions. They are sorted.
+fn tell_hidden(context: &Context<'_>, hidden: &[(PackageId, Hidden)]) {
+    for of_one in hidden.chunk_by(|(one, _), (other, _)| one.name == other.name) {
+        let (more, named) = of_one.split_at(of_one.len().saturating_sub(NAMED));
+        for (id, why) in named {
+            context.ui.note(format!("{id} is passed over: it {why}"));
+        }
+        match more {
+            [] => {}
+            [(id, _)] => context.ui.note(format!("{id} is passed over as well")),
+            [(id, _), ..] => {
+                context.ui.note(format!("{} lower versions of {} are passed over as well", more.len(), id.name));
+            }
+        }
+    }
 }
 
 /// The locked versions, where they are all that is asked for: then there is nothing to choose, and nobody to ask. A
@@ -408,6 +432,9 @@ fn tell_as(verb: &str, context: &Context<'_>, site: &Site, proposal: &Proposal) 
     }
     let count = crate::ui::count(proposal.lockfile.packages.len(), "package");
     context.ui.done(verb, format!("{count} for site `{}`", site.name));
+    for line in sharing::differences(proposal.old.as_ref(), &proposal.lockfile) {
+        context.ui.detail(line);
+    }
     for line in differences(proposal.old.as_ref(), &proposal.lockfile) {
         context.ui.detail(line);
     }

@@ -1,9 +1,10 @@
 //! Commands: one file each, with its arguments and a `run` that reads as its own summary.
 //!
 //! What several commands do is a verb below: `project` finds and reads what they work on, `locking` brings a
-//! lockfile up to date in memory, `assembling` makes a generation of it, `committing` writes an edited project, and
+//! lockfile up to date in memory, `sharing` has the recipes that projects share, `assembling` makes a generation of it, `committing` writes an edited project, and
 //! `undo` puts back what a process that was killed left half written.
 
+pub mod activate;
 pub mod add;
 mod assembling;
 pub mod build;
@@ -25,6 +26,9 @@ mod project;
 pub mod remove;
 pub mod rollback;
 pub mod run;
+mod sharing;
+pub mod shell;
+mod site_files;
 pub mod status;
 pub mod store;
 pub mod switch;
@@ -36,6 +40,9 @@ use clap::Args;
 
 pub use context::Context;
 pub use options::{Color, Globals};
+
+use crate::failure::{Exit, Failure};
+use crate::manifest::Site;
 
 /// How lockfiles and the network may be used.
 #[derive(Clone, Copy, Debug, Default, Args)]
@@ -60,4 +67,20 @@ impl Jobs {
     fn number(self) -> usize {
         self.jobs.map_or_else(crate::build::default_jobs, usize::from)
     }
+}
+
+/// Do something for each site. What is missing offline is told of all of them together.
+fn for_each<'s, T>(
+    sites: &[&'s Site],
+    mut work: impl FnMut(&'s Site) -> Result<T, Failure>,
+) -> Result<Vec<T>, Failure> {
+    let (mut done, mut offline) = (Vec::new(), Vec::new());
+    for site in sites {
+        match work(site) {
+            Ok(one) => done.push(one),
+            Err(failure) if failure.exit == Exit::Offline => offline.push(failure),
+            Err(failure) => return Err(failure),
+        }
+    }
+    if offline.is_empty() { Ok(done) } else { Err(Failure::offline(offline)) }
 }

@@ -1,20 +1,19 @@
 //! The project that a command works on: its manifest, its lockfiles, its sites.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::commit;
 use super::context::{Context, absolute};
-use super::undo;
+use super::{sharing, undo};
 use crate::digest::{BlobDigest, TextDigest};
 use crate::disk;
 use crate::failure::{Exit, Failure};
-use crate::lock::{self, Drift, Lockfile, Wishes, drift};
+use crate::lock::{self, Drift, Lockfile, SharedDrift, Wishes, drift};
 use crate::manifest::{Manifest, SandboxSetting, Site, Source};
-use crate::package::SiteName;
+use crate::package::{PackageName, SiteName};
 use crate::process;
 use crate::recipe::{Book, Layer};
-use crate::site::{Generation, Note, Place};
+use crate::site::{Config, Files, Generation, Note, Place};
 use crate::store::Held;
 
 /// What a project's manifest is called.
@@ -57,7 +56,7 @@ impl Project {
         let text = disk::read_text_if_exists(&path)?.ok_or_else(missing)?;
         let sites = match sites {
             Some(directory) if disk::is_directory(directory) => disk::canonical(directory)?,
-            Some(directory) => absolute(directory.to_owned())?,
+            Some(directory) => as_if_there(&absolute(directory.to_owned())?)?,
             None => root.join(".envy/sites"),
         };
         Ok(Self { manifest: Manifest::parse(MANIFEST, &text)?, root, text, sites })
@@ -122,12 +121,17 @@ impl Project {
     /// What is asked of a site's packages: by the manifest, and by the packages themselves, as they are locked.
     pub fn wishes(&self, context: &Context<'_>, site: &Site, lockfile: Option<&Lockfile>) -> Result<Wishes, Failure> {
         let stated = lockfile.map(Lockfile::stated).unwrap_or_default();
-        Ok(Wishes::of(&self.manifest, site, &self.book(context)?, &stated)?)
+        // A site that asks for nothing needs no recipe.
+        let book = if site.dependencies.is_empty() { Book::built_in() } else { self.book(context, lockfile)? };
+        Ok(Wishes::of(&self.manifest, site, &book, &stated)?)
     }
 
-    /// The recipes that it sees.
-    pub fn book(&self, _context: &Context<'_>) -> Result<Book, Failure> {
-        Ok(Book::open(vec![Layer::Project(self.root.join("recipes")), Layer::BuiltIn])?)
+    /// The recipes that it sees: its own, those that it shares with others, as a lockfile pins them, and envy's.
+    pub fn book(&self, context: &Context<'_>, lockfile: Option<&Lockfile>) -> Result<Book, Failure> {
+        let mut layers = vec![Layer::Project(self.root.join("recipes"))];
+        layers.extend(sharing::layers(context, self, lockfile)?);
+        layers.push(Layer::BuiltIn);
+        Ok(Book::open(layers)?)
     }
 
     /// Where a site is.
@@ -153,19 +157,39 @@ impl Project {
         drift(site, wishes, lockfile, digest)
     }
 
+    /// What is asked of a site's packages, and every way in which its lockfile differs from that. Where it does not say which
+    /// recipes are meant, that is all there is to tell.
+    pub fn compare(
+        &self,
+        context: &Context<'_>,
+        site: &Site,
+        lockfile: &Lockfile,
+    ) -> Result<(Option<Wishes>, Vec<Drift>), Failure> {
+        let shared = sharing::drift(context, self, site, lockfile)?;
+        let hidden = shared.iter().any(SharedDrift::hides_recipes);
+        let mut drifts: Vec<_> = shared.into_iter().map(Drift::Shared).collect();
+        if hidden {
+            return Ok((None, drifts));
+        }
+        let wishes = self.wishes(context, site, Some(lockfile))?;
+        drifts.extend(self.drift(&site.name, &wishes, lockfile));
+        Ok((Some(wishes), drifts))
+    }
+
     /// A site's lockfile that matches the manifest, or the failure that says how it does not.
     pub fn current_lock(&self, context: &Context<'_>, site: &Site) -> Result<(Wishes, Locked), Failure> {
         let locked = self.locked(&site.name)?.ok_or_else(|| Failure::not_locked(&site.name))?;
-        let wishes = self.wishes(context, site, Some(&locked.lockfile))?;
-        let drifts = self.drift(&site.name, &wishes, &locked.lockfile);
-        if drifts.is_empty() { Ok((wishes, locked)) } else { Err(Failure::drift(&site.name, &drifts)) }
+        match self.compare(context, site, &locked.lockfile)? {
+            (Some(wishes), drifts) if drifts.is_empty() => Ok((wishes, locked)),
+            (_, drifts) => Err(Failure::drift(&site.name, &drifts)),
+        }
     }
 
     /// A site's lockfile, if there is one that matches the manifest.
     pub fn undrifted(&self, context: &Context<'_>, site: &Site) -> Result<Option<Locked>, Failure> {
         let Some(locked) = self.locked(&site.name)? else { return Ok(None) };
-        let wishes = self.wishes(context, site, Some(&locked.lockfile))?;
-        Ok(Some(locked).filter(|locked| self.drift(&site.name, &wishes, &locked.lockfile).is_empty()))
+        let (_, drifts) = self.compare(context, site, &locked.lockfile)?;
+        Ok(Some(locked).filter(|_| drifts.is_empty()))
     }
 
     /// The way in which builds are fenced.
@@ -183,20 +207,29 @@ impl Project {
         Note { by: Some(by), host: process::host_name(), commit: commit::checked_out(&self.root), message }
     }
 
+    /// What a site shows beside the packages of a lockfile.
+    pub fn config(&self, site: &Site, lockfile: &Lockfile) -> Result<Config, Failure> {
+        let version =
+            |(name, package): (&PackageName, &lock::Package)| (name.to_string(), package.id.version.to_string());
+        let packages = lockfile.packages.iter().map(version).collect();
+        let files = Files::render(&self.place(&site.name), site, &packages)?;
+        Ok(Config { files, ..config(site) })
+    }
+
     /// The generation that a site shows, if that is what its lockfile and configuration ask for, and all of it is there.
     pub fn converged(
         &self,
         context: &Context<'_>,
         site: &Site,
         locked: &Locked,
+        config: &Config,
     ) -> Result<Option<Generation>, Failure> {
         let place = self.place(&site.name);
         let Ok(Some(current)) = place.current() else { return Ok(None) };
-        let (env, vars) = config(site);
-        let same = current.lockfile == locked.digest() && current.config == crate::site::config_digest(&env, &vars);
+        let same = current.lockfile == locked.digest() && current.config == config.digest();
         let prefix = context.store()?.prefix_path(current.prefix);
         let linked = place.links_into(&current, &prefix);
-        let whole = same && linked && disk::is_directory(&prefix);
+        let whole = same && linked && disk::is_directory(&prefix) && place.edited_files(&current).is_empty();
         if !whole || !self.is_made_from(context, site, &locked.lockfile, &current)? {
             return Ok(None);
         }
@@ -231,10 +264,22 @@ impl Project {
     }
 }
 
-/// The configuration of a site: its variables, and its placeholders as text.
-pub fn config(site: &Site) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
+/// The configuration of a site without its files: its variables, and its placeholders as text.
+pub fn config(site: &Site) -> Config {
     let vars = site.vars.iter().map(|(name, value)| (name.clone(), value.to_string()));
-    (site.env.clone(), vars.collect())
+    Config { env: site.env.clone(), vars: vars.collect(), files: Files::default() }
+}
+
+/// The path that a directory will have once it is made, without symlinks: files of sites repeat it.
+fn as_if_there(path: &Path) -> Result<PathBuf, Failure> {
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) if !disk::is_directory(path) => Ok(as_if_there(parent)?.join(name)),
+        (Some(parent), None) if !disk::is_directory(path) => {
+            // It ends in `..`.
+            Ok(as_if_there(parent)?.parent().map(Path::to_owned).unwrap_or_default())
+        }
+        _ => Ok(disk::canonical(path)?),
+    }
 }
 
 /// The nearest directory with a manifest, from the current one upwards.

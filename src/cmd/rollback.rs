@@ -22,13 +22,18 @@ pub struct Args {
 /// Make the generation current that was so before, and hold the site there.
 pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let project = context.project()?;
-    project.site(&args.site)?;
+    let site = project.site(&args.site)?;
     let place = project.place(&args.site);
     let _held = place.hold(context.globals.patience(), context.ui)?;
     let number = args.generation.map_or_else(|| place.before_current(), Ok)?;
     switch::to(context, &project, &place, number, Move::Rollback, args.message.clone())?;
+    // What cannot be read or rendered is for the next build to tell of.
+    let locked = project.locked(&args.site).ok().flatten();
+    let config = locked.and_then(|locked| project.config(site, &locked.lockfile).ok());
     match switch::lockfile(&project, &args.site) {
-        Some(lockfile) if place.is_held(lockfile)? => assembling::tell_held(context, &place),
+        Some(lockfile) if place.is_held(lockfile, config.map(|config| config.digest()))? => {
+            assembling::tell_held(context, &place);
+        }
         _ => {}
     }
     Ok(())

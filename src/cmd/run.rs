@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use super::assembling::Showing;
 use super::build::{Wish, bring};
 use super::context::Context;
+use super::project::Project;
 use super::{Jobs, LockMode};
 use crate::disk;
 use crate::failure::{Exit, Failure};
@@ -29,28 +30,47 @@ pub struct Args {
     jobs: Jobs,
 }
 
+/// How a site is used.
+pub(super) struct Use<'a> {
+    pub site: &'a SiteName,
+    pub mode: LockMode,
+    pub no_build: bool,
+    pub jobs: Jobs,
+}
+
 /// Bring a site up to date and become a program with its variables.
 pub fn run(context: &Context<'_>, args: &Args) -> Result<u8, Failure> {
     let project = context.project()?;
-    let site = project.site(&args.site)?;
-    if !args.no_build {
-        let locked = context.is_locked(args.mode);
-        let wish = Wish { mode: args.mode, locked, showing: Showing::UnlessHeld, message: None, jobs: args.jobs };
-        bring(context, &project, site, &wish)?;
+    let wish = Use { site: &args.site, mode: args.mode, no_build: args.no_build, jobs: args.jobs };
+    let activation = bring_up(context, &project, &wish)?;
+    let (program, arguments) = args.command.split_first().expect("clap asks for a command");
+    Err(become_in(&args.site, &activation, program, arguments))
+}
+
+/// Bring a site to what its lockfile says, unless it is to be used as it is, and give the variables of what it shows.
+pub(super) fn bring_up(context: &Context<'_>, project: &Project, wish: &Use<'_>) -> Result<Activation, Failure> {
+    let site = project.site(wish.site)?;
+    if !wish.no_build {
+        let locked = context.is_locked(wish.mode);
+        let wish = Wish { mode: wish.mode, locked, showing: Showing::UnlessHeld, message: None, jobs: wish.jobs };
+        bring(context, project, site, &wish)?;
     }
-    let place = project.place(&args.site);
-    let generation = place.current()?.ok_or_else(|| Error::NotBuilt(args.site.clone()))?;
-    let activation = Activation::of(&place, &generation);
+    let place = project.place(wish.site);
+    let generation = place.current()?.ok_or_else(|| Error::NotBuilt(wish.site.clone()))?;
+    Ok(Activation::of(&place, &generation))
+}
+
+/// Become a program with the variables of a site: the site's own, where it has one of this name.
+pub(super) fn become_in(site: &SiteName, activation: &Activation, program: &OsStr, arguments: &[OsString]) -> Failure {
     let mut environment = process::environment();
     let path = activation.path(environment.get(OsStr::new("PATH")).map(OsString::as_os_str));
     environment.insert("PATH".into(), path);
     environment.extend(activation.variables.iter().map(|(name, value)| (name.into(), value.into())));
-    let (program, arguments) = args.command.split_first().expect("clap asks for a command");
     let own = activation.bin.join(program);
     let found =
         if !program.as_encoded_bytes().contains(&b'/') && disk::is_file(&own) { own.as_os_str() } else { program };
     let error = process::become_program(found, arguments, &environment);
-    Err(not_started(&args.site, program, &activation, &error))
+    not_started(site, program, activation, &error)
 }
 
 fn not_started(site: &SiteName, program: &OsStr, activation: &Activation, error: &process::Error) -> Failure {

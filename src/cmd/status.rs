@@ -3,11 +3,10 @@
 use super::LockMode;
 use super::context::Context;
 use super::project::{Project, config};
-use crate::disk;
 use crate::failure::Failure;
 use crate::manifest::Site;
 use crate::package::{PackageId, SiteName};
-use crate::site::{Generation, config_digest};
+use crate::site::{Config, Generation, Place, differences};
 
 /// Arguments of `envy status`.
 #[derive(Debug, clap::Args)]
@@ -64,7 +63,6 @@ impl State {
 pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Result<State, Failure> {
     let place = project.place(&site.name);
     let locked = project.locked(&site.name)?;
-    let wishes = project.wishes(context, site, locked.as_ref().map(|locked| &locked.lockfile))?;
     let mut drifts = Vec::new();
     let generation = place.current().unwrap_or_else(|error| {
         drifts.push(error.to_string());
@@ -72,11 +70,17 @@ pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Re
     });
     let mut lockfile = "missing";
     let mut held = false;
+    let mut rendered = None;
     if let Some(locked) = &locked {
-        let stale = project.drift(&site.name, &wishes, &locked.lockfile);
+        let (_, stale) = project.compare(context, site, &locked.lockfile)?;
         lockfile = if stale.is_empty() { "current" } else { "stale" };
         drifts.extend(stale.iter().map(ToString::to_string));
-        held = place.is_held(locked.digest())?;
+        if stale.is_empty() {
+            // What cannot be rendered is told where files are compared.
+            rendered = Some(project.config(site, &locked.lockfile));
+        }
+        let config = rendered.iter().flatten().next().map(Config::digest);
+        held = place.is_held(locked.digest(), config)?;
         if generation.as_ref().is_some_and(|generation| generation.lockfile != locked.digest()) && !held {
             drifts.push("the lockfile is not the one that the current generation was built from".to_owned());
         }
@@ -84,17 +88,34 @@ pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Re
         drifts.push("there is no lockfile".to_owned());
     }
     if let Some(generation) = &generation {
-        let (env, vars) = config(site);
-        if generation.config != config_digest(&env, &vars) {
+        let wanted = config(site);
+        if (&generation.env, &generation.vars) != (&wanted.env, &wanted.vars) {
             drifts.push("variables changed in `envy.toml`".to_owned());
         }
-        if !disk::is_directory(&context.store()?.prefix_path(generation.prefix)) {
+        match &rendered {
+            Some(Ok(config)) => drifts.extend(changed_files(&place, generation, config)),
+            Some(Err(failure)) => {
+                let why = failure.facts.first().map(|fact| format!(": {fact}")).unwrap_or_default();
+                drifts.push(format!("{}{why}", failure.outcome));
+            }
+            None => {}
+        }
+        if !context.store()?.has_prefix(generation.prefix)? {
             drifts.push("the prefix of the current generation is not in the store".to_owned());
         }
     }
     let packages = generation.as_ref().map_or(0, |generation| generation.packages.len());
     let site = site.name.clone();
     Ok(State { site, generation, packages, held, lockfile, drifts, yanked: Vec::new() })
+}
+
+/// How the files of a generation differ from what they would be now, and from what they were when it was made.
+fn changed_files(place: &Place, generation: &Generation, config: &Config) -> Vec<String> {
+    let differ = differences(&generation.files, &config.files.shown());
+    let differ = differ.into_iter().map(|(path, how)| format!("file `{path}` {how}"));
+    let edited = place.edited_files(generation).into_iter();
+    let number = generation.number;
+    differ.chain(edited.map(|path| format!("file `{path}` of generation {number} was changed by hand"))).collect()
 }
 
 /// The locked crates of a site that were yanked, as the copies of the indexes have it that are here: nobody is asked.

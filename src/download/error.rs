@@ -38,6 +38,9 @@ pub enum Error {
     /// A server said no.
     #[error("`{url}` answered {status}")]
     Status { url: String, status: reqwest::StatusCode },
+    /// A server is busy for longer than anyone wants to wait.
+    #[error("`{url}` answered {status}, and wants to be asked again in {} s", wait.as_secs())]
+    Later { url: String, status: reqwest::StatusCode, wait: Duration },
     /// A secret that whoever is on the way could read.
     #[error("`{url}` is not encrypted, so it is told no token and no password")]
     Unencrypted { url: String },

@@ -15,7 +15,7 @@ use crate::digest::Hasher;
 use crate::disk;
 use crate::progress::{Event, Progress};
 
-/// The longest wait that a server may ask for.
+/// The longest wait that a server may ask for; one that asks for more is left.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// The largest text, packed or not. The index's longest file has about 5 MB.
@@ -331,19 +331,23 @@ pub(super) fn refusal(url: &str, status: StatusCode, headers: &HeaderMap) -> Fai
     let error = Error::Status { url: shown(url), status };
     let passing =
         status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
-    if passing { Failure::Passing { error, after: retry_after(headers) } } else { Failure::Lasting(error) }
+    match retry_after(headers) {
+        _ if !passing => Failure::Lasting(error),
+        // Asking before that would only make it busier.
+        Some(wait) if wait > LONGEST_WAIT => Failure::Lasting(Error::Later { url: shown(url), status, wait }),
+        after => Failure::Passing { error, after },
+    }
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = text_header(headers, header::RETRY_AFTER)?;
-    let wait = match text.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
+    match text.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
         Err(_) => {
             let until = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-            Duration::try_from(until.duration_since(jiff::Timestamp::now())).ok()?
+            Duration::try_from(until.duration_since(jiff::Timestamp::now())).ok()
         }
-    };
-    Some(wait.min(LONGEST_WAIT))
+    }
 }
 
 /// Where the part that a server sends begins: `bytes 5-9/10` says 5.
@@ -379,10 +383,21 @@ mod tests {
     #[test]
     fn a_server_may_say_when_to_come_again() {
         assert_eq!(wait("7"), Some(Duration::from_secs(7)));
-        assert_eq!(wait("100000"), Some(LONGEST_WAIT));
-        assert_eq!(wait("Sat, 06 Nov 2094 08:49:37 GMT"), Some(LONGEST_WAIT));
+        assert!(wait("Sat, 06 Nov 2094 08:49:37 GMT") > Some(LONGEST_WAIT));
         assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT"), None, "that was long ago");
         assert_eq!(wait("soon"), None);
+    }
+
+    #[test]
+    fn who_asks_for_a_longer_wait_than_anyone_has_is_left() {
+        let refused = |wait: &str| {
+            let headers = HeaderMap::from_iter([(header::RETRY_AFTER, wait.parse().unwrap())]);
+            refusal("http://a.example/x?y", StatusCode::TOO_MANY_REQUESTS, &headers)
+        };
+        assert!(matches!(refused("60"), Failure::Passing { after: Some(LONGEST_WAIT), .. }));
+        let Failure::Lasting(error) = refused("3600") else { panic!("an hour is too long") };
+        let text = "`http://a.example/x` answered 429 Too Many Requests, and wants to be asked again in 3600 s";
+        assert_eq!(error.to_string(), text);
     }
 
     #[test]

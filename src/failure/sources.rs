@@ -1,5 +1,7 @@
 //! Failures of sources: what did not come, or came as something else.
 
+use std::collections::BTreeSet;
+
 use super::{Exit, FULL, Failure, is_full};
 use crate::source::{self, ArchivesError, CratesError, FailureKind, WantedFailure, WantedFailureKind};
 use crate::{download, lock};
@@ -119,18 +121,19 @@ impl From<ArchivesError> for Failure {
     }
 }
 
-/// How many missing things are named one by one.
-const NAMED: usize = 400;
+impl Failure {
+    /// One failure of several for want of a network, with all that is missing.
+    pub fn offline(failures: impl IntoIterator<Item = Self>) -> Self {
+        let missing: BTreeSet<_> = failures.into_iter().flat_map(|failure| failure.facts).collect();
+        offline(&Vec::from_iter(missing))
+    }
+}
 
 fn offline(missing: &[String]) -> Failure {
     let (count, what) = (missing.len(), if missing.len() == 1 { "thing is" } else { "things are" });
-    let more = missing.len().saturating_sub(NAMED);
-    let mut failure = Failure::new(Exit::Offline, format!("the network may not be used, and {count} {what} not here"))
-        .facts(missing.iter().take(NAMED).cloned());
-    if more > 0 {
-        failure = failure.fact(format!("and {more} more"));
-    }
-    failure.hint("run the same command once without `--offline`")
+    Failure::new(Exit::Offline, format!("the network may not be used, and {count} {what} not here"))
+        .facts(missing.iter().cloned())
+        .hint("run the same command once without `--offline`")
 }
 
 fn is_wrong(error: &FailureKind) -> bool {
@@ -189,7 +192,10 @@ fn may_pass(error: &FailureKind) -> bool {
             status.is_server_error() || matches!(status.as_u16(), 408 | 429)
         }
         FailureKind::Download(error) => {
-            matches!(error, Error::Transport { .. } | Error::Stalled { .. } | Error::Malformed { .. })
+            matches!(
+                error,
+                Error::Transport { .. } | Error::Stalled { .. } | Error::Malformed { .. } | Error::Later { .. }
+            )
         }
         _ => false,
     }

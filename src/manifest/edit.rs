@@ -203,6 +203,19 @@ fn insert(table: &mut dyn TableLike, key: &str, mut item: Item) {
     table.insert(key, item);
 }
 
+/// Take a key out. In an inline table the space before `}` stays where it is.
+fn take_out(table: &mut dyn TableLike, key: &str) {
+    let is = |decor: &Decor, space| decor.suffix().and_then(|suffix| suffix.as_str()) == Some(space);
+    let removed = table.remove(key);
+    let last = table.iter_mut().last().and_then(|(_, item)| item.as_value_mut().map(Value::decor_mut));
+    if let (Some(removed), Some(last)) = (removed.as_ref().and_then(Item::as_value), last)
+        && is(removed.decor(), " ")
+        && is(last, "")
+    {
+        last.set_suffix(" ");
+    }
+}
+
 /// A new entry: a bare version where nothing else is asked.
 fn fresh(new: &NewDependency) -> Item {
     let plain = new.source.is_empty() && new.features.is_empty() && new.params.is_empty();
@@ -229,10 +242,10 @@ fn update(entry: &mut Item, new: &NewDependency) {
 fn fill(table: &mut dyn TableLike, new: &NewDependency) {
     if !new.source.is_empty() {
         // Another source takes the place of the one that was there, with all that belonged to that.
-        for key in SOURCE_KEYS {
-            if new.source.iter().all(|(new, _)| new != key) {
-                table.remove(key);
-            }
+        let stays =
+            |key: &str| new.source.iter().any(|(new, _)| *new == key) || key == "version" && new.version.is_some();
+        for key in SOURCE_KEYS.iter().chain(&["version"]).filter(|key| !stays(key)) {
+            take_out(table, key);
         }
     }
     for (key, value) in &new.source {
@@ -251,7 +264,7 @@ fn fill(table: &mut dyn TableLike, new: &NewDependency) {
     }
     for (name, param) in &new.params {
         if name == "no-default-features" {
-            table.remove("default-features");
+            take_out(table, "default-features");
         }
         set(holder(table, name), name, param.into());
     }

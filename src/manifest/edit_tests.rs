@@ -271,6 +271,26 @@ fn inline_and_dotted_tables_are_edited_in_their_style() {
 }
 
 #[test]
+fn another_source_takes_the_place_of_the_one_that_was_there() {
+    let from = |source: &[(&'static str, &str)], version: Option<&str>| NewDependency {
+        source: source.iter().map(|(key, value)| (*key, (*value).to_owned())).collect(),
+        version: version.map(str::to_owned),
+        ..NewDependency::default()
+    };
+    let before = "[dependencies]\nx = { git = \"/x\", version = \"^1\", features = [\"y\"], tag = \"v1\" }\n";
+    add(before, None, "x", &from(&[("git", "/y"), ("branch", "main")], None)).is(expect![[r#"
+         [dependencies]
+        -x = { git = "/x", version = "^1", features = ["y"], tag = "v1" }
+        +x = { git = "/y", features = ["y"], branch = "main" }
+    "#]]);
+    add(before, None, "x", &from(&[("git", "/y")], Some("2"))).is(expect![[r#"
+         [dependencies]
+        -x = { git = "/x", version = "^1", features = ["y"], tag = "v1" }
+        +x = { git = "/y", version = "2", features = ["y"] }
+    "#]]);
+}
+
+#[test]
 fn a_removed_dependency_takes_only_its_own_comment_along() {
     remove(BEFORE, None, "just").is(expect![[r#"
 
@@ -380,6 +400,16 @@ fn a_copied_site_has_everything_of_the_original() {
         +
         +[sites.c.env]
         +A = "1"
+    "#]]);
+    let files = "[sites.a.files] # its own\n'etc/x' = { text = 'x' } # x\n\n[sites.a.files.'etc/y']\ntext = 'y'\n";
+    check(files, copy_site(files, &site("a"), &site("c"))).is(expect![[r#"
+         text = 'y'
+        +
+        +[sites.c.files] # its own
+        +'etc/x' = { text = 'x' } # x
+        +
+        +[sites.c.files.'etc/y']
+        +text = 'y'
     "#]]);
     check(BEFORE, copy_site(BEFORE, &site("z"), &site("c"))).is(expect!["error: there is no site `z`"]);
     check(BEFORE, copy_site(BEFORE, &site("a"), &site("b"))).is(expect!["error: site `b` is there already"]);

@@ -21,6 +21,7 @@ mod dependency;
 pub mod edit;
 #[cfg(test)]
 mod edit_tests;
+mod files;
 mod layout;
 #[cfg(test)]
 mod mutations;
@@ -28,6 +29,7 @@ mod needed;
 mod parse;
 mod placeholder;
 mod problem;
+mod recipes;
 mod schema;
 mod source;
 #[cfg(test)]
@@ -42,8 +44,8 @@ pub(crate) use needed::needed;
 pub use needed::{StatedNeeds, stated_needs};
 pub(crate) use parse::{Item, Text, entries, strings, syntax_error, table};
 pub use placeholder::expand;
-pub(crate) use problem::{Findings, listed, nearest};
-pub use problem::{Invalid, Problem, Span};
+pub(crate) use problem::{Findings, listed};
+pub use problem::{Invalid, Problem, Span, nearest};
 pub(crate) use schema::{Key, NEEDED, Shape, now};
 pub(crate) use source::{archive, checksum, place, subdir, text};
 
@@ -57,6 +59,7 @@ pub struct Manifest {
     build_timeout: Option<Duration>,
     registries: BTreeMap<String, String>,
     mirrors: BTreeMap<String, String>,
+    recipes: BTreeMap<String, Source>,
     exclude_newer: Option<ExcludeNewer>,
     largest_source: Option<u64>,
     largest_ratio: Option<u64>,
@@ -104,6 +107,12 @@ impl Manifest {
     /// Beginnings of addresses, and what takes their place.
     pub fn mirrors(&self) -> &BTreeMap<String, String> {
         &self.mirrors
+    }
+
+    /// Where recipes come from that the project shares with others, by the names that it gives them: repositories and
+    /// directories.
+    pub fn recipes(&self) -> &BTreeMap<String, Source> {
+        &self.recipes
     }
 
     /// How new a version may be, where the project says so.
@@ -160,6 +169,30 @@ pub struct Site {
     pub env: BTreeMap<String, String>,
     /// Values that `env` may name.
     pub vars: BTreeMap<String, Value>,
+    /// Files that its generations have beside their prefix, by their paths there.
+    pub files: BTreeMap<String, SiteFile>,
+}
+
+/// A file of a site's own.
+#[derive(Clone, Debug)]
+pub struct SiteFile {
+    /// What is in it.
+    pub content: FileContent,
+    /// Its permissions.
+    pub mode: u32,
+    /// Where the manifest says so.
+    pub span: Span,
+}
+
+/// What is in a file of a site's own. Paths are from the project's directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileContent {
+    /// What this template gives.
+    Template(String),
+    /// What this text gives, which is a template too.
+    Text(String),
+    /// The bytes of this file, as they are.
+    Copy(String),
 }
 
 /// A package that someone asks for, and how it should be built.

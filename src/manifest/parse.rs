@@ -11,7 +11,8 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::problem::{Findings, Invalid, nearest};
-use super::{Asker, Dependency, Manifest, SandboxSetting, Site, check, dependency, variables};
+use super::source::has_credentials;
+use super::{Asker, Dependency, Manifest, SandboxSetting, Site, check, dependency, files, recipes, variables};
 use crate::package::{SiteName, VersionReq};
 use crate::platform::Platform;
 
@@ -104,6 +105,7 @@ fn empty() -> Manifest {
         build_timeout: None,
         registries: BTreeMap::new(),
         mirrors: BTreeMap::new(),
+        recipes: BTreeMap::new(),
         exclude_newer: None,
         largest_source: None,
         largest_ratio: None,
@@ -139,6 +141,7 @@ fn read(document: &DeTable<'_>, findings: &mut Findings<'_>) -> Manifest {
     let mirror =
         |(from, to): (&Text<'_>, &Item<'_>)| Some((from.get_ref().to_string(), to.get_ref().as_str()?.to_owned()));
     manifest.mirrors = entries(document, "mirrors").filter_map(mirror).collect();
+    manifest.recipes = recipes::recipes(document, findings);
     manifest.sites = sites(document, findings);
     manifest
 }
@@ -234,13 +237,17 @@ fn ratio(value: &Item<'_>, findings: &mut Findings<'_>) -> Option<u64> {
 fn registries(document: &DeTable<'_>, findings: &mut Findings<'_>) -> BTreeMap<String, String> {
     let mut registries = BTreeMap::new();
     for (name, value) in entries(document, "registries") {
-        let index = value.get_ref().as_table().and_then(|table| table.get("index")?.get_ref().as_str());
-        match index {
+        let index = value.get_ref().as_table().and_then(|table| table.get("index"));
+        match index.and_then(|index| Some((index.span(), index.get_ref().as_str()?))) {
             _ if name.get_ref() == "crates-io" => {
                 let hint = "replace it in cargo's own configuration, by `[source.crates-io]`";
                 findings.add_with_hint(name.span(), "`crates-io` is crates.io, and nothing else", hint);
             }
-            Some(index) => drop(registries.insert(name.get_ref().to_string(), index.to_owned())),
+            Some((span, index)) if has_credentials(index) => {
+                let hint = format!("run `cargo login --registry {}`", name.get_ref());
+                findings.add_with_hint(span, "`index` holds credentials, which are for nobody else", hint);
+            }
+            Some((_, index)) => drop(registries.insert(name.get_ref().to_string(), index.to_owned())),
             None if !value.get_ref().is_table() => {}
             None => findings.add(name.span(), format!("registry `{}` has no `index`", name.get_ref())),
         }
@@ -281,7 +288,8 @@ fn site(name: SiteName, table: &DeTable<'_>, shared: &[Dependency], findings: &m
     let own = dependencies(table, &Asker::Site(name.clone()), findings);
     let vars = variables::vars(table, findings);
     let env = variables::env(table, findings);
-    Site { name, dependencies: [shared, &own].concat(), env, vars }
+    let files = files::files(table, findings);
+    Site { name, dependencies: [shared, &own].concat(), env, vars, files }
 }
 
 fn dependencies(parent: &DeTable<'_>, by: &Asker, findings: &mut Findings<'_>) -> Vec<Dependency> {

@@ -134,7 +134,7 @@ fn one_line(text: &str) -> String {
 }
 
 /// The name that was probably meant, if one is near.
-pub(crate) fn nearest<'n>(given: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+pub fn nearest<'n>(given: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     known
         .into_iter()
         .map(|name| (strsim::damerau_levenshtein(given, name), name))

@@ -62,7 +62,7 @@ pub(super) const MANIFEST: &[Key] = &[
     now("sites", Shape::Each(&Shape::Table(SITE))),
     now("settings", Shape::Table(SETTINGS)),
     now("registries", Shape::Each(&Shape::Table(&[now("index", Shape::String)]))),
-    later("recipes", Shape::Each(&Shape::Table(RECIPES))),
+    now("recipes", Shape::Each(&Shape::Table(RECIPES))),
     now("mirrors", Shape::Each(&Shape::String)),
     later("overrides", DEPENDENCIES),
     later("constraints", Shape::Each(&Shape::String)),
@@ -96,7 +96,14 @@ const SITE: &[Key] = &[
     later("extends", Shape::Strings),
     later("check", Shape::Strings),
     later("after-switch", Shape::Strings),
-    later("files", Shape::Each(&Shape::Table(&[now("template", Shape::String)]))),
+    now("files", Shape::Each(&Shape::Table(FILE))),
+];
+
+const FILE: &[Key] = &[
+    now("template", Shape::String),
+    now("text", Shape::String),
+    now("file", Shape::String),
+    now("mode", Shape::String),
 ];
 
 const DEPENDENCIES: Shape = Shape::Each(&Shape::StringOr(DEPENDENCY));

@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 use super::check::integer;
 use super::parse::{Text, entries, table};
 use super::problem::Findings;
+use super::variables::placeholders;
 use super::{ArchiveSource, GitReference, PlatformArchive, Source};
 use crate::digest::BlobDigest;
 use crate::platform::Platform;
@@ -25,6 +26,9 @@ const PARTS: [(&str, &[&str]); 8] = [
     ("platform", &["url"]),
     ("install", &["url", "git", "path"]),
 ];
+
+/// What the address of an archive knows.
+const PLACEHOLDERS: [&str; 6] = ["version", "name", "os", "arch", "platform", "target"];
 
 /// Where a dependency comes from. What does not go together is a problem, and then it is a crate of crates.io.
 pub(super) fn read(key: &Text<'_>, entry: &DeTable<'_>, findings: &mut Findings<'_>) -> Source {
@@ -72,7 +76,7 @@ fn misplaced(entry: &DeTable<'_>, kind: Option<&str>, findings: &mut Findings<'_
     }
 }
 
-fn reference(entry: &DeTable<'_>, findings: &mut Findings<'_>) -> GitReference {
+pub(super) fn reference(entry: &DeTable<'_>, findings: &mut Findings<'_>) -> GitReference {
     let given: Vec<_> = ["tag", "branch", "rev"].into_iter().filter_map(|key| Some((key, text(entry, key)?))).collect();
     if let [(first, _), (second, _), ..] = given[..] {
         findings.add(place(entry, second), format!("`{first}` and `{second}` both say which commit"));
@@ -142,17 +146,18 @@ pub(crate) fn checksum(entry: &DeTable<'_>, findings: &mut Findings<'_>) -> Opti
 }
 
 /// An address without secrets: what stands here is copied into lockfiles.
-pub(crate) fn address(entry: &DeTable<'_>, key: &str, url: String, findings: &mut Findings<'_>) -> String {
-    let after_scheme = url.split_once("://").map_or("", |(_, rest)| rest);
-    let authority = after_scheme.split(['/', '?', '#']).next().unwrap_or_default();
-    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
-    let is_ssh = url.starts_with("ssh://");
-    if user.contains(':') || (!user.is_empty() && !is_ssh) {
+pub(super) fn address(entry: &DeTable<'_>, key: &str, url: String, findings: &mut Findings<'_>) -> String {
+    if has_credentials(&url) {
         let hint = "leave them to a credential helper, to `~/.netrc`, or to an ssh agent";
         findings.add_with_hint(place(entry, key), format!("`{key}` holds credentials, and lockfiles repeat it"), hint);
     }
     if url.is_empty() || url.starts_with('-') || url.chars().any(|c| c.is_control() || c == ' ') {
         findings.add(place(entry, key), format!("`{key}` is not an address"));
+    }
+    if key == "url"
+        && let Some(item) = entry.get(key)
+    {
+        placeholders(item, &url, &PLACEHOLDERS, findings);
     }
     if key == "url" && url.contains('#') {
         findings.add(place(entry, key), "the address of an archive has no `#`");
@@ -161,6 +166,16 @@ pub(crate) fn address(entry: &DeTable<'_>, key: &str, url: String, findings: &mu
         findings.add(place(entry, key), "archives come by an address with `https:`, `http:` or `file:`");
     }
     url
+}
+
+/// Whether an address says who asks, other than by a user of ssh.
+pub(super) fn has_credentials(url: &str) -> bool {
+    let (scheme, after) = url.split_once("://").unwrap_or_default();
+    let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
+    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
+    // Such as `ssh`, `git+ssh` and `registry+ssh`.
+    let is_ssh = scheme.split('+').any(|word| word == "ssh");
+    user.contains(':') || (!user.is_empty() && !is_ssh)
 }
 
 pub(crate) fn subdir(entry: &DeTable<'_>, findings: &mut Findings<'_>) -> Option<String> {
@@ -172,7 +187,7 @@ pub(crate) fn subdir(entry: &DeTable<'_>, findings: &mut Findings<'_>) -> Option
     Some(path.to_owned())
 }
 
-fn plain_path(entry: &DeTable<'_>, path: String, findings: &mut Findings<'_>) -> String {
+pub(super) fn plain_path(entry: &DeTable<'_>, path: String, findings: &mut Findings<'_>) -> String {
     if path.is_empty() || path.contains('\0') {
         findings.add(place(entry, "path"), "`path` names no directory");
     }

@@ -85,6 +85,9 @@ fn sources_that_make_no_sense_are_refused() {
     refused("version = '1', exclude-newer = 'soon'").is(expect![[r#"
         envy.toml:2:38: `soon` is neither a time (`2026-11-17T09:30:00Z`) nor a date (`2026-11-17`) nor a span of time (`7d`, `2 weeks`, `P7D`)
     "#]]);
+    brief("[registries.a]\nindex = 'sparse+https://me:word@a.example/'").is(expect![[r#"
+        envy.toml:2:9: `index` holds credentials, which are for nobody else
+    "#]]);
     brief("[registries.crates-io]\nindex = 'x'\n[registries.a]").is(expect![[r#"
         envy.toml:1:13: `crates-io` is crates.io, and nothing else
         envy.toml:3:13: registry `a` has no `index`
@@ -97,6 +100,16 @@ fn a_limit_of_time_is_read() {
     assert_eq!(manifest.build_timeout(), Some(std::time::Duration::from_secs(1800)));
     brief("[settings]\nbuild-timeout = '0s'").is(expect![[r#"
         envy.toml:2:17: `0s` is not a time: write it as `30m` or `2h`
+    "#]]);
+}
+
+#[test]
+fn placeholders_of_addresses_are_known_ones() {
+    source("url = 'https://example.org/{name}/{{x}}-{version}-{os}-{arch}-{platform}-{target}', version = '1'");
+    brief("[sites.a.dependencies.x]\nurl = 'https://example.org/{verson}/{}'\nplatform.aarch64-linux-gnu.url = 'https://example.org/x-{'").is(expect![[r#"
+        envy.toml:2:28: unknown placeholder `{verson}`
+        envy.toml:2:37: unknown placeholder `{}`
+        envy.toml:3:57: `{` has no partner
     "#]]);
 }
 

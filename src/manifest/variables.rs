@@ -50,6 +50,11 @@ fn env_value(item: &Item<'_>, value: &str, known: &[&str], findings: &mut Findin
     if value.contains('\0') {
         findings.add(item.span(), "a variable cannot hold a NUL character");
     }
+    placeholders(item, value, known, findings);
+}
+
+/// Note placeholders of a value that nobody knows.
+pub(super) fn placeholders(item: &Item<'_>, value: &str, known: &[&str], findings: &mut Findings<'_>) {
     for piece in pieces(value) {
         match piece {
             Piece::Name(name, at) if !known.contains(&name) => {

@@ -13,8 +13,29 @@ use super::{Error, Recipe};
 use crate::disk;
 
 /// The texts of `recipes/`, in the program.
-pub const BUILT_IN: &[(&str, &str)] =
-    &[("cargo", include_str!("../../recipes/cargo.toml")), ("unpack", include_str!("../../recipes/unpack.toml"))];
+pub const BUILT_IN: &[(&str, &str)] = &[
+    ("autotools", include_str!("../../recipes/autotools.toml")),
+    ("cargo", include_str!("../../recipes/cargo.toml")),
+    ("cmake", include_str!("../../recipes/cmake.toml")),
+    ("jemalloc", include_str!("../../recipes/jemalloc.toml")),
+    ("libcurl", include_str!("../../recipes/libcurl.toml")),
+    ("libevent", include_str!("../../recipes/libevent.toml")),
+    ("libpq", include_str!("../../recipes/libpq.toml")),
+    ("lz4", include_str!("../../recipes/lz4.toml")),
+    ("make", include_str!("../../recipes/make.toml")),
+    ("memcached", include_str!("../../recipes/memcached.toml")),
+    ("meson", include_str!("../../recipes/meson.toml")),
+    ("nginx", include_str!("../../recipes/nginx.toml")),
+    ("openssl", include_str!("../../recipes/openssl.toml")),
+    ("pcre2", include_str!("../../recipes/pcre2.toml")),
+    ("pkgconf", include_str!("../../recipes/pkgconf.toml")),
+    ("redis", include_str!("../../recipes/redis.toml")),
+    ("script", include_str!("../../recipes/script.toml")),
+    ("sqlite", include_str!("../../recipes/sqlite.toml")),
+    ("unpack", include_str!("../../recipes/unpack.toml")),
+    ("zlib", include_str!("../../recipes/zlib.toml")),
+    ("zstd", include_str!("../../recipes/zstd.toml")),
+];
 
 /// Patches that built-in recipes name.
 const BUILT_IN_PATCHES: &[(&str, &[u8])] = &[];
@@ -211,5 +232,28 @@ impl Layer {
             }
             Self::BuiltIn => Ok(None),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_recipe_reads() {
+        let book = Book::built_in();
+        for (name, _) in BUILT_IN {
+            assert!(!book.get(name).unwrap().summary().is_empty(), "{name}");
+        }
+        assert!(matches!(book.get("carg"), Err(Error::Unknown { nearest: Some(name), .. }) if name == "cargo"));
+    }
+
+    #[test]
+    fn all_of_the_directory_is_built_in() {
+        let files =
+            disk::list(Path::new("recipes")).unwrap().into_iter().filter_map(|(name, _)| name.into_string().ok());
+        let mut recipes: Vec<_> = files.filter_map(|name| name.strip_suffix(".toml").map(str::to_owned)).collect();
+        recipes.sort();
+        assert_eq!(recipes, BUILT_IN.iter().map(|(name, _)| *name).collect::<Vec<_>>());
     }
 }

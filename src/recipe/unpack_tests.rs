@@ -130,6 +130,7 @@ fn what_install_cannot_do_is_said_by_name() {
     fails(&["../x=a b"], "install: `../x` leads upwards by `..`");
     fails(&["x=../a b"], "install: `../a b` is no path in the source");
     fails(&["x=/etc/passwd"], "install: `/etc/passwd` is no path in the source");
+    fails(&["x=tool-2/x-1.0/x"], "`tool-2/x-1.0/x` is not in the source, but `x-1.0/x` is");
     fails(&["x=a b", "x=x-1.0/x"], "two things are to be installed as x");
 }
 

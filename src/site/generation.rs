@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::files::{Files, ShownFile};
 use super::{Error, Place};
 use crate::digest::{TextDigest, TreeDigest};
 use crate::disk;
@@ -34,8 +35,34 @@ pub struct Generation {
     pub env: BTreeMap<String, String>,
     /// The values of the site's own placeholders.
     pub vars: BTreeMap<String, String>,
+    /// Files of the site's own, by their paths in it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, ShownFile>,
     /// What is in it.
     pub packages: Vec<Member>,
+}
+
+/// What a site shows beside its packages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// Variables to set, with their placeholders.
+    pub env: BTreeMap<String, String>,
+    /// The values of the site's own placeholders.
+    pub vars: BTreeMap<String, String>,
+    /// Files of the site's own.
+    pub files: Files,
+}
+
+impl Config {
+    /// Names it.
+    pub fn digest(&self) -> TextDigest {
+        let mut config = serde_json::json!({ "env": self.env, "vars": self.vars });
+        let files = self.files.shown();
+        if !files.is_empty() {
+            config["files"] = serde_json::to_value(files).expect("what is shown of files is plain data");
+        }
+        TextDigest::of(config.to_string().as_bytes())
+    }
 }
 
 /// One package of a generation.
@@ -60,7 +87,6 @@ const SCHEMA: &str = "envy.generation/1";
 impl Generation {
     /// A generation to be added to a site, which gives it its number.
     pub fn new(site: &str, platform: &str, prefix: TreeDigest, lockfile: TextDigest) -> Self {
-        let (env, vars) = (BTreeMap::new(), BTreeMap::new());
         Self {
             schema: SCHEMA.to_owned(),
             site: site.to_owned(),
@@ -69,17 +95,19 @@ impl Generation {
             platform: platform.to_owned(),
             prefix,
             lockfile,
-            config: config_digest(&env, &vars),
-            env,
-            vars,
+            config: Config::default().digest(),
+            env: BTreeMap::new(),
+            vars: BTreeMap::new(),
+            files: BTreeMap::new(),
             packages: Vec::new(),
         }
     }
 
-    /// With these variables and placeholders.
-    pub fn with_config(mut self, env: BTreeMap<String, String>, vars: BTreeMap<String, String>) -> Self {
-        self.config = config_digest(&env, &vars);
-        (self.env, self.vars) = (env, vars);
+    /// With this configuration.
+    pub fn with_config(mut self, config: &Config) -> Self {
+        self.config = config.digest();
+        (self.env, self.vars) = (config.env.clone(), config.vars.clone());
+        self.files = config.files.shown();
         self
     }
 
@@ -95,11 +123,6 @@ impl Generation {
     }
 }
 
-/// Names a configuration.
-pub fn config_digest(env: &BTreeMap<String, String>, vars: &BTreeMap<String, String>) -> TextDigest {
-    TextDigest::of(serde_json::json!({ "env": env, "vars": vars }).to_string().as_bytes())
-}
-
 impl Place {
     /// Read a generation.
     pub fn generation(&self, number: u64) -> Result<Generation, Error> {
@@ -111,19 +134,21 @@ impl Place {
         serde_json::from_slice(&bytes).map_err(malformed)
     }
 
-    /// Add a generation: links to a ready prefix, its description, and the lockfile it was made from. One that shows the
-    /// same as the latest is the latest.
+    /// Add a generation: links to a ready prefix, files of the site's own, its description, and the lockfile it was made
+    /// from. One that shows the same as the latest is the latest.
     pub fn add_generation(
         &self,
         mut generation: Generation,
         prefix: &Path,
         lockfile: &str,
+        files: &Files,
     ) -> Result<Generation, Error> {
         let latest = self.numbers()?.last().copied().unwrap_or(0);
         if let Ok(existing) = self.generation(latest)
             && existing.is_same_as(&generation)
             && existing.lockfile == generation.lockfile
             && self.links_into(&existing, prefix)
+            && self.edited_files(&existing).is_empty()
         {
             return Ok(existing);
         }
@@ -131,9 +156,7 @@ impl Place {
         let temporary = self.generations().join(format!(".{}", generation.number));
         disk::remove_tree(&temporary)?;
         disk::create_directory(&temporary, 0o755)?;
-        for (name, _) in disk::list(prefix)? {
-            disk::symlink(&prefix.join(&name), &temporary.join(&name))?;
-        }
+        files.lay_out(prefix, &temporary)?;
         let description = serde_json::to_string_pretty(&generation).expect("a generation is plain data");
         disk::write_synced(&temporary.join("generation.json"), format!("{description}\n").as_bytes(), 0o444)?;
         disk::write_new(&temporary.join("lockfile"), lockfile.as_bytes(), 0o444)?;
@@ -144,7 +167,7 @@ impl Place {
 }
 
 /// Digests in JSON are their text.
-mod text {
+pub(super) mod text {
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
     use crate::digest::Digest;

@@ -108,15 +108,25 @@ impl Place {
     }
 
     /// Whether the site is held at a generation that somebody chose, since the lockfile is still the one that they
-    /// turned away from.
-    pub fn is_held(&self, lockfile: TextDigest) -> Result<bool, Error> {
+    /// turned away from. Where that is the chosen generation's own, it is held while the configuration, if it is known,
+    /// is one that the site showed and that they turned away from.
+    pub fn is_held(&self, lockfile: TextDigest, config: Option<TextDigest>) -> Result<bool, Error> {
         let Some(last) = self.history()?.pop() else { return Ok(false) };
         let chosen = matches!(last.action, Move::Rollback | Move::Switch) && self.current_number() == Some(last.to);
         if !chosen || last.lockfile.as_deref() != Some(lockfile.to_string().as_str()) {
             return Ok(false);
         }
-        // Whoever chose the generation that the lockfile asks for holds nothing back.
-        Ok(self.generation(last.to).is_ok_and(|chosen| chosen.lockfile != lockfile))
+        // Whoever chose the generation that is asked for holds nothing back.
+        let Ok(chosen) = self.generation(last.to) else { return Ok(false) };
+        let turned_away = |config| Ok::<_, Error>(chosen.config != config && self.has_shown(lockfile, config)?);
+        Ok(chosen.lockfile != lockfile || config.map_or(Ok(false), turned_away)?)
+    }
+
+    /// Whether there is a generation of this lockfile and configuration.
+    fn has_shown(&self, lockfile: TextDigest, config: TextDigest) -> Result<bool, Error> {
+        let is =
+            |number: &u64| self.generation(*number).is_ok_and(|one| (one.lockfile, one.config) == (lockfile, config));
+        Ok(self.numbers()?.iter().any(is))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! current -> generations/3       the generation that the site shows; replaced by a rename
-//! generations/3/                 links into a ready prefix of the store, generation.json, lockfile
+//! generations/3/                 links into a ready prefix of the store, the site's own files, generation.json, lockfile
 //! activate, activate.fish        plain scripts
 //! var/                           the service's own data; envy never touches it
 //! history.jsonl                  every switch: who, when, from what, why
@@ -16,8 +16,10 @@
 //! next change removes.
 
 mod activation;
+mod files;
 mod generation;
 mod history;
+mod templates;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,8 +30,10 @@ use crate::package::SiteName;
 use crate::progress::Progress;
 use crate::store::{self, Held};
 pub use activation::{Activation, scripts};
-pub use generation::{Generation, Member, config_digest};
+pub use files::{FileError, FileFault, Files, InTheWay, ShownFile, differences};
+pub use generation::{Config, Generation, Member};
 pub use history::{Entry, Move};
+pub use templates::Fault;
 
 /// The directory of one site.
 #[derive(Clone, Debug)]
@@ -107,6 +111,11 @@ impl Place {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The project that it belongs to.
+    pub fn project(&self) -> &Path {
+        &self.project
     }
 
     /// Where the service keeps its own data.
@@ -194,11 +203,7 @@ impl Place {
 
     /// Whether a generation's links lead into this prefix, as they do until the store moves.
     pub fn links_into(&self, generation: &Generation, prefix: &Path) -> bool {
-        let directory = self.generation_path(generation.number);
-        let leads = |name: &std::ffi::OsStr| {
-            disk::read_link(&directory.join(name)).is_none_or(|target| target.parent() == Some(prefix))
-        };
-        disk::list_if_exists(&directory).is_ok_and(|entries| entries.iter().all(|(name, _)| leads(name)))
+        lead_into(&self.generation_path(generation.number), prefix)
     }
 
     /// The numbers of its generations, sorted.
@@ -247,6 +252,16 @@ impl Place {
         }
         Ok(())
     }
+}
+
+/// Whether each link in a directory leads to what has its name in another one.
+fn lead_into(directory: &Path, other: &Path) -> bool {
+    let leads = |(name, kind): &(std::ffi::OsString, disk::Kind)| match kind {
+        disk::Kind::Symlink => disk::read_link(&directory.join(name)) == Some(other.join(name)),
+        disk::Kind::Directory => lead_into(&directory.join(name), &other.join(name)),
+        _ => true,
+    };
+    disk::list_if_exists(directory).is_ok_and(|entries| entries.iter().all(leads))
 }
 
 /// What happens to a service's own data when its site is removed.

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::digest::TreeDigest;
 use crate::progress::Silent;
@@ -19,7 +21,7 @@ fn generation(content: &str) -> Generation {
 
 fn build(place: &Place, directory: &Path, content: &str) -> Generation {
     let _held = place.hold(None, &Silent).unwrap();
-    let added = place.add_generation(generation(content), &prefix(directory, content), "").unwrap();
+    let added = place.add_generation(generation(content), &prefix(directory, content), "", &Files::default()).unwrap();
     place.switch(Move::Build, &added, Some(added.lockfile), Note::default()).unwrap();
     added
 }
@@ -45,6 +47,25 @@ fn the_same_build_twice_is_one_generation() {
 }
 
 #[test]
+fn links_beside_a_file_of_the_sites_own_lead_into_the_prefix_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = place(directory.path());
+    let manifest = "[sites.api.files]\n'bin/start' = { text = 'run', mode = '0700' }";
+    let manifest = crate::manifest::Manifest::parse("envy.toml", manifest).unwrap();
+    let files = Files::render(&place, manifest.sites().next().unwrap(), &BTreeMap::new()).unwrap();
+    let _held = place.hold(None, &Silent).unwrap();
+    let (one, two) = (prefix(directory.path(), "one"), prefix(directory.path(), "two"));
+    let wanted = generation("one").with_config(&Config { files: files.clone(), ..Config::default() });
+    let added = place.add_generation(wanted.clone(), &one, "", &files).unwrap();
+    assert!(place.links_into(&added, &one) && !place.links_into(&added, &two), "the store may move");
+    assert_eq!(place.add_generation(wanted.clone(), &one, "", &files).unwrap().number, 1);
+    disk::write(&place.generation_path(1).join("bin/start"), b"other").unwrap();
+    assert_eq!(place.edited_files(&added), ["bin/start"]);
+    assert_eq!(place.add_generation(wanted, &one, "", &files).unwrap().number, 2, "it is made anew");
+    assert_eq!(disk::read(&place.generation_path(2).join("bin/run")).unwrap(), b"one");
+}
+
+#[test]
 fn three_rollbacks_in_a_row_go_where_the_history_says() {
     let directory = tempfile::tempdir().unwrap();
     let place = place(directory.path());
@@ -65,12 +86,12 @@ fn a_rollback_holds_until_the_lockfile_changes() {
     let place = place(directory.path());
     let one = build(&place, directory.path(), "one");
     let two = build(&place, directory.path(), "two");
-    assert!(!place.is_held(two.lockfile).unwrap());
+    assert!(!place.is_held(two.lockfile, None).unwrap());
     place.switch(Move::Rollback, &one, Some(two.lockfile), Note::default()).unwrap();
-    assert!(place.is_held(two.lockfile).unwrap());
-    assert!(!place.is_held(TextDigest::of(b"three")).unwrap());
+    assert!(place.is_held(two.lockfile, None).unwrap());
+    assert!(!place.is_held(TextDigest::of(b"three"), None).unwrap());
     place.switch(Move::Switch, &two, Some(two.lockfile), Note::default()).unwrap();
-    assert!(!place.is_held(two.lockfile).unwrap());
+    assert!(!place.is_held(two.lockfile, None).unwrap());
 }
 
 #[test]
@@ -78,7 +99,7 @@ fn a_switch_whose_line_was_never_written_can_be_undone() {
     let directory = tempfile::tempdir().unwrap();
     let place = place(directory.path());
     build(&place, directory.path(), "one");
-    let two = place.add_generation(generation("two"), &prefix(directory.path(), "two"), "").unwrap();
+    let two = place.add_generation(generation("two"), &prefix(directory.path(), "two"), "", &Files::default()).unwrap();
     disk::symlink_atomic(Path::new("generations/2"), &place.current_link()).unwrap();
     assert_eq!(place.before_current().unwrap(), 1);
     assert_eq!(two.number, 2);

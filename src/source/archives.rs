@@ -87,6 +87,9 @@ pub enum WantedFailureKind {
     /// A file has something else.
     #[error("`{}` is not what was pinned: expected {expected}, received {received}", path.display())]
     Digest { path: PathBuf, expected: BlobDigest, received: BlobDigest },
+    /// A directory, or a pipe or device, which might never end.
+    #[error("`{}` is no file", path.display())]
+    NoFile { path: PathBuf },
     /// A file that is too large.
     #[error("`{}` is larger than the {LARGEST} bytes that it may have", path.display())]
     TooLarge { path: PathBuf },
@@ -282,6 +285,9 @@ fn copy_all(
 
 /// Copy a file into the store, hashing it on the way: its digest and how many bytes it has.
 fn copy(one: &Wanted, path: &Path, store: &Store) -> Result<(BlobDigest, u64), WantedFailureKind> {
+    if disk::exists(path) && !disk::is_file(path) {
+        return Err(WantedFailureKind::NoFile { path: path.to_owned() });
+    }
     let mut from = disk::open(path)?;
     let mut to = disk::temporary_in(&store.temporary_directory()?)?;
     let (mut hasher, mut size, mut buffer) = (Hasher::default(), 0, vec![0; 256 << 10]);

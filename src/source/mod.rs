@@ -61,7 +61,7 @@ pub use patch::{Error as PatchError, Patch, patched};
 pub use path::{Error as PathError, PathMemo, PathSource};
 pub use registries::Registries;
 pub use registry::{CargoConfig, Error as RegistryError, Registry};
-pub use sources::{Item, Origin, Sources, is_local, look_at};
+pub use sources::{Item, Origin, Sources, is_local, look_at, one_of};
 
 use crate::download;
 use crate::package::PackageName;

@@ -164,6 +164,15 @@ impl<'a> Sources<'a> {
         one_of(errors).map_or(Ok(()), Err)
     }
 
+    /// Ask a commit's own repository for it, though another one may have given it before: whoever wrote a whole id has
+    /// asked nobody. Where the network may not be used, what is here has to do.
+    pub fn ask(&self, wanted: &WantedCommit, progress: &dyn Progress) -> Result<(), Error> {
+        match self.git.fetch(std::slice::from_ref(wanted), progress).remove(0).map_err(Error::from) {
+            Err(error) if error.missing_offline().is_some() => Ok(()),
+            asked => asked,
+        }
+    }
+
     /// The files of something that was brought. They are read once, and in the store from then on.
     pub fn content(&self, origin: &Origin<'_>, progress: &dyn Progress) -> Result<Content, Error> {
         let key = origin.digest();
@@ -290,7 +299,7 @@ pub fn is_local(url: &str) -> bool {
 }
 
 /// The first of several errors; what is missing offline is gathered from all of them.
-fn one_of(errors: Vec<Error>) -> Option<Error> {
+pub fn one_of(errors: impl IntoIterator<Item = Error>) -> Option<Error> {
     let (mut missing, mut others) = (BTreeSet::new(), Vec::new());
     for error in errors {
         match error.missing_offline() {

@@ -1,12 +1,16 @@
 //! Ready prefixes and checkouts: trees as directories, made once and shared.
 
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::{Error, Store};
-use crate::digest::{Digest, TreeDigest};
+use super::patched::{Known, Patches};
+use super::{Error, Held, Store};
+use crate::digest::{BlobDigest, Digest, TreeDigest};
 use crate::disk;
+use crate::placeholder::Patch;
+use crate::progress::Silent;
 use crate::tree::{File, Node, Tree};
 
 impl Store {
@@ -15,28 +19,87 @@ impl Store {
         self.root().join("prefixes").join(digest.hex())
     }
 
-    /// Whether the ready prefix of a tree is here.
-    pub fn has_prefix(&self, digest: TreeDigest) -> bool {
-        disk::is_directory(&self.prefix_path(digest))
+    /// Whether the ready prefix of a tree is here, made for where it is.
+    pub fn has_prefix(&self, digest: TreeDigest) -> Result<bool, Error> {
+        let place = self.prefix_path(digest);
+        Ok(disk::is_directory(&place)
+            && match self.patches(digest)? {
+                Known::None => true,
+                Known::Some(patches) => patches.are_for(&place),
+                Known::Unreadable => false,
+            })
     }
 
     /// Make the ready prefix of a tree, of links to the files in the store, unless it is here already.
     pub fn materialise(&self, tree: &Tree) -> Result<PathBuf, Error> {
-        let encoded = tree.encode();
-        let place = self.prefix_path(encoded.root);
-        if disk::is_directory(&place) {
-            return Ok(place);
+        let digest = tree.digest();
+        if !self.has_prefix(digest)? {
+            let _held = self.hold_prefix(digest)?;
+            // Whoever held it before us may have made it.
+            if !self.has_prefix(digest)? {
+                self.make_prefix(tree)?;
+            }
         }
+        Ok(self.prefix_path(digest))
+    }
+
+    /// Keep other processes from making the same prefix.
+    pub(super) fn hold_prefix(&self, digest: TreeDigest) -> Result<Held, Error> {
+        let lock = self.root().join("locks").join(format!("prefix-{}", digest.hex()));
+        Held::take(&lock, &format!("prefix {digest}"), None, &Silent)
+    }
+
+    /// Make the ready prefix of a tree in the place of whatever is there. The caller holds it.
+    pub(super) fn make_prefix(&self, tree: &Tree) -> Result<(), Error> {
+        let digest = tree.digest();
+        let holders = self.holders(tree)?;
+        let real = if holders.is_empty() { String::new() } else { self.real_path(digest, tree, &holders)? };
+        // Should it ever be damaged, it is made anew from this.
+        self.put_tree(tree)?;
         let temporary = disk::temporary_directory_in(&self.temporary_directory()?)?;
         let inside = temporary.path().join("prefix");
-        disk::create_directory(&inside, 0o755)?;
-        for directory in self.lay_out_links(tree, &inside)?.iter().rev() {
-            disk::set_mode(directory, 0o555)?;
+        let patched = self.lay_out_prefix(tree, &inside, &holders, &real)?;
+        let patches = (!patched.is_empty()).then_some(Patches { path: real, files: patched });
+        self.place_prefix(&inside, digest, patches.as_ref())
+    }
+
+    /// Lay out a prefix in a new directory. Files that hold the placeholder get the real path; says which, and where.
+    fn lay_out_prefix(
+        &self,
+        tree: &Tree,
+        to: &Path,
+        holders: &HashSet<BlobDigest>,
+        real: &str,
+    ) -> Result<BTreeMap<String, Vec<Patch>>, Error> {
+        let (mut directories, mut files, mut symlinks) = (Vec::new(), Vec::new(), Vec::new());
+        disk::create_directory(to, 0o755)?;
+        make_directories(tree, to, &mut directories, &mut files, &mut symlinks)?;
+        symlinks.iter().try_for_each(|(target, path)| disk::symlink(Path::new(target), path))?;
+        let (patched, linked): (Vec<_>, Vec<_>) = files.into_iter().partition(|(file, _)| holders.contains(&file.blob));
+        linked.par_iter().with_min_len(128).try_for_each(|(file, path)| self.link(*file, path))?;
+        let patch = |(file, path): &(File, PathBuf)| {
+            let name = path.strip_prefix(to).ok().and_then(Path::to_str).expect("trees have texts for names");
+            Ok((name.to_owned(), self.copy_patched(*file, path, real)?))
+        };
+        let patched = patched.par_iter().map(patch).collect::<Result<_, Error>>()?;
+        directories.iter().rev().try_for_each(|directory| disk::set_mode(directory, 0o555))?;
+        Ok(patched)
+    }
+
+    /// Give a finished prefix its name. Whenever this is cut short, what is there is whole, or counts as not there.
+    fn place_prefix(&self, finished: &Path, digest: TreeDigest, patches: Option<&Patches>) -> Result<(), Error> {
+        let place = self.prefix_path(digest);
+        disk::create_directories(place.parent().expect("every name in the store has a directory"))?;
+        if disk::is_directory(&place) {
+            // A directory that is moved must be writable by its owner.
+            disk::set_mode(&place, 0o755)?;
+            disk::replace_directory(finished, &place)?;
+            disk::set_mode(&place, 0o555)?;
+            return self.put_patches(digest, patches);
         }
-        publish(&inside, &place)?;
-        // A directory that is moved must be writable by its owner, so the topmost one is closed last.
-        disk::set_mode(&place, 0o555)?;
-        Ok(place)
+        self.put_patches(digest, patches)?;
+        publish(finished, &place)?;
+        Ok(disk::set_mode(&place, 0o555)?)
     }
 
     /// Lay out a tree in an empty directory that is there, of links to the files in the store; gives the directories
@@ -140,7 +203,6 @@ fn publish(finished: &Path, place: &Path) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::digest::BlobDigest;
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
@@ -205,6 +267,6 @@ mod tests {
         let file = File { blob: BlobDigest::of(b"gone"), size: 4, executable: false };
         tree.insert("file", Node::File(file)).unwrap();
         assert!(matches!(store.materialise(&tree), Err(Error::MissingBlob(_))));
-        assert!(!store.has_prefix(tree.digest()));
+        assert!(!store.has_prefix(tree.digest()).unwrap());
     }
 }

@@ -33,7 +33,10 @@ impl Held {
             }
             // The number may not be written yet in the first moment.
             if !waited && (pid.is_some() || begun.elapsed() > 5 * PAUSE) {
-                progress.tell(Event::Waiting { what, pid });
+                // Another thread of our own is nobody to speak of.
+                if pid != Some(std::process::id()) {
+                    progress.tell(Event::Waiting { what, pid });
+                }
                 waited = true;
             }
             std::thread::sleep(PAUSE);
@@ -52,6 +55,25 @@ impl Store {
 mod tests {
     use super::*;
     use crate::progress::Silent;
+
+    #[test]
+    fn a_wait_for_another_thread_is_not_told() {
+        struct Never;
+        impl Progress for Never {
+            fn tell(&self, _: Event<'_>) {
+                panic!("there is nothing to tell");
+            }
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
+        let held = Held::take(&path, "site `a`", None, &Silent).unwrap();
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| Held::take(&path, "site `a`", None, &Never).unwrap().waited);
+            std::thread::sleep(10 * PAUSE);
+            drop(held);
+            assert!(other.join().unwrap());
+        });
+    }
 
     #[test]
     fn a_wait_that_runs_out_names_the_holder() {

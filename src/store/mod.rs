@@ -8,7 +8,7 @@
 //! results/ab/cd…    what an action gave (see `results`)
 //! sources/ab/cd…    which tree something that was fetched gave
 //! checkouts/ab/cd…/ what was laid out once to be read often: unpacked sources
-//! prefixes/abcd…/   ready prefixes, read-only
+//! prefixes/abcd…/   ready prefixes, read-only; abcd….patches says which files hold its path (see `patched`)
 //! roots/            symlinks to the sites that use this store
 //! locks/            one file for each thing that only one process at a time may make
 //! tmp/              one directory for each running process, swept when its process is gone
@@ -21,11 +21,13 @@
 mod blobs;
 mod checkout;
 mod locks;
+mod patched;
 mod results;
 mod roots;
 mod sources;
 mod stats;
 mod trees;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -34,9 +36,11 @@ use crate::digest::{BlobDigest, Digest, TreeDigest};
 use crate::disk;
 pub use blobs::mode;
 pub use locks::Held;
+pub use patched::LONGEST_ROOT;
 pub use results::{Outcome, Provenance};
 pub use sources::Content;
 pub use stats::Kind;
+pub use verify::{Damage, Repair, Report};
 
 /// The store of one user.
 #[derive(Debug)]
@@ -88,6 +92,14 @@ pub enum Error {
         /// Why not.
         #[source]
         source: crate::tree::Error,
+    },
+    /// A prefix would lie at a path that is too long to stand in its files.
+    #[error("`{file}` has room for a path of {} bytes, and that of its prefix has {}", crate::placeholder::PLACEHOLDER.len(), path.as_os_str().len())]
+    LongPath {
+        /// Where the prefix would lie.
+        path: PathBuf,
+        /// A file that holds the path of its prefix.
+        file: String,
     },
     /// A file that is neither regular nor a directory nor a symlink.
     #[error("`{0}` is neither a file, a directory nor a symlink")]

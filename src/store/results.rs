@@ -83,7 +83,7 @@ fn write(outcome: &Outcome, encoded: &Encoded, log_size: u64) -> Vec<u8> {
     result.encode_to_vec()
 }
 
-fn read(bytes: &[u8]) -> Option<Outcome> {
+pub(super) fn read(bytes: &[u8]) -> Option<Outcome> {
     let result = message::ActionResult::decode(bytes).ok().filter(|result| result.exit_code == 0)?;
     let tree = result.output_directories.into_iter().next()?.root_directory_digest?;
     let metadata = result.execution_metadata?.auxiliary_metadata;

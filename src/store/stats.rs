@@ -34,6 +34,10 @@ fn measure(directory: &Path, depth: usize) -> Result<(u64, u64), Error> {
     let (mut count, mut bytes) = (0, 0);
     for (name, kind) in disk::list_if_exists(directory)? {
         let path = directory.join(name);
+        // What is known of a prefix is no prefix.
+        if path.extension().is_some_and(|extension| extension == "patches") {
+            continue;
+        }
         if depth > 1 {
             let below = measure(&path, depth - 1)?;
             count += below.0;

@@ -63,6 +63,25 @@ fn higher_versions_that_are_too_new_are_passed_over_with_their_times() {
 }
 
 #[test]
+fn of_many_versions_that_are_passed_over_the_highest_are_named() {
+    let registry = Registry::new();
+    registry.publish(Crate::new("hello", "1.0.0").bin("hello").published("2026-11-10T08:00:00Z"));
+    for minor in 1..=5 {
+        let published = format!("2026-11-2{minor}T08:00:00Z");
+        registry.publish(Crate::new("hello", &format!("1.{minor}.0")).bin("hello").published(&published));
+    }
+    limited(&registry, "2026-11-17", "hello = \"1\"").envy("lock").ok(expect![[r#"
+        note: hello 1.3.0 is passed over: it was published 2026-11-23, after the cut-off 2026-11-17
+        note: hello 1.4.0 is passed over: it was published 2026-11-24, after the cut-off 2026-11-17
+        note: hello 1.5.0 is passed over: it was published 2026-11-25, after the cut-off 2026-11-17
+        note: 2 lower versions of hello are passed over as well
+        fetched 1 file (702 B)
+        locked 1 package for site `api`
+          + hello 1.0.0
+    "#]]);
+}
+
+#[test]
 fn what_is_locked_is_moved_back_when_a_cut_off_is_set() {
     let registry = registry();
     let scratch = limited(&registry, "2030-01-01", "hello = \"1\"");

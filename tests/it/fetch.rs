@@ -82,6 +82,34 @@ fn one_error_names_all_that_is_missing() {
 }
 
 #[test]
+fn what_several_sites_miss_is_named_together() {
+    let (files, scratch) = (Files::new(), Scratch::new());
+    let site = |name: &str| {
+        let tool = files.put(&format!("/{name}.tar"), Tar::new().program("bin/tool", script(name)).done());
+        format!("[sites.{name}.dependencies]\n{name} = {{ {tool}, version = \"1.0\" }}\n")
+    };
+    scratch.write("envy.toml", site("first") + &site("second"));
+    let refused = |command: &str| {
+        scratch.envy(command).fails(
+            5,
+            expect![[r#"
+                error: the network may not be used, and 2 things are not here
+                  first 1.0
+                  second 1.0
+                hint: run the same command once without `--offline`
+            "#]],
+        );
+    };
+    refused("lock --offline");
+    scratch.envy("lock").succeeds();
+    scratch.shell().sh("chmod -R u+w ../data && rm -r ../data/envy").succeeds();
+
+    for command in ["fetch", "build", "build --locked"] {
+        refused(&format!("{command} --offline"));
+    }
+}
+
+#[test]
 fn what_a_cargo_lock_names_is_known_though_its_package_is_not_here() {
     let world = World::new();
     world.scratch.envy("lock").succeeds();
@@ -149,6 +177,30 @@ fn a_fetch_needs_a_lockfile_that_is_up_to_date() {
     let before = world.scratch.snapshot("lockfiles");
     world.scratch.envy("fetch").ends(3).says("`hello` is required at ^2, but locked at 1.0.0");
     before.is_still(&world.scratch.snapshot("lockfiles"));
+}
+
+#[test]
+fn an_offline_lock_names_every_index_and_repository_that_it_would_ask() {
+    let registry = Registry::new();
+    let scratch = Scratch::with(&registry);
+    scratch.write(
+        "envy.toml",
+        "[sites.api.dependencies]\nhello = \"1\"\n\
+         tagged = { git = \"https://example.org/tagged\", version = \"1\" }\n\
+         one = { git = \"https://example.org/one\", branch = \"main\" }\n\
+         two = { git = \"https://example.org/two\", branch = \"main\" }\n",
+    );
+    scratch.envy("lock --offline").fails(
+        5,
+        expect![[r#"
+            error: the network may not be used, and 4 things are not here
+              hello
+              https://example.org/one
+              https://example.org/tagged
+              https://example.org/two
+            hint: run the same command once without `--offline`
+        "#]],
+    );
 }
 
 #[test]

@@ -104,6 +104,30 @@ fn tags_are_versions_and_the_highest_that_fits_is_built() {
 }
 
 #[test]
+fn what_a_repository_does_not_have_is_told() {
+    let (scratch, app) = world(&[]);
+    require_app(&scratch, &app, "");
+    scratch.envy("lock").fails(
+        1,
+        expect![[r#"
+        error: `file://[SCRATCH]/upstream/app.git` has no commit on its default branch
+    "#]],
+    );
+    app.program("", "app", "1.0.0").commit();
+    app.tag("release-one");
+    require_app(&scratch, &app, ", version = \"1\"");
+    scratch.envy("lock").fails(
+        6,
+        expect![[r#"
+        note: file://[SCRATCH]/upstream/app.git has no tag that is a version of `app`
+        error: no choice of packages satisfies site `api`
+          site `api` requires app ^1
+          no version of app can be chosen
+    "#]],
+    );
+}
+
+#[test]
 fn an_annotated_tag_is_the_commit_it_is_on() {
     let (scratch, app) = world(&[]);
     let commit = app.program("", "app", "1.0.0").commit();

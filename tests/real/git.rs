@@ -16,6 +16,8 @@ use envy::progress::Silent;
 use envy::source::{Git, GitSettings, Mirrors, Reference, WantedCommit};
 use envy::store::Store;
 
+use crate::server::{Response, Server};
+
 /// How many commits the repository has, each with a tag.
 const COMMITS: usize = 60;
 
@@ -305,6 +307,21 @@ fn helpers_and_netrc_know_who_asks() {
     let helper = "[credential]\n\thelper = \"!f() { echo username=me; echo password=sesame; }; f\"\n";
     std::fs::write(scene.path(".gitconfig"), helper).unwrap();
     scene.ask(&url, "v1.2.0", &[]).unwrap();
+}
+
+#[test]
+fn tags_come_from_a_server_of_plain_files_by_the_program() {
+    let Some(scene) = Scene::new() else { return };
+    run(Command::new("git").arg("-C").arg(scene.path("app.git")).arg("update-server-info"));
+    let root = scene.directory.path().to_owned();
+    let server = Server::start(move |request| {
+        let path = request.path.trim_start_matches('/').split('?').next().unwrap_or_default();
+        let (status, body) = std::fs::read(root.join(path)).map_or((404, Vec::new()), |body| (200, body));
+        Response { status, headers: Vec::new(), body }
+    });
+    let url = format!("http://{}/app.git", server.address());
+    scene.ask(&url, "v1.20.0", &[]).unwrap();
+    scene.ask(&url, "v1.41.0", &[]).unwrap();
 }
 
 #[test]

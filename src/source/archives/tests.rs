@@ -76,6 +76,13 @@ fn files_are_copied_with_or_without_a_digest() {
         None,
         "could not open `/nowhere/at/all`: No such file or directory (os error 2)",
     );
+    let pipe = world.directory.path().join("pipe");
+    // Whoever opened it to read would wait for ever: that both its ends are closed is what the test is about.
+    drop(disk::named_pipe(&pipe).unwrap());
+    for path in [&pipe, world.directory.path()] {
+        let url = url::Url::from_file_path(path).unwrap();
+        world.refused(url.as_str(), None, &format!("`{}` is no file", path.display()));
+    }
 }
 
 #[test]

@@ -165,6 +165,11 @@ impl<'a> Git<'a> {
         Self { downloader, cache: cache.to_owned(), mirrors, settings, listed: Mutex::default() }
     }
 
+    /// Whether no server may be asked.
+    pub fn is_offline(&self) -> bool {
+        self.downloader.is_offline()
+    }
+
     /// All tags of a repository, by name. Where the network may not be used, those that it had when it was last asked.
     pub fn tags(&self, url: &str) -> Result<Vec<Tag>, Error> {
         Ok(self.refs(&Place::of(url, &self.mirrors)?)?.tags())
@@ -460,7 +465,11 @@ fn is_hex(text: &str) -> bool {
 }
 
 fn no_reference(place: &Place, reference: &Reference) -> Error {
-    place.explain(Error::NoReference { url: place.asked.clone(), what: reference.to_string() })
+    let what = match reference {
+        Reference::Default => "commit on its default branch".to_owned(),
+        named => named.to_string(),
+    };
+    place.explain(Error::NoReference { url: place.asked.clone(), what })
 }
 
 fn of_problem(problem: Problem, shown: &str, commit: &Commit) -> Error {

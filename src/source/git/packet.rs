@@ -43,12 +43,19 @@ pub enum WireError {
     /// It wants something that we do not do.
     #[error("the server {0}")]
     Unsupported(&'static str),
+    /// It has another kind of repository than ours are, so that the program `git` could not bring it here either.
+    #[error("the server keeps the repository's objects under another hash than sha1, which envy does not read")]
+    OtherHash,
 }
 
 impl From<io::Error> for WireError {
     fn from(error: io::Error) -> Self {
         match error.downcast::<Self>() {
             Ok(own) => own,
+            // What a socket calls its limit of time speaks of something else.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Self::Broken(io::Error::new(io::ErrorKind::TimedOut, "the server said nothing for too long"))
+            }
             Err(error) => Self::Broken(error),
         }
     }
@@ -149,6 +156,12 @@ mod tests {
     fn check(mut bytes: &[u8], expected: &str) {
         let packet = read(&mut bytes).map_or_else(|error| error.to_string(), |packet| format!("{packet:?}"));
         assert_eq!(packet, expected);
+    }
+
+    #[test]
+    fn silence_is_called_by_its_name() {
+        let WireError::Broken(why) = WireError::from(io::Error::from(io::ErrorKind::WouldBlock)) else { panic!() };
+        assert_eq!(why.to_string(), "the server said nothing for too long");
     }
 
     #[test]

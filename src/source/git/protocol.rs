@@ -62,7 +62,7 @@ impl Greeting {
         };
         match greeting.value("object-format") {
             None | Some("sha1") => Ok(greeting),
-            Some(_) => Err(WireError::Unsupported("keeps the repository's objects under another hash than sha1")),
+            Some(_) => Err(WireError::OtherHash),
         }
     }
 

@@ -127,8 +127,12 @@ impl<'a> Link<'a> {
                         body: Box::new(BufReader::new(reply.body)),
                     });
                 }
-                Answer::Given(_) => {
-                    return Err(talk(shown, WireError::Malformed("what is not git's protocol")));
+                Answer::Given(mut reply) => {
+                    let error = match is_list(&mut reply.body) {
+                        true => WireError::Unsupported("has plain files only"),
+                        false => WireError::Malformed("what is not git's protocol"),
+                    };
+                    return Err(talk(shown, error));
                 }
                 Answer::Unauthorized { url: asked } => {
                     if let Some(moved) = asked.strip_suffix(INFO) {
@@ -187,6 +191,12 @@ impl<'a> Link<'a> {
 }
 
 const INFO: &str = "info/refs?service=git-upload-pack";
+
+/// Whether an answer is the list of names that any web server has which holds a repository as files.
+fn is_list(body: &mut Body) -> bool {
+    let mut first = [0; 41];
+    body.read_exact(&mut first).is_ok() && first[..40].iter().all(u8::is_ascii_hexdigit) && first[40] == b'\t'
+}
 
 fn exchange(downloader: &Downloader, question: &Question<'_>, shown: &str) -> Result<Answer, Error> {
     downloader.exchange(question).map_err(|source| match source {

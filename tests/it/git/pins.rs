@@ -40,6 +40,30 @@ fn a_locked_commit_needs_its_repository_no_more() {
 }
 
 #[test]
+fn all_that_is_missing_to_lock_is_named_at_once() {
+    let (scratch, app) = world(&["1.0.0"]);
+    let other = Repository::new(&scratch, "other");
+    let commit = other.release("other", "1.0.0");
+    let (first, second) = (app.serve(), other.serve());
+    let dependencies = [
+        format!("app = {{ git = \"{}\", version = \"1\" }}", first.url()),
+        "hello = \"1\"".to_owned(),
+        format!("other = {{ git = \"{}\", rev = \"{commit}\" }}", second.url()),
+    ];
+    require(&scratch, &dependencies.join("\n"));
+    scratch.envy("lock --offline").fails(
+        5,
+        expect![[r#"
+        error: the network may not be used, and 3 things are not here
+          git://127.0.0.1:[PORT]/repository.git
+          hello
+          other (f6db13895c)
+        hint: run the same command once without `--offline`
+    "#]],
+    );
+}
+
+#[test]
 fn a_repository_of_this_machine_may_go_once_it_was_read() {
     let (scratch, app) = world(&["1.0.0"]);
     require_app(&scratch, &app, ", version = \"1\"");
@@ -85,6 +109,31 @@ fn a_tag_that_was_moved_is_told_and_not_followed() {
         scratch.envy("lock").succeeds().never_says("moved");
         assert_eq!(locked(&scratch).1, now);
         std::fs::remove_file(scratch.path("lockfiles/api.lock")).expect("it was there");
+    }
+}
+
+#[test]
+fn what_is_locked_stays_where_its_repository_cannot_be_asked() {
+    let (scratch, app) = world(&["1.0.0", "2.0.0"]);
+    let other = Repository::new(&scratch, "other");
+    other.release("other", "1.0.0");
+    let other = format!("other = {{ git = \"{}\", version = \"1\" }}", other.url());
+    for keys in ["version = \"1\"", "tag = \"v1.0.0\""] {
+        let server = app.serve();
+        let app = format!("app = {{ git = \"{}\", {keys} }}", server.url());
+        require(&scratch, &app);
+        scratch.envy("lock").succeeds();
+        let before = locked(&scratch);
+        drop(server);
+
+        require(&scratch, &format!("{app}\n{other}"));
+        scratch.envy("lock").ok(expect![[r#"
+            note: could not ask git://127.0.0.1:[PORT]/repository.git for its tags; `app` stays at the commit that is locked
+            locked 2 packages for site `api`
+              + other 1.0.0
+        "#]]);
+        assert_eq!(locked(&scratch), before);
+        scratch.envy("update").ends(1);
     }
 }
 
@@ -187,6 +236,24 @@ fn a_commit_that_is_gone_is_named() {
     elsewhere.envy("build --locked").fails(1, expect![[r#"
         error: commit 63ec99c9a083b5211cb246044a92541f76d5ac33 is not in `file://[SCRATCH]/upstream/app.git` any more: the default branch is now at 7694552efce68510c55e8435e2d1956eaa746613
     "#]]).says(&now);
+}
+
+#[test]
+fn a_commit_that_another_repository_gave_is_asked_of_its_own() {
+    let (scratch, app) = world(&[]);
+    let commit = app.program("", "app", "1.0.0").commit();
+    require_app(&scratch, &app, &format!(", rev = \"{commit}\""));
+    scratch.envy("lock").succeeds();
+
+    let other = Repository::new(&scratch, "other");
+    other.release("app", "2.0.0");
+    require_app(&scratch, &other, &format!(", rev = \"{commit}\""));
+    scratch.envy("lock").fails(
+        1,
+        expect![[r#"
+        error: commit 61f14c09f8bdbf206a617c91c24ba8a08b24e4b4 is not in `file://[SCRATCH]/upstream/other.git` any more
+    "#]],
+    );
 }
 
 #[test]
@@ -363,6 +430,7 @@ fn a_repository_is_added_by_its_address() {
     );
     scratch.envy(&format!("add --git {} --path . --site api", app.url())).ends(2);
     scratch.envy("add app --tag v1.0.0 --site api").ends(2);
+    scratch.envy("add app --subdir x --site api").ends(2);
 }
 
 #[test]

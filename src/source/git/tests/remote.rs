@@ -256,3 +256,13 @@ fn a_server_that_sends_nonsense_is_an_error() {
         assert!(matches!(error, Error::Talk { .. }), "{}", causes(&error));
     }
 }
+
+#[test]
+fn a_repository_of_another_hash_is_told_as_such() {
+    use crate::download::loopback::{Answer, Loopback};
+    let kind = || vec![("content-type", "application/x-git-upload-pack-advertisement".to_owned())];
+    let greeting = b"000eversion 2\n0019object-format=sha256\n0000";
+    let server = Loopback::serve(move |_, _| Answer::Whole("200 OK", kind(), greeting.to_vec()));
+    let error = causes(&World::new().git().tags(&server.url).unwrap_err());
+    assert!(error.contains("under another hash than sha1"), "{error}");
+}

@@ -1,0 +1,289 @@
+//! Verifying: whether everything in the store is what its name says, and repairing what is not.
+//!
+//! Blobs and the directories of trees are hashed. A prefix is read back as a tree, with its patches undone, and that is
+//! hashed; a file that is a link to a blob is read once for both. A result has no digest of its own: it is read, and
+//! that is all. What is not there is no damage, since it is fetched or made when it is needed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::patched::{Known, Patches};
+use super::{Error, Store, blobs, results};
+use crate::digest::{BlobDigest, TreeDigest};
+use crate::disk::{self, Identity, Kind};
+use crate::placeholder;
+use crate::tree::{File, Node, Tree};
+
+/// What was looked at, and what is not as it should be.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// How many there are of each kind.
+    pub checked: BTreeMap<&'static str, usize>,
+    /// What is damaged, by kind and path.
+    pub damaged: Vec<Damage>,
+}
+
+/// Something in the store that is not what its name says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The kind of thing: `blobs`, `trees`, `results` or `prefixes`.
+    pub kind: &'static str,
+    /// Where it is in the store.
+    pub path: PathBuf,
+    /// What it should be.
+    pub expected: String,
+    /// What it is.
+    pub found: String,
+}
+
+/// How something was repaired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repair {
+    /// It is gone, and will be fetched or made again when it is needed.
+    Removed,
+    /// It was made anew from what the store has.
+    MadeAnew,
+}
+
+/// What hashing found of the files that blobs are, which prefixes link to.
+type Hashed = HashMap<Identity, (BlobDigest, u64)>;
+
+impl Store {
+    /// Look at everything.
+    pub fn verify(&self) -> Result<Report, Error> {
+        let mut report = Report::default();
+        let hashed = self.verify_blobs(&mut report)?;
+        self.verify_named("trees", tree_damage, &mut report)?;
+        self.verify_named("results", |path, _| result_damage(path), &mut report)?;
+        self.verify_prefixes(&hashed, &mut report)?;
+        Ok(report)
+    }
+
+    /// Repair what was found, each thing once: damaged prefixes are made anew where the store has all that they need.
+    pub fn repair(&self, report: &Report) -> Result<BTreeMap<PathBuf, Repair>, Error> {
+        let (prefixes, others): (Vec<_>, Vec<_>) = report.damaged.iter().partition(|one| one.kind == PREFIXES);
+        let mut repaired = BTreeMap::new();
+        for damage in others {
+            disk::remove_file(&self.root().join(&damage.path))?;
+            repaired.insert(damage.path.clone(), Repair::Removed);
+        }
+        let names: BTreeSet<_> = prefixes.iter().filter_map(|damage| name_of_prefix(&damage.path)).collect();
+        let mut how = BTreeMap::new();
+        for (name, digest) in names {
+            how.insert(name, self.repair_prefix(digest)?);
+        }
+        for damage in prefixes {
+            let name = name_of_prefix(&damage.path).map(|(name, _)| name);
+            repaired.extend(name.and_then(|name| how.get(name)).map(|repair| (damage.path.clone(), *repair)));
+        }
+        Ok(repaired)
+    }
+
+    fn repair_prefix(&self, digest: TreeDigest) -> Result<Repair, Error> {
+        let _held = self.hold_prefix(digest)?;
+        if let Some(tree) = self.whole_tree(digest)? {
+            self.make_prefix(&tree)?;
+            return Ok(Repair::MadeAnew);
+        }
+        disk::remove_tree(&self.prefix_path(digest))?;
+        self.put_patches(digest, None)?;
+        Ok(Repair::Removed)
+    }
+
+    fn verify_blobs(&self, report: &mut Report) -> Result<Hashed, Error> {
+        let paths = self.named("blobs")?;
+        report.checked.insert("blobs", paths.len());
+        let look = |(path, hex): &(PathBuf, String)| {
+            let hashed = blobs::hash(path);
+            let damage = blob_damage(path, hex, &hashed).filter(|_| disk::exists(path));
+            let damage = damage.map(|found| self.damage("blobs", path, format!("sha256:{hex}"), found));
+            (hashed.ok().and_then(|found| Some((disk::identity(path).ok()?, found))), damage)
+        };
+        let (hashed, damaged): (Vec<_>, Vec<_>) = paths.par_iter().map(look).unzip();
+        report.damaged.extend(damaged.into_iter().flatten());
+        Ok(hashed.into_iter().flatten().collect())
+    }
+
+    /// Look at every file of a kind that is named by a digest. What is removed meanwhile is no damage.
+    fn verify_named(
+        &self,
+        kind: &'static str,
+        look: impl Fn(&Path, &str) -> Option<(String, String)> + Sync,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        let paths = self.named(kind)?;
+        let damage = |(path, hex): &(PathBuf, String)| {
+            let (expected, found) = look(path, hex).filter(|_| disk::exists(path))?;
+            Some(self.damage(kind, path, expected, found))
+        };
+        report.checked.insert(kind, paths.len());
+        report.damaged.par_extend(paths.par_iter().filter_map(damage));
+        Ok(())
+    }
+
+    fn verify_prefixes(&self, hashed: &Hashed, report: &mut Report) -> Result<(), Error> {
+        let entries = disk::list_if_exists(&self.root().join(PREFIXES))?;
+        let directories = entries.into_iter().filter(|(_, kind)| *kind == Kind::Directory);
+        let names = directories.filter_map(|(name, _)| name.into_string().ok());
+        let digests: Vec<_> = names.filter_map(|name| TreeDigest::from_hex(&name).ok()).collect();
+        report.checked.insert(PREFIXES, digests.len());
+        let damaged = digests.par_iter().map(|digest| self.prefix_damage(*digest, hashed));
+        report.damaged.extend(damaged.collect::<Result<Vec<_>, Error>>()?.into_iter().flatten());
+        Ok(())
+    }
+
+    fn prefix_damage(&self, digest: TreeDigest, hashed: &Hashed) -> Result<Vec<Damage>, Error> {
+        let place = self.prefix_path(digest);
+        let patches = match self.patches(digest)? {
+            Known::Some(patches) if !patches.are_for(&place) => {
+                let made_for = |path: &Path| format!("made for `{}`", path.display());
+                let (expected, found) = (made_for(&place), made_for(Path::new(&patches.path)));
+                return Ok(vec![self.damage(PREFIXES, &place, expected, found)]);
+            }
+            Known::Some(patches) => Some(patches),
+            Known::None | Known::Unreadable => None,
+        };
+        let reader = Reader { patches: patches.as_ref(), hashed };
+        let mut found = Tree::default();
+        if let Err(error) = reader.read(&place, "", &mut found) {
+            return Ok(vec![self.damage(PREFIXES, &place, digest.to_string(), unreadable(&error))]);
+        }
+        if found.digest() == digest {
+            return Ok(Vec::new());
+        }
+        let files = self.tree(digest).ok().flatten().map(|right| self.differences(&place, &right, &found));
+        let whole = || vec![self.damage(PREFIXES, &place, digest.to_string(), found.digest().to_string())];
+        Ok(files.filter(|files| !files.is_empty()).unwrap_or_else(whole))
+    }
+
+    /// The files in which a prefix is not as it should be.
+    fn differences(&self, place: &Path, right: &Tree, found: &Tree) -> Vec<Damage> {
+        let (right, found): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            (right.leaves().into_iter().collect(), found.leaves().into_iter().collect());
+        let paths: BTreeSet<_> = right.keys().chain(found.keys()).collect();
+        let differ = paths.into_iter().filter(|path| right.get(*path) != found.get(*path));
+        differ
+            .map(|path| self.damage(PREFIXES, &place.join(path), shown(right.get(path)), shown(found.get(path))))
+            .collect()
+    }
+
+    fn damage(&self, kind: &'static str, path: &Path, expected: String, found: String) -> Damage {
+        let path = path.strip_prefix(self.root()).unwrap_or(path).to_owned();
+        Damage { kind, path, expected, found }
+    }
+
+    /// The files of a kind that have a digest for a name, with its digits.
+    fn named(&self, kind: &str) -> Result<Vec<(PathBuf, String)>, Error> {
+        let mut files = Vec::new();
+        let top = self.root().join(kind);
+        for (begin, _) in disk::list_if_exists(&top)? {
+            for (end, _) in disk::list_if_exists(&top.join(&begin))? {
+                let name = format!("{}{}", begin.to_string_lossy(), end.to_string_lossy());
+                let hex = name.strip_suffix(".x").unwrap_or(&name);
+                files.push((top.join(&begin).join(&end), hex.to_owned()));
+            }
+        }
+        Ok(files)
+    }
+}
+
+const PREFIXES: &str = "prefixes";
+
+/// The name of the prefix that a path in the store leads into, and the digest that it is.
+fn name_of_prefix(path: &Path) -> Option<(&str, TreeDigest)> {
+    let name = path.components().nth(1)?.as_os_str().to_str()?;
+    Some((name, TreeDigest::from_hex(name).ok()?))
+}
+
+fn unreadable(error: &disk::Error) -> String {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
+    format!("something that cannot be read{}", cause.unwrap_or_default())
+}
+
+/// What the directory of a tree should be and is, where that differs.
+fn tree_damage(path: &Path, hex: &str) -> Option<(String, String)> {
+    let found = match disk::read(path) {
+        Ok(bytes) => TreeDigest::of(&bytes).to_string(),
+        Err(error) => unreadable(&error),
+    };
+    let expected = format!("sha256:{hex}");
+    (found != expected).then_some((expected, found))
+}
+
+/// What a result should be and is, where that differs.
+fn result_damage(path: &Path) -> Option<(String, String)> {
+    let found = match disk::read(path) {
+        Ok(bytes) => results::read(&bytes).is_none().then(|| "something else".to_owned()),
+        Err(error) => Some(unreadable(&error)),
+    };
+    found.map(|found| ("the result of an action".to_owned(), found))
+}
+
+/// What a blob is, where that is not what it should be.
+fn blob_damage(path: &Path, hex: &str, hashed: &disk::Result<(BlobDigest, u64)>) -> Option<String> {
+    let executable = path.extension().is_some_and(|extension| extension == "x");
+    match hashed {
+        Ok((found, _)) if found.hex() != *hex => Some(found.to_string()),
+        Ok(_) if disk::kind(path).ok()? != (Kind::File { executable }) => Some("the same with another mode".to_owned()),
+        Ok(_) => None,
+        Err(error) => Some(unreadable(error)),
+    }
+}
+
+fn shown(node: Option<&&Node>) -> String {
+    match node {
+        None | Some(Node::Directory(_)) => "nothing".to_owned(),
+        Some(Node::File(file)) if file.executable => format!("{}, executable", file.blob),
+        Some(Node::File(file)) => file.blob.to_string(),
+        Some(Node::Symlink(target)) => format!("a symlink to `{target}`"),
+    }
+}
+
+/// Reads a prefix back as the tree that it was made from.
+struct Reader<'a> {
+    patches: Option<&'a Patches>,
+    hashed: &'a Hashed,
+}
+
+impl Reader<'_> {
+    fn read(&self, directory: &Path, inside: &str, tree: &mut Tree) -> disk::Result<()> {
+        for (name, kind) in disk::list(directory)? {
+            let (path, inside) = (directory.join(&name), format!("{inside}{}", name.to_string_lossy()));
+            let node = match kind {
+                Kind::Directory => Node::Directory(Tree::default()),
+                Kind::File { executable } => Node::File(self.file(&path, &inside, executable)?),
+                Kind::Symlink => {
+                    Node::Symlink(disk::read_link(&path).unwrap_or_default().to_string_lossy().into_owned())
+                }
+                Kind::Other => return Err(disk::Error::new("read", &path, io::Error::other("it is no file"))),
+            };
+            let is_directory = matches!(node, Node::Directory(_));
+            // A name that no tree can have is damage, which the digest of the rest shows too.
+            let _ = tree.insert(&inside, node);
+            if is_directory {
+                self.read(&path, &format!("{inside}/"), tree)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&self, path: &Path, inside: &str, executable: bool) -> disk::Result<File> {
+        let plain = |(blob, size)| File { blob, size, executable };
+        if let Some(known) = self.hashed.get(&disk::identity(path)?) {
+            return Ok(plain(*known));
+        }
+        let Some((patches, files)) = self.patches.and_then(|all| Some((all, all.files.get(inside)?))) else {
+            return blobs::hash(path).map(plain);
+        };
+        let bytes = disk::read(path)?;
+        // Where the path does not stand where it should, the file is hashed as it is, which no blob of a tree is.
+        let bytes = placeholder::undo(&bytes, &patches.path, files).unwrap_or(bytes);
+        Ok(plain((BlobDigest::of(&bytes), bytes.len() as u64)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

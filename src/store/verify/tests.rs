@@ -1,0 +1,186 @@
+use super::*;
+use crate::digest::ActionDigest;
+use crate::placeholder::PLACEHOLDER;
+
+/// A store with a ready prefix of two files, one of which holds its path, in a directory that is removable at the end.
+struct Sample {
+    store: Store,
+    tree: Tree,
+    directory: tempfile::TempDir,
+}
+
+impl Sample {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::at(directory.path().join("store"));
+        let mut tree = Tree::default();
+        let run = store.put_file(b"#!/bin/sh\n", true).unwrap();
+        let holder = store.put_file(format!("\0{PLACEHOLDER}/share\0").as_bytes(), false).unwrap();
+        tree.insert("bin/run", Node::File(run)).unwrap();
+        tree.insert("bin/alias", Node::Symlink("run".into())).unwrap();
+        tree.insert("lib/holder", Node::File(holder)).unwrap();
+        tree.insert("var", Node::Directory(Tree::default())).unwrap();
+        store.put_tree(&tree).unwrap();
+        store.materialise(&tree).unwrap();
+        Self { store, tree, directory }
+    }
+
+    fn prefix(&self) -> PathBuf {
+        self.store.prefix_path(self.tree.digest())
+    }
+
+    fn file(&self, path: &str) -> File {
+        let Some(Node::File(file)) = self.tree.get(path) else { panic!("{path} is a file") };
+        *file
+    }
+
+    /// The kinds and paths of what is damaged; `PREFIX` stands for the name of the prefix.
+    fn damaged(&self) -> Vec<String> {
+        let hex = self.tree.digest().hex();
+        let path = |damage: &Damage| damage.path.to_string_lossy().replace(&hex, "PREFIX");
+        self.store.verify().unwrap().damaged.iter().map(path).collect()
+    }
+
+    fn repair(&self) -> Vec<Repair> {
+        self.store.repair(&self.store.verify().unwrap()).unwrap().into_values().collect()
+    }
+}
+
+impl Drop for Sample {
+    fn drop(&mut self) {
+        // A prefix is read-only, which keeps its directory from being removed.
+        let _ = disk::remove_tree(self.directory.path());
+    }
+}
+
+/// Flip one bit of a file that is there, also where it is read-only.
+fn flip(path: &Path, at: usize) {
+    let mut bytes = disk::read(path).unwrap();
+    bytes[at] ^= 1;
+    disk::set_mode(path, 0o755).unwrap();
+    let executable = path.extension().is_some_and(|extension| extension == "x");
+    disk::write(path, &bytes).unwrap();
+    disk::set_mode(path, if executable { 0o555 } else { 0o444 }).unwrap();
+}
+
+#[test]
+fn a_store_that_nobody_touched_is_whole() {
+    let sample = Sample::new();
+    let report = sample.store.verify().unwrap();
+    assert_eq!(report.damaged, []);
+    let counts: Vec<_> = report.checked.into_iter().collect();
+    assert_eq!(counts, [("blobs", 2), ("prefixes", 1), ("results", 0), ("trees", 4)]);
+    assert!(Store::at(sample.directory.path().join("none")).verify().unwrap().damaged.is_empty());
+}
+
+#[test]
+fn a_flipped_bit_of_a_blob_is_found_in_the_prefix_that_links_to_it_too() {
+    let sample = Sample::new();
+    flip(&sample.store.file_path(sample.file("bin/run")), 3);
+    let hex = sample.file("bin/run").blob.hex();
+    let blob = format!("blobs/{}/{}.x", &hex[..2], &hex[2..]);
+    assert_eq!(sample.damaged(), [blob, "prefixes/PREFIX/bin/run".into()]);
+    assert_eq!(sample.repair(), [Repair::Removed, Repair::Removed], "nothing is left to make the prefix of");
+    assert_eq!(sample.damaged(), [""; 0]);
+    assert_eq!(sample.store.whole_tree(sample.tree.digest()).unwrap(), None, "so it is built again");
+    assert!(!sample.prefix().exists());
+}
+
+#[test]
+fn a_flipped_bit_of_a_patched_copy_is_found_wherever_it_is() {
+    let inside_of_the_path = 20;
+    for at in [0, 1, inside_of_the_path, 150, 203] {
+        let sample = Sample::new();
+        flip(&sample.prefix().join("lib/holder"), at);
+        assert_eq!(sample.damaged(), ["prefixes/PREFIX/lib/holder"], "at {at}");
+        assert_eq!(sample.repair(), [Repair::MadeAnew]);
+        assert_eq!(sample.damaged(), [""; 0]);
+        assert!(sample.store.has_prefix(sample.tree.digest()).unwrap());
+    }
+}
+
+#[test]
+fn a_flipped_bit_of_a_tree_is_found() {
+    let sample = Sample::new();
+    let path = sample.store.path_of("trees", &sample.tree.digest());
+    flip(&path, 5);
+    let damage = &sample.store.verify().unwrap().damaged[..];
+    let [damage] = damage else { panic!("{damage:?}") };
+    assert_eq!((damage.kind, &damage.expected), ("trees", &sample.tree.digest().to_string()));
+    assert_eq!(sample.repair(), [Repair::Removed]);
+    assert_eq!(sample.damaged(), [""; 0], "the prefix is right without it");
+}
+
+#[test]
+fn a_result_that_cannot_be_read_is_found() {
+    let sample = Sample::new();
+    let path = sample.store.path_of("results", &ActionDigest::of(b"action"));
+    disk::write_atomic(&path, b"\xff").unwrap();
+    assert_eq!(sample.store.verify().unwrap().damaged[0].kind, "results");
+    assert_eq!(sample.repair(), [Repair::Removed]);
+    assert_eq!(sample.damaged(), [""; 0]);
+}
+
+#[test]
+fn what_was_added_to_a_prefix_or_taken_from_it_is_found() {
+    let sample = Sample::new();
+    for directory in ["bin", "lib"] {
+        disk::set_mode(&sample.prefix().join(directory), 0o755).unwrap();
+    }
+    disk::write(&sample.prefix().join("bin/more"), b"more").unwrap();
+    disk::remove_file(&sample.prefix().join("bin/alias")).unwrap();
+    disk::remove_file(&sample.prefix().join("lib/holder")).unwrap();
+    let expected = ["bin/alias", "bin/more", "lib/holder"].map(|path| format!("prefixes/PREFIX/{path}"));
+    assert_eq!(sample.damaged(), expected);
+    assert_eq!(sample.repair(), [Repair::MadeAnew; 3]);
+    assert_eq!(sample.damaged(), [""; 0]);
+}
+
+#[test]
+fn a_directory_that_is_missing_from_a_prefix_is_found() {
+    let sample = Sample::new();
+    disk::set_mode(&sample.prefix(), 0o755).unwrap();
+    disk::remove_tree(&sample.prefix().join("var")).unwrap();
+    assert_eq!(sample.damaged(), ["prefixes/PREFIX"]);
+    assert_eq!(sample.repair(), [Repair::MadeAnew]);
+    assert_eq!(sample.damaged(), [""; 0]);
+}
+
+#[test]
+fn a_list_of_patches_that_is_lost_or_damaged_is_found() {
+    for text in [None, Some("{")] {
+        let sample = Sample::new();
+        let list = sample.prefix().with_added_extension("patches");
+        match text {
+            Some(text) => disk::write(&list, text.as_bytes()).unwrap(),
+            None => disk::remove_file(&list).unwrap(),
+        }
+        assert_eq!(sample.damaged(), ["prefixes/PREFIX/lib/holder"]);
+        assert_eq!(sample.repair(), [Repair::MadeAnew]);
+        assert_eq!(sample.damaged(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_blob_with_another_mode_is_found() {
+    let sample = Sample::new();
+    disk::set_mode(&sample.store.file_path(sample.file("bin/run")), 0o444).unwrap();
+    let report = sample.store.verify().unwrap();
+    assert_eq!(report.damaged[0].found, "the same with another mode");
+    assert_eq!(report.damaged.len(), 2, "the prefix links to it");
+}
+
+#[test]
+fn prefixes_of_a_moved_store_are_found_and_made_anew() {
+    let mut sample = Sample::new();
+    let moved = sample.directory.path().join("moved");
+    disk::rename(sample.store.root(), &moved).unwrap();
+    sample.store = Store::at(moved);
+    let report = sample.store.verify().unwrap();
+    let [damage] = &report.damaged[..] else { panic!("{report:?}") };
+    assert_eq!(damage.expected, format!("made for `{}`", sample.prefix().display()));
+    assert_eq!(sample.repair(), [Repair::MadeAnew]);
+    assert_eq!(sample.damaged(), [""; 0]);
+    let holder = disk::read(&sample.prefix().join("lib/holder")).unwrap();
+    assert!(holder[1..].starts_with(sample.prefix().as_os_str().as_encoded_bytes()));
+}
