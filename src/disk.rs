@@ -112,6 +112,11 @@ pub fn is_file(path: &Path) -> bool {
     path.is_file()
 }
 
+/// Whether this process may make something in a directory.
+pub fn may_write(directory: &Path) -> bool {
+    rustix::fs::access(directory, rustix::fs::Access::WRITE_OK).is_ok()
+}
+
 /// Size of a regular file in bytes, or nothing where there is none.
 pub fn file_size(path: &Path) -> Option<u64> {
     path.symlink_metadata().ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())

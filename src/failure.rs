@@ -317,6 +317,9 @@ impl From<build::Error> for Failure {
                     .hint(format!("run `rustup toolchain install {install} --profile minimal`"))
             }
             Error::NoTarget { target, .. } => failure(Exit::Host).hint(format!("run `rustup target add {target}`")),
+            Error::NoPlaces { .. } => failure(Exit::Host).hint(
+                "install `bubblewrap`, build as root, or build where namespaces are allowed and fetch from its cache",
+            ),
             Error::NoTools { names, recipe } => failure(Exit::Host)
                 .fact(format!("recipe `{recipe}` needs {}", if names.len() == 1 { "it" } else { "them" }))
                 .hint(format!("install {}", packages(names))),

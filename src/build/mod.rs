@@ -215,6 +215,12 @@ pub enum Error {
         /// What its log tells of the reason.
         clues: Vec<Clue>,
     },
+    /// It is built beside other packages, which are where it looks for them only behind a fence or for root.
+    #[error("`{id}` is built beside packages that it needs, and this host allows no place for them")]
+    NoPlaces {
+        /// The package.
+        id: PackageId,
+    },
     /// Its build installed nothing.
     #[error("building `{id}` installed nothing")]
     NothingInstalled {

@@ -128,9 +128,10 @@ impl Runner<'_> {
     /// Where a build's files lie while it runs: in the store, whence they are renamed into place. Without a fence it must
     /// not lie below the home directory, since cargo would read the user's configuration there.
     fn scratch_place(&self) -> Result<PathBuf, Error> {
-        match self.fence.mode() {
-            Mode::Namespaces => Ok(self.store.temporary_directory()?),
-            Mode::Bare => Ok(process::temporary_directory()),
+        match (self.fence.mode(), self.fence.workplace()) {
+            (_, Some(workplace)) => Ok(workplace.to_owned()),
+            (Mode::Namespaces, _) => Ok(self.store.temporary_directory()?),
+            _ => Ok(process::temporary_directory()),
         }
     }
 
@@ -204,7 +205,7 @@ impl Runner<'_> {
                     unpacked.store(true, Ordering::Relaxed);
                     self.unpack(one, directory)
                 })?,
-                Mode::Bare => {
+                Mode::Placed | Mode::Bare => {
                     let own = scratch.join("crates").join(directory.trim_start_matches('/')).join(&name);
                     disk::create_directories(&own)?;
                     self.unpack(one, &own)?;

@@ -194,6 +194,9 @@ impl Site<'_, '_> {
     /// Find a package's result by its action, or build it.
     fn make(&self, inputs: &Inputs<'_>) -> Result<Built, Error> {
         let Builder { store, memo, progress, patience, .. } = *self.builder;
+        if !inputs.prefix.is_empty() && !self.fence.has_places() {
+            return Err(Error::NoPlaces { id: inputs.id.clone() });
+        }
         let rust = self.toolchain.as_ref().filter(|_| inputs.crates.is_some());
         let tools = self.toolbox.find(&inputs.declared_tools(), inputs.recipe().name(), rust, memo)?;
         let content = match (inputs.target(), &self.toolchain) {
@@ -225,11 +228,12 @@ impl Site<'_, '_> {
     }
 
     fn build(&self, inputs: &Inputs<'_>, action: ActionDigest, tools: &Tools) -> Result<Built, Error> {
-        let Builder { store, progress, jobs, memo, .. } = *self.builder;
+        let Builder { store, progress, patience, jobs, memo, .. } = *self.builder;
         let package = inputs.id.to_string();
         progress.tell(Event::Building { package: &package });
         let log = self.builder.log_path(&inputs.id, action);
         let toolchain = self.toolchain.as_ref().filter(|_| inputs.crates.is_some());
+        let _place = self.fence.place(patience, progress)?;
         let (fence, jobserver, copies) = (&self.fence, self.budget.pipe(), memo.copies());
         let done = Runner { store, fence, toolchain, tools, copies, jobserver, jobs, log }.run(inputs)?;
         let encoded = done.tree.encode();
