@@ -42,5 +42,6 @@ mod relocation;
 mod repository;
 mod scratch;
 mod server;
+mod shared_recipes;
 mod shells;
 mod site_files;
