@@ -74,7 +74,8 @@ fn a_tag_of_a_repository_is_pinned_and_built_from() {
         source = "git+file://[SCRATCH]/upstream/recipes.git?tag=v1"
         commit = "76a353f6d84e887dad0126cc59b9faafe0a1903d"
         tree = "sha256:[..]"
-    "#]].assert_eq(&pin(&scratch, "api"));
+    "#]]
+    .assert_eq(&pin(&scratch, "api"));
     scratch.envy("build --locked").ok(expect![[r#"
         unchanged site `api` is at generation 2
     "#]]);
@@ -113,14 +114,20 @@ fn a_tag_of_a_repository_is_pinned_and_built_from() {
     says(&scratch, "two");
 
     scratch.write("envy.toml", "[sites.api.dependencies]\ngreet = { recipe = 'greet', version = '1' }\n");
-    scratch.envy("build --locked").fails(1, expect![[r#"
+    scratch.envy("build --locked").fails(
+        1,
+        expect![[r#"
         error: there is no recipe `greet`
         hint: run `envy recipe list` to see those there are
-    "#]]);
+    "#]],
+    );
     require(&scratch, &format!("git = '{}'\ntag = 'v3'", recipes.url()));
-    scratch.envy("lock").fails(1, expect![[r#"
+    scratch.envy("lock").fails(
+        1,
+        expect![[r#"
         error: `file://[SCRATCH]/upstream/recipes.git` has no tag `v3`
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -217,23 +224,42 @@ fn what_is_pinned_needs_its_repository_no_more() {
 #[test]
 fn what_is_not_here_is_named_offline_and_fetched_with_all_else() {
     let (scratch, _recipes, server) = served();
+    let app = Repository::new(&scratch, "app");
+    app.release("app", "1.0.0");
+    let apps = app.serve();
+    let line = format!("app = {{ git = '{}', version = '1' }}\n", apps.url());
+    scratch.write("envy.toml", scratch.read("envy.toml") + &line);
+    scratch.envy("lock").succeeds();
     let other =
         scratch.env("ENVY_STORE", scratch.root().join("data/other")).env("XDG_CACHE_HOME", scratch.root().join("none"));
-    for command in
-        ["build --locked --offline", "build --frozen", "fetch --offline", "status --offline", "lock --offline"]
-    {
+    for command in ["build --offline", "fetch --offline", "lock --check --offline", "lock --offline"] {
         other.envy(command).ends(5).says("recipes company (");
     }
-    other.envy("build --frozen").fails(5, expect![[r#"
-        error: the network may not be used, and 1 thing is not here
-          recipes company (76a353f6d8)
-        hint: run the same command once without `--offline`
+    other.envy("status").ok(expect![[r#"
+        --- stdout ---
+        api: generation 2, drifted
+          greet 1.0.0 (new)
+          ! recipes company (76a353f6d8) are not here; `envy fetch api` brings them
+          ! the lockfile is not the one that the current generation was built from
+          ! the prefix of the current generation is not in the store
+          `envy build api` mends it
     "#]]);
+    other.envy("list").succeeds();
+    other.envy("build --frozen").fails(
+        5,
+        expect![[r#"
+            error: the network may not be used, and 2 things are not here
+              app 1.0.0 (61f14c09f8)
+              recipes company (76a353f6d8)
+            hint: run the same command once without `--offline`
+        "#]],
+    );
     other.envy("fetch").ok(expect![[r#"
         fetched 1 file (452 B)
-        fetched all that site `api` is built from (1 package)
+        fetched 1 file (496 B)
+        fetched all that site `api` is built from (2 packages, recipes company)
     "#]]);
-    drop(server);
+    drop((server, apps));
     forget_sites(&scratch);
     other.envy("build --frozen").succeeds();
     assert_eq!(other.envy("run api -- greet").stdout(), "one\n");
@@ -258,13 +284,16 @@ fn other_files_than_those_that_were_pinned_are_refused() {
     let pinned = block.lines().find(|line| line.starts_with("tree")).expect("all of them are");
     let wrong = format!("tree = \"sha256:{}\"", "0".repeat(64));
     scratch.write("lockfiles/api.lock", lockfile.replace(pinned, &wrong));
-    scratch.envy("build --locked").fails(4, expect![[r#"
+    scratch.envy("build --locked").fails(
+        4,
+        expect![[r#"
         error: recipes `company` are not what was pinned
           from     file://[SCRATCH]/upstream/recipes.git at 76a353f6d84e887dad0126cc59b9faafe0a1903d
           expected sha256:[..]
           received sha256:[..]
         hint: restore the lockfile if it was edited, else tell the owner of the repository
-    "#]]);
+    "#]],
+    );
     scratch.envy("lock").ends(4);
 }
 
@@ -280,17 +309,21 @@ fn a_directory_that_was_edited_is_drift() {
         name = "company"
         source = "path+../recipes"
         tree = "sha256:[..]"
-    "#]].assert_eq(&pin(&scratch, "api"));
+    "#]]
+    .assert_eq(&pin(&scratch, "api"));
     scratch.envy("build --locked").succeeds();
     scratch.envy("update").succeeds().says("unchanged");
 
     scratch.write("../recipes/greet.toml", saying("greet", "two"));
-    scratch.envy("build --locked").fails(3, expect![[r#"
+    scratch.envy("build --locked").fails(
+        3,
+        expect![[r#"
         error: lockfile `lockfiles/api.lock` no longer matches `envy.toml`
           recipes `company` changed since they were locked
           `greet` is locked with other params, or with another text of recipe `greet`
         hint: run `envy lock api` and review the difference
-    "#]]);
+    "#]],
+    );
     scratch.envy("build").ok(expect![[r#"
         locked 1 package for site `api`
           ~ recipes company, other content
@@ -302,11 +335,14 @@ fn a_directory_that_was_edited_is_drift() {
     "#]]);
     says(&scratch, "two");
     scratch.write("../recipes/README.md", "Ours");
-    scratch.envy("lock --check").fails(3, expect![[r#"
+    scratch.envy("lock --check").fails(
+        3,
+        expect![[r#"
         error: lockfile `lockfiles/api.lock` no longer matches `envy.toml`
           recipes `company` changed since they were locked
         hint: run `envy lock api` and review the difference
-    "#]]);
+    "#]],
+    );
     scratch.envy("build").ok(expect![[r#"
         locked 1 package for site `api`
           ~ recipes company, other content
@@ -315,15 +351,21 @@ fn a_directory_that_was_edited_is_drift() {
     "#]]);
 
     std::fs::remove_dir_all(scratch.path("../recipes")).expect("it is there");
-    scratch.envy("build --locked").fails(1, expect![[r#"
+    scratch.envy("build --locked").fails(
+        1,
+        expect![[r#"
         error: recipes `company` are to be in `../recipes`, which is not a directory
         hint: correct `path` in `envy.toml`
-    "#]]);
+    "#]],
+    );
     require(&scratch, "path = '..'");
-    scratch.envy("lock").fails(1, expect![[r#"
+    scratch.envy("lock").fails(
+        1,
+        expect![[r#"
         error: recipes `company` are to be in `..`, which holds the project itself
         hint: name the directory that the recipes alone are in
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -373,23 +415,25 @@ fn recipes_below_a_directory_extend_built_in_ones_and_bring_their_patches() {
     scratch.envy("build").succeeds();
     assert_eq!(text(), "hi\n");
     recipes.write("ours/patches/hi.diff", patch("good morning")).commit();
-    scratch.envy("update").ok(expect![[r#"
-        locked 1 package for site `api`
-          ~ recipes company, commit 8c454e4bbb -> 61ed6a6c15
-          ~ hello 1.0.0, other patches
-    "#]]);
+    scratch.envy("update").succeeds().says("~ recipes company, commit ").says("~ hello 1.0.0, other patches");
     scratch.envy("build").succeeds();
     assert_eq!(text(), "good morning\n");
 
     scratch.write("envy.toml", manifest("subdir = 'theirs'"));
-    scratch.envy("lock").fails(1, expect![[r#"
+    scratch.envy("lock").fails(
+        1,
+        expect![[r#"
         error: recipes `company` have no directory `theirs`
           they come from file://[SCRATCH]/upstream/recipes.git
-    "#]]);
+    "#]],
+    );
     scratch.write("envy.toml", manifest(""));
-    scratch.envy("lock").fails(1, expect![[r#"
+    scratch.envy("lock").fails(
+        1,
+        expect![[r#"
         note: recipes `company` are none: file://[SCRATCH]/upstream/recipes.git has no `NAME.toml` there
         error: there is no recipe `hello`
         hint: run `envy recipe list` to see those there are
-    "#]]);
+    "#]],
+    );
 }
