@@ -42,6 +42,7 @@ mod relocation;
 mod repository;
 mod scratch;
 mod server;
+mod shared_recipes;
 mod shells;
 mod site_files;
 mod stated;
