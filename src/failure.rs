@@ -326,13 +326,12 @@ impl From<build::Error> for Failure {
                 .hint(format!("install {}", packages(names))),
             Error::Sandbox(build::sandbox::Error::Refused { .. }) => failure(Exit::Host)
                 .hint("install `bubblewrap`, or write `sandbox = \"auto\"` below `[settings]` in `envy.toml`"),
-            Error::Failed { ran, last, log, recipe, clues, id, .. } => builds::with_clues(
+            Error::Failed { ran, last, log, recipe, takes_tools, clues, id, .. } => builds::with_clues(
                 failure(Exit::Failed)
                     .facts(ran.iter().map(|line| format!("$ {line}")))
                     .facts(last.iter().map(|line| format!("| {line}")))
                     .fact(format!("full log: {}", log.display())),
-                id,
-                recipe,
+                &builds::Asker { id, recipe, takes_tools: *takes_tools },
                 clues,
             ),
             Error::CheckFailed { last, log, .. } => failure(Exit::Failed)

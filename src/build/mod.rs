@@ -212,6 +212,8 @@ pub enum Error {
         log: PathBuf,
         /// The recipe.
         recipe: String,
+        /// Whether who uses the recipe may declare more tools.
+        takes_tools: bool,
         /// What its log tells of the reason.
         clues: Vec<Clue>,
     },

@@ -149,6 +149,7 @@ impl Runner<'_> {
             last: last_lines(log),
             log: self.log.clone(),
             recipe: inputs.recipe().name().to_owned(),
+            takes_tools: inputs.recipe().declared().contains_key("tools"),
             clues,
         }
     }

@@ -19,6 +19,7 @@ mod commands;
 mod cutoff;
 mod docs;
 mod documents;
+mod fenced;
 mod fetch;
 mod generations;
 mod git;
