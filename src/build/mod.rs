@@ -21,6 +21,7 @@ mod project_config;
 mod run;
 pub mod sandbox;
 mod schedule;
+pub mod share;
 mod source_files;
 mod supplies;
 mod toolchain;

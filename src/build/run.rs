@@ -8,10 +8,12 @@ use rayon::prelude::*;
 
 use super::action::{self, PLACEHOLDER};
 use super::inputs::Inputs;
+use super::jobs::Budget;
 use super::sandbox::{Entry, Fence, Mode, View};
 use super::tools::Tools;
 use super::vendored::Vendored;
-use super::{Error, Toolchain};
+use super::share::{Counts, Desk, Ground, Opening, Sharing};
+use super::{Error, Memo, Toolchain};
 use crate::disk;
 use crate::package::PackageId;
 use crate::platform::Platform;
@@ -47,11 +49,15 @@ pub struct Runner<'a> {
     pub toolchain: Option<&'a Toolchain>,
     pub tools: &'a Tools,
     pub platform: Platform,
-    /// The pipe with the tokens of the jobs that may run beside this build's first.
-    pub jobserver: &'a Path,
+    /// The tokens of the jobs that may run beside this build's first.
+    pub budget: &'a Budget,
     pub jobs: usize,
     /// Where the log is kept.
     pub log: PathBuf,
+    /// What all builds of a run share, where they do.
+    pub sharing: Option<&'a Sharing>,
+    /// What is known of the host's files.
+    pub memo: &'a Memo,
 }
 
 /// What a build gave.
@@ -59,6 +65,8 @@ pub struct Done {
     pub tree: Tree,
     pub seconds: f64,
     pub log: Vec<u8>,
+    /// How calls of the compiler ended, where what they gave was shared.
+    pub calls: Option<Counts>,
 }
 
 impl Runner<'_> {
@@ -66,10 +74,13 @@ impl Runner<'_> {
     pub fn run(&self, inputs: &Inputs<'_>) -> Result<Done, Error> {
         let begun = Instant::now();
         let scratch = disk::temporary_directory_in(&self.scratch_place()?)?;
-        let view = self.lay_out(inputs, scratch.path())?;
+        let mut view = self.lay_out(inputs, scratch.path())?;
+        let desk = self.desk(inputs, &view, scratch.path());
+        view.entries.extend(desk.iter().flat_map(Desk::entries));
         disk::create_directories(self.log.parent().expect("a log lies in a directory"))?;
         let log = disk::create(&self.log)?;
-        let status = self.fence.run(&view, scratch.path(), &log)?;
+        let run = || self.fence.run(&view, scratch.path(), &log);
+        let status = desk.as_ref().map_or_else(run, |desk| desk.serve_while(run))?;
         let log = disk::read(&self.log)?;
         if !status.success() {
             return Err(self.failed(inputs, &status.to_string(), &String::from_utf8_lossy(&log)));
@@ -81,7 +92,7 @@ impl Runner<'_> {
         if tree.leaves().is_empty() {
             return Err(Error::NothingInstalled { id: inputs.id.clone(), log: self.log.clone() });
         }
-        Ok(Done { tree, seconds: begun.elapsed().as_secs_f64(), log })
+        Ok(Done { tree, seconds: begun.elapsed().as_secs_f64(), log, calls: desk.map(|desk| desk.counts()) })
     }
 
     /// Where a build's files lie while it runs: in the store, whence they are renamed into place. Without a fence it must
@@ -91,6 +102,28 @@ impl Runner<'_> {
             Mode::Namespaces => Ok(self.store.temporary_directory()?),
             Mode::Bare => Ok(process::temporary_directory()),
         }
+    }
+
+    /// The place where the build's calls of the compiler are answered. A build does without where there can be none.
+    fn desk(&self, inputs: &Inputs<'_>, view: &View, scratch: &Path) -> Option<Desk<'_>> {
+        let (sharing, toolchain, crates) = (self.sharing?, self.toolchain?, inputs.crates.as_ref()?);
+        let contents = [self.platform.rust_target(), inputs.target(self.platform)?];
+        let contents = contents.map(|target| toolchain.content(target, self.memo).map(|content| content.to_string()));
+        let ground = Ground {
+            platform: format!("{} in {}", self.platform, self.fence.mode()),
+            toolchain: contents.into_iter().collect::<Result<_, _>>().ok()?,
+            tools: self.tools.identity.to_string(),
+        };
+        let opening = Opening {
+            sharing,
+            store: self.store,
+            fence: self.fence,
+            budget: self.budget,
+            jobserver: JOBSERVER,
+            ground,
+            sysroot: toolchain.sysroot(),
+        };
+        Desk::open(opening, &view.entries, crates.places(), scratch).ok()
     }
 
     fn failed(&self, inputs: &Inputs<'_>, status: &str, log: &str) -> Error {
@@ -139,7 +172,7 @@ impl Runner<'_> {
         entries.push(Entry::ReadOnly { from: script, to: action::SCRIPT.to_owned() });
         let toolchain = self.toolchain.map(|toolchain| toolchain.sysroot().to_owned());
         entries.extend(toolchain.map(|from| Entry::ReadOnly { from, to: action::TOOLCHAIN.to_owned() }));
-        entries.push(Entry::Writable { from: self.jobserver.to_owned(), to: JOBSERVER.to_owned() });
+        entries.push(Entry::Writable { from: self.budget.pipe().to_owned(), to: JOBSERVER.to_owned() });
         let mut environment = inputs.environment(&root);
         environment.insert("JOBS".to_owned(), self.jobs.to_string());
         environment.insert("MAKEFLAGS".to_owned(), format!("-j --jobserver-auth=fifo:{root}{JOBSERVER}"));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::inputs::Inputs;
 use super::run::Runner;
 use super::sandbox::{Fence, Mode, Setting};
+use super::share::Sharing;
 use super::source_files::SourceFiles;
 use super::supplies::Supplies;
 use super::tools::Tools;
@@ -97,6 +98,7 @@ struct Site<'a, 's> {
     fence: Fence,
     toolchain: Option<Toolchain>,
     budget: Budget,
+    sharing: Option<Sharing>,
     builder: &'a Builder<'a, 's>,
 }
 
@@ -138,7 +140,8 @@ impl Builder<'_, '_> {
         self.progress.tell(Event::Detail(&format!("sandbox: {}", fence.mode())));
         let inputs = self.inputs(ids)?;
         let budget = Budget::new(self.jobs, &self.store.temporary_directory()?)?;
-        let site = Site { fence, toolchain, budget, builder: self };
+        let sharing = Sharing::wanted(fence.mode());
+        let site = Site { fence, toolchain, budget, sharing, builder: self };
         site.make_all(&inputs)
     }
 
@@ -247,8 +250,12 @@ impl Site<'_, '_> {
         progress.tell(Event::Building { package: &package });
         let log = self.builder.log_path(&inputs.id, action);
         let toolchain = self.toolchain.as_ref().filter(|_| inputs.crates.is_some());
-        let (fence, jobserver) = (&self.fence, self.budget.pipe());
-        let done = Runner { store, fence, toolchain, tools, platform, jobserver, jobs, log }.run(inputs)?;
+        let (fence, budget, sharing) = (&self.fence, &self.budget, self.sharing.as_ref());
+        let memo = self.builder.memo;
+        let done = Runner { store, fence, toolchain, tools, platform, budget, jobs, log, sharing, memo }.run(inputs)?;
+        if let Some(counts) = done.calls {
+            progress.tell(Event::Detail(&format!("calls of the compiler for {package}: {counts}")));
+        }
         let encoded = done.tree.encode();
         let outcome = Outcome {
             tree: encoded.root,

@@ -160,7 +160,7 @@ pub fn mode(executable: bool) -> u32 {
 }
 
 /// Digest and size of a file's bytes.
-fn hash(path: &Path) -> disk::Result<(BlobDigest, u64)> {
+pub(super) fn hash(path: &Path) -> disk::Result<(BlobDigest, u64)> {
     let (mut file, mut hasher, mut size) = (disk::open(path)?, Hasher::default(), 0);
     let mut buffer = vec![0; 256 * 1024];
     loop {

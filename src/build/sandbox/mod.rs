@@ -224,6 +224,11 @@ impl Fence {
         }
     }
 
+    /// The program that every fence starts with, by its path.
+    pub fn helper(&self) -> Result<PathBuf, disk::Error> {
+        disk::canonical(&self.helper)
+    }
+
     /// How much of a fence this is.
     pub fn mode(&self) -> Mode {
         match self.way {
