@@ -26,6 +26,10 @@ use crate::tree::Tree;
 /// Where in a build the jobserver's pipe is.
 const JOBSERVER: &str = "/envy/jobserver";
 
+/// The number under which a build has that pipe open. Make knows a jobserver by its name since 4.4 only; by numbers all
+/// know it: make, cargo and the compiler.
+const JOBSERVER_FILE: u8 = 9;
+
 /// Directories of the host that its programs need.
 const SYSTEM: &[&str] = &[
     "/usr",
@@ -175,9 +179,8 @@ impl Runner<'_> {
         entries.push(Entry::Writable { from: self.budget.pipe().to_owned(), to: JOBSERVER.to_owned() });
         let mut environment = inputs.environment(&root);
         environment.insert("JOBS".to_owned(), self.jobs.to_string());
-        environment.insert("MAKEFLAGS".to_owned(), format!("-j --jobserver-auth=fifo:{root}{JOBSERVER}"));
-        let command = vec![format!("{root}{}/sh", action::TOOLS), format!("{root}{}", action::SCRIPT)];
-        Ok(View { entries, environment, directory: format!("{root}{}", action::SOURCE), command })
+        environment.insert("MAKEFLAGS".to_owned(), format!("-j --jobserver-auth={JOBSERVER_FILE},{JOBSERVER_FILE}"));
+        Ok(View { entries, environment, directory: format!("{root}{}", action::SOURCE), command: command(&root) })
     }
 
     /// Crates are unpacked once, for all builds. A build without a fence could write into them, so it has its own.
@@ -254,6 +257,14 @@ impl Runner<'_> {
         }
         Ok(entries)
     }
+}
+
+/// Open the jobserver's pipe, and become the shell that runs the steps.
+fn command(root: &str) -> Vec<String> {
+    let sh = format!("{root}{}/sh", action::TOOLS);
+    let script = format!("exec {JOBSERVER_FILE}<>\"$1\" && exec \"$0\" \"$2\"");
+    let places = [JOBSERVER, action::SCRIPT].map(|place| format!("{root}{place}"));
+    [sh.clone(), "-c".to_owned(), script, sh].into_iter().chain(places).collect()
 }
 
 /// The directory with what a build installed, if it installed anything.

@@ -41,3 +41,4 @@ mod registry;
 mod repository;
 mod scratch;
 mod server;
+mod sharing;
