@@ -28,6 +28,7 @@ mod relocate;
 mod run;
 pub mod sandbox;
 mod schedule;
+pub mod share;
 mod source_files;
 mod supplies;
 mod tool_files;

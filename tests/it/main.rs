@@ -44,6 +44,7 @@ mod repository;
 mod scratch;
 mod server;
 mod shared_recipes;
+mod sharing;
 mod shells;
 mod site_files;
 mod stated;
