@@ -25,6 +25,7 @@ mod git;
 mod harness;
 mod hostile;
 mod interruptions;
+mod jobs;
 mod journey;
 mod krate;
 mod lock;

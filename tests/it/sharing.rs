@@ -71,7 +71,8 @@ fn builds_at_the_same_time_compile_a_crate_once() {
     scratch.write("envy.toml", "[sites.all.dependencies]\none = \"1\"\ntwo = \"1\"\n");
     let said = scratch.envy("build all -v").succeeds().text();
     let number = |word: &str| -> usize {
-        let before = said.match_indices(word).filter_map(|(at, _)| said[..at].rsplit([' ', ':']).next()?.parse::<usize>().ok());
+        let before =
+            said.match_indices(word).filter_map(|(at, _)| said[..at].rsplit([' ', ':']).next()?.parse::<usize>().ok());
         before.sum::<usize>()
     };
     assert_eq!((number(" shared"), number(" made"), number(" of its own")), (4, 4, 0), "{said}");
@@ -152,7 +153,8 @@ fn main() {
 fn a_build_cannot_spoil_what_others_are_given() {
     let registry = registry();
     // It comes after everything that it spoils.
-    let evil = Crate::new("evil", "1.0.0").bin("evil").file("build.rs", EVIL).file("evil.rs", "").build_dep("talk", "1");
+    let evil =
+        Crate::new("evil", "1.0.0").bin("evil").file("build.rs", EVIL).file("evil.rs", "").build_dep("talk", "1");
     registry.publish(evil);
     let scratch = Scratch::with(&registry);
     scratch.write("envy.toml", manifest(&["evil", "one"]));

@@ -11,6 +11,7 @@ mod registry;
 #[path = "../it/server.rs"]
 #[allow(dead_code, reason = "the other tests need more of it")]
 mod server;
+mod sharing;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -113,7 +113,8 @@ impl Maker<'_> {
     /// its dep-info by then.
     fn take_early(&self, order: &Order<'_>, out: &Path, scratch: &Path) -> Result<File, Failure> {
         let name = &order.understood.name;
-        let copies = [(format!("{name}.d"), scratch.join("early.d")), (format!("lib{name}.rmeta"), scratch.join("early"))];
+        let copies =
+            [(format!("{name}.d"), scratch.join("early.d")), (format!("lib{name}.rmeta"), scratch.join("early"))];
         for (name, copy) in &copies {
             disk::clone_or_copy_itself(&out.join(name), copy, 0o600)?;
         }

@@ -181,7 +181,8 @@ impl<'a> Desk<'a> {
             tells_time: reach.tells_time,
         };
         let digest = key::digest(&self.opening.ground, call, &inputs);
-        let customer = Customer { desk: self, understood: &understood, number: self.calls.fetch_add(1, Ordering::Relaxed) };
+        let customer =
+            Customer { desk: self, understood: &understood, number: self.calls.fetch_add(1, Ordering::Relaxed) };
         if let Some(unit) = self.look_up(digest)? {
             return customer.give(&unit, talk).map(|()| false);
         }
@@ -195,7 +196,8 @@ impl<'a> Desk<'a> {
 
     /// The crate that a call compiles, with nothing of it elsewhere.
     fn source(&self, call: &Call, understood: &Understood<'_>) -> Result<&Source, Failure> {
-        let inside = |path: &str, source: &Source| within(path, &source.to) && !path.split('/').any(|part| part == "..");
+        let inside =
+            |path: &str, source: &Source| within(path, &source.to) && !path.split('/').any(|part| part == "..");
         let all = [understood.manifest, understood.root, &call.directory];
         let holds = |source: &&Source| {
             all.iter().all(|path| inside(path, source) || (!path.starts_with('/') && inside(&call.directory, source)))
@@ -207,13 +209,14 @@ impl<'a> Desk<'a> {
     fn look_up(&self, digest: UnitDigest) -> Result<Option<Unit>, Failure> {
         let Some(unit) = self.opening.store.unit(digest)? else { return Ok(None) };
         for file in unit.files.values() {
-            if locked(&self.opening.sharing.proven).contains(&file.blob) {
+            let name = (file.blob, file.executable);
+            if locked(&self.opening.sharing.proven).contains(&name) {
                 continue;
             }
             if !self.opening.store.prove_file(*file)? {
                 return Ok(None);
             }
-            locked(&self.opening.sharing.proven).insert(file.blob);
+            locked(&self.opening.sharing.proven).insert(name);
         }
         Ok(Some(unit))
     }

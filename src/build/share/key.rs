@@ -117,7 +117,11 @@ mod tests {
         };
         change(&mut call);
         let (files, trees) = (BTreeMap::new(), Trees::new());
-        digest(&ground(), &call, &Inputs { source: ("/envy/crates/a-1.0.0", "1f"), files: &files, trees: &trees, tells_time })
+        digest(
+            &ground(),
+            &call,
+            &Inputs { source: ("/envy/crates/a-1.0.0", "1f"), files: &files, trees: &trees, tells_time },
+        )
     }
 
     fn ground() -> Ground {
@@ -148,7 +152,8 @@ mod tests {
         let file = File { blob: BlobDigest::of(b"code"), size: 4, executable: false };
         let files = BTreeMap::from([("/envy/build/libb.rmeta".to_owned(), file)]);
         let more_files = Inputs { files: &files, source, ..plain };
-        let trees = Trees::from([("/envy/build/out".to_owned(), vec![Item { path: "x".into(), what: What::Directory }])]);
+        let trees =
+            Trees::from([("/envy/build/out".to_owned(), vec![Item { path: "x".into(), what: What::Directory }])]);
         let more_trees = Inputs { trees: &trees, files: &no_files, source, ..plain };
         let other_ground = Ground { tools: "4c".into(), ..ground() };
         let mut digests = vec![digest(&ground(), &call, &plain), digest(&other_ground, &call, &plain)];

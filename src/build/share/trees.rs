@@ -183,7 +183,9 @@ mod tests {
         };
         let outside = tempfile::tempdir().unwrap();
         let link = Item { path: "link".into(), what: What::Symlink(outside.path().to_str().unwrap().into()) };
-        for items in [vec![file("../out")], vec![file("/out")], vec![link, file("link/out")], vec![file("a"), file("a")]] {
+        for items in
+            [vec![file("../out")], vec![file("/out")], vec![link, file("link/out")], vec![file("a"), file("a")]]
+        {
             assert!(received(&[("/envy/build/x".to_owned(), items)].into(), b"").is_err());
         }
         assert!(disk::list(outside.path()).unwrap().is_empty());
