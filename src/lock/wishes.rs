@@ -12,6 +12,7 @@ use crate::package::{PackageName, Requirement, Version, VersionReq};
 use crate::platform::Platform;
 use crate::recipe::{self, Book, Need, Params, Purpose, Recipe};
 use crate::source::Patch;
+pub(super) use text::source_text;
 
 /// What packages say themselves that they need, in the `[package.metadata.envy]` of their Cargo.toml.
 pub type Stated = BTreeMap<PackageName, Vec<Need>>;
@@ -56,6 +57,15 @@ pub enum Error {
     /// A recipe is not there, or takes other params.
     #[error(transparent)]
     Recipe(#[from] recipe::Error),
+    /// A package needs what no recipe makes, or makes like that.
+    #[error("what `{by}` needs cannot be had")]
+    Needed {
+        /// The package.
+        by: PackageName,
+        /// Why not.
+        #[source]
+        source: recipe::Error,
+    },
     /// One name, and two things that it would stand for.
     #[error("`{name}` is asked for in two ways")]
     Differs {
