@@ -36,6 +36,8 @@ mod outputs;
 mod packed;
 mod patches;
 mod paths;
+mod recipe_commands;
+mod recipes;
 mod registries;
 mod registry;
 mod relocation;
