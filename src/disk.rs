@@ -6,7 +6,9 @@
 #![allow(clippy::disallowed_methods, reason = "this room is the door to the file system")]
 
 mod copying;
+mod identity;
 mod lock;
+mod pieces;
 mod replacing;
 mod walk;
 
@@ -16,7 +18,9 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 
 pub use copying::{clone_or_copy, set_time};
+pub use identity::{Identity, Stamp, identity, stamp};
 pub use lock::{Lock, TryLock, try_lock};
+pub use pieces::any_piece;
 pub use replacing::replace_directory;
 pub use walk::{Found, time_in, walk_unignored};
 
@@ -108,6 +112,11 @@ pub fn is_file(path: &Path) -> bool {
     path.is_file()
 }
 
+/// Whether this process may make something in a directory.
+pub fn may_write(directory: &Path) -> bool {
+    rustix::fs::access(directory, rustix::fs::Access::WRITE_OK).is_ok()
+}
+
 /// Size of a regular file in bytes, or nothing where there is none.
 pub fn file_size(path: &Path) -> Option<u64> {
     path.symlink_metadata().ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
@@ -116,40 +125,6 @@ pub fn file_size(path: &Path) -> Option<u64> {
 /// The permission bits of what a path leads to, or nothing where there is nothing.
 pub fn mode(path: &Path) -> Option<u32> {
     path.metadata().ok().map(|metadata| metadata.mode() & 0o7777)
-}
-
-/// What tells whether a file was touched since it was last looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stamp {
-    /// Number of the inode.
-    pub inode: u64,
-    /// Size in bytes.
-    pub size: u64,
-    /// Time of the last modification, in nanoseconds since 1970.
-    pub modified: i128,
-}
-
-/// The stamp of the file that a path leads to.
-pub fn stamp(path: &Path) -> Result<Stamp> {
-    fs::metadata(path).at("look at", path).map(|metadata| stamp_of(&metadata))
-}
-
-fn stamp_of(metadata: &fs::Metadata) -> Stamp {
-    let modified = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
-    Stamp { inode: metadata.ino(), size: metadata.len(), modified }
-}
-
-/// What tells one file from all others, whatever it is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Identity {
-    device: u64,
-    inode: u64,
-}
-
-/// The identity of what stands at a path itself.
-pub fn identity(path: &Path) -> Result<Identity> {
-    let metadata = fs::symlink_metadata(path).at("look at", path)?;
-    Ok(Identity { device: metadata.dev(), inode: metadata.ino() })
 }
 
 /// Create a directory and its parents where they are missing.

@@ -1,5 +1,6 @@
 //! Failures: what an error means for who typed the command. The one place that knows exit codes and hints.
 
+mod builds;
 mod site_files;
 mod sources;
 
@@ -316,14 +317,23 @@ impl From<build::Error> for Failure {
                     .hint(format!("run `rustup toolchain install {install} --profile minimal`"))
             }
             Error::NoTarget { target, .. } => failure(Exit::Host).hint(format!("run `rustup target add {target}`")),
+            Error::NoPlaces { .. } => failure(Exit::Host).hint(
+                "install `bubblewrap`, build as root, or build where namespaces are allowed and fetch from its cache",
+            ),
             Error::NoTools { names, recipe } => failure(Exit::Host)
                 .fact(format!("recipe `{recipe}` needs {}", if names.len() == 1 { "it" } else { "them" }))
                 .hint(format!("install {}", packages(names))),
             Error::Sandbox(build::sandbox::Error::Refused { .. }) => failure(Exit::Host)
                 .hint("install `bubblewrap`, or write `sandbox = \"auto\"` below `[settings]` in `envy.toml`"),
-            Error::Failed { last, log, .. } => failure(Exit::Failed)
-                .facts(last.iter().map(|line| format!("| {line}")))
-                .fact(format!("full log: {}", log.display())),
+            Error::Failed { ran, last, log, recipe, clues, id, .. } => builds::with_clues(
+                failure(Exit::Failed)
+                    .facts(ran.iter().map(|line| format!("$ {line}")))
+                    .facts(last.iter().map(|line| format!("| {line}")))
+                    .fact(format!("full log: {}", log.display())),
+                id,
+                recipe,
+                clues,
+            ),
             Error::CheckFailed { last, log, .. } => failure(Exit::Failed)
                 .facts(last.iter().map(|line| format!("| {line}")))
                 .fact(format!("full log: {}", log.display())),

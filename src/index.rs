@@ -186,12 +186,8 @@ impl<'a, 's> SiteIndex<'a, 's> {
 
     /// The commit that counts for a tag: the locked one, though the tag may have been moved since, which is said.
     fn held(&self, url: &str, tag: &str, now: Commit, locked: Option<Commit>) -> Commit {
-        let Some(locked) = locked.filter(|locked| *locked != now) else { return now };
-        let (from, to) = (locked.short(), now.short());
-        let text = format!(
-            "tag `{tag}` of {url} was moved from {from} to {to}; the lockfile stays at {from}, and `rev = \"{now}\"` would follow"
-        );
-        self.progress.tell(Event::Warning(&text));
+        let Some(locked) = locked else { return now };
+        tell_moved(url, tag, locked, now, self.progress);
         locked
     }
 
@@ -253,6 +249,16 @@ impl Index for SiteIndex<'_, '_> {
             }
             _ => Vec::new(),
         }
+    }
+}
+
+/// Say that a tag was moved from the commit that is locked, if it was.
+pub fn tell_moved(url: &str, tag: &str, locked: Commit, now: Commit, progress: &dyn Progress) {
+    if locked != now {
+        let (from, to) = (locked.short(), now.short());
+        progress.tell(Event::Warning(&format!(
+            "tag `{tag}` of {url} was moved from {from} to {to}; the lockfile stays at {from}, and `rev = \"{now}\"` would follow"
+        )));
     }
 }
 

@@ -24,6 +24,11 @@ pub fn is_in(bytes: &[u8]) -> bool {
     FINDER.find(bytes).is_some()
 }
 
+/// Whether these bytes are a text, in which what follows the placeholder may move: they have no NUL.
+pub fn is_text(bytes: &[u8]) -> bool {
+    memchr::memchr(0, bytes).is_none()
+}
+
 /// What is left of a path below the placeholder, without the slash between: nothing where it is the placeholder itself.
 pub fn below(path: &str) -> Option<&str> {
     let rest = path.strip_prefix(PLACEHOLDER)?;
@@ -68,10 +73,6 @@ pub fn undo(bytes: &[u8], path: &str, patches: &[Patch]) -> Option<Vec<u8>> {
     }
     plain.extend_from_slice(bytes.get(at..)?);
     Some(plain)
-}
-
-fn is_text(bytes: &[u8]) -> bool {
-    memchr::memchr(0, bytes).is_none()
 }
 
 fn padded(path: &str, length: usize) -> Vec<u8> {

@@ -92,6 +92,11 @@ pub fn user() -> String {
     users.lines().find_map(of).unwrap_or_else(|| format!("uid {id}"))
 }
 
+/// Whether this process may do everything.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
 /// The name of this host.
 pub fn host_name() -> Option<String> {
     let name = rustix::system::uname();

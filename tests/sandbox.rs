@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
-use envy::build::sandbox::{Entry, Error, Fence, Launcher, Mode, Setting, View};
+use envy::build::sandbox::{Entry, Error, Fence, Launcher, Limits, Mode, Setting, Stopped, View};
 
 const BOTH: [Launcher; 2] = [Launcher::Native, Launcher::Bubblewrap];
 
@@ -35,7 +35,7 @@ fn fence(launcher: Launcher) -> Option<Fence> {
 }
 
 fn bare() -> Fence {
-    Fence::choose_with_helper(helper(), Setting::Off, None).unwrap().0
+    Fence::choose_with_helper(helper(), Setting::Off, None).unwrap().0.below_scratch()
 }
 
 /// The host's programs, and nothing else.
@@ -336,6 +336,31 @@ fn killing_envy_kills_the_build_and_its_grandchildren() {
 }
 
 #[test]
+fn what_takes_too_long_is_stopped_with_all_that_it_started() {
+    let fences: Vec<Fence> = BOTH.into_iter().filter_map(fence).chain([bare()]).collect();
+    for (index, fence) in fences.into_iter().enumerate() {
+        let seconds = format!("{}.{index}3", 40_000 + std::process::id());
+        let fence = fence.within(Limits { time: Duration::from_millis(300), ..Limits::default() });
+        let begun = Instant::now();
+        let ended = Scratch::new().run(&fence, &shell(&format!("setsid sleep {seconds} & sleep {seconds}")));
+        assert!(matches!(ended, Err(Error::Stopped(Stopped::TooLong(_)))), "{ended:?}");
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        assert!(!is_running(&seconds), "all of it is gone when `run` returns");
+    }
+}
+
+#[test]
+fn what_writes_too_much_is_stopped() {
+    let fences: Vec<Fence> = BOTH.into_iter().filter_map(fence).chain([bare()]).collect();
+    for fence in fences {
+        let (fence, scratch) = (fence.within(Limits { log: 1 << 20, ..Limits::default() }), Scratch::new());
+        let ended = scratch.run(&fence, &shell("yes"));
+        assert!(matches!(ended, Err(Error::Stopped(Stopped::TooMuch(_)))), "{ended:?}");
+        assert_eq!(fs::metadata(scratch.path("log")).unwrap().len(), 1 << 20, "the log is kept up to the limit");
+    }
+}
+
+#[test]
 fn what_is_missing_is_a_clear_error() {
     let fences: Vec<Fence> = BOTH.into_iter().filter_map(fence).chain([bare()]).collect();
     for fence in fences {
@@ -407,9 +432,41 @@ fn without_a_fence_paths_below_envy_are_moved_to_the_scratch_directory() {
 }
 
 #[test]
+fn root_without_a_fence_has_the_real_places_while_it_builds() {
+    let (fence, _) = Fence::choose_with_helper(helper(), Setting::Off, None).unwrap();
+    if fence.mode() != Mode::Placed {
+        eprintln!("skipped: not root, or `/` cannot be written to");
+        return;
+    }
+    let place = fence.place(None, &envy::progress::Silent).unwrap();
+    let scratch = Scratch(tempfile::tempdir_in(fence.workplace().unwrap()).unwrap());
+    let (file, host) = (scratch.write("host/file", "hello\n"), tempfile::tempdir().unwrap());
+    for directory in ["out", "src/sub"] {
+        fs::create_dir_all(scratch.path(directory)).unwrap();
+    }
+    let mut view = shell("pwd -P; cat /envy/in/file; echo new > /envy/out/new; ls /envy; [ -L /envy/toolchain ]");
+    view.directory = "/envy/src/sub".into();
+    view.entries.push(Entry::ReadOnly { from: file, to: "/envy/in/file".into() });
+    view.entries.push(Entry::ReadOnly { from: host.path().into(), to: "/envy/toolchain".into() });
+    view.entries.push(Entry::Writable { from: scratch.path("out"), to: "/envy/out".into() });
+    view.entries.push(Entry::Writable { from: scratch.path("src"), to: "/envy/src".into() });
+    for _ in 0..2 {
+        let said = scratch.said(&fence, &view);
+        assert_eq!(said, "/envy/src/sub\nhello\nin\nmade-by-envy\nout\nsrc\ntoolchain\nwork\n");
+        assert_eq!(fs::read_to_string(scratch.path("out/new")).unwrap(), "new\n");
+        assert!(host.path().exists() && !Path::new("/envy/out").exists());
+    }
+    // As a process leaves it that was killed.
+    fs::create_dir_all("/envy/src/left/over").unwrap();
+    std::mem::forget(scratch);
+    drop(place);
+    assert!(!Path::new("/envy").exists());
+}
+
+#[test]
 fn a_switched_off_fence_is_bare_and_says_why() {
     let (fence, reason) = Fence::choose_with_helper(helper(), Setting::Off, None).unwrap();
-    assert_eq!(fence.mode().to_string(), "none");
+    assert_eq!(fence.below_scratch().mode().to_string(), "none");
     assert_eq!(reason.as_deref(), Some("the sandbox is switched off"));
 }
 
@@ -419,7 +476,7 @@ fn a_required_fence_that_cannot_be_had_is_an_error() {
     assert!(matches!(broken, Err(Error::Refused { .. })));
     let (fence, reason) =
         Fence::choose_with_helper("/bin/false".into(), Setting::Auto, Some(Launcher::Native)).unwrap();
-    assert_eq!(fence.mode(), Mode::Bare);
+    assert_ne!(fence.mode(), Mode::Namespaces);
     assert!(reason.is_some());
 }
 

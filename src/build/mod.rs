@@ -11,6 +11,7 @@ pub mod action;
 mod c_files;
 pub mod cargo_config;
 mod compilers;
+pub mod diagnosis;
 mod elf;
 mod fitness;
 mod host;
@@ -42,6 +43,7 @@ use crate::package::{PackageId, VersionReq};
 use crate::platform::Platform;
 use crate::tree::Collision;
 use crate::{disk, process, recipe, source, store};
+pub use diagnosis::Clue;
 pub use fitness::{Lack, Unfit, unfit};
 pub use host::Host;
 pub use identity::Memo;
@@ -201,12 +203,24 @@ pub enum Error {
         steps: usize,
         /// What it is called.
         name: String,
+        /// What it ran, the first lines.
+        ran: Vec<String>,
         /// How it ended.
         status: String,
         /// The last lines it printed.
         last: Vec<String>,
         /// Where all of it is.
         log: PathBuf,
+        /// The recipe.
+        recipe: String,
+        /// What its log tells of the reason.
+        clues: Vec<Clue>,
+    },
+    /// It is built beside other packages, which are where it looks for them only behind a fence or for root.
+    #[error("`{id}` is built beside packages that it needs, and this host allows no place for them")]
+    NoPlaces {
+        /// The package.
+        id: PackageId,
     },
     /// Its build installed nothing.
     #[error("building `{id}` installed nothing")]

@@ -6,6 +6,7 @@
 //! | the placeholder in pkg-config files | relative, by `${pcfiledir}` (`text`) |
 //! | `#!` with a program of the prefix or of the build's tools | `#!/usr/bin/env` (`text`) |
 //! | symlinks to the placeholder | relative |
+//! | the placeholder behind `/envy/out`, where `DESTDIR` came to stand in a file | the placeholder (`text`) |
 //! | files of libtool, `*.la` | nothing: they have absolute paths, and nobody needs them |
 //! | times and owners in static archives, times in packed manuals | zeros (`archive`) |
 //!
@@ -20,20 +21,33 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use crate::build::action::DESTDIR;
 use crate::disk::{self, Kind, Result};
-use crate::placeholder;
+use crate::placeholder::{self, PLACEHOLDER};
 
 /// So many of its first bytes tell what a file is.
 const HEAD: usize = 8;
+
+/// How scripts begin.
+const SCRIPT: &[u8] = b"#!";
 
 /// Relocate what was installed below a directory. `root` is what stood before every path of `/envy` in the build.
 pub fn relocate(directory: &Path, root: &str) -> Result<()> {
     let mut found = Found::default();
     found.collect(directory, "")?;
+    let staging = Staging { root, destdir: &format!("{root}{DESTDIR}") };
     for (path, inside) in &found.symlinks {
-        relocate_symlink(path, inside)?;
+        relocate_symlink(path, inside, &staging)?;
     }
-    found.files.par_iter().try_for_each(|file| file.relocate(root))
+    found.files.par_iter().try_for_each(|file| file.relocate(&staging))
+}
+
+/// Where a build collected what it installed.
+struct Staging<'a> {
+    /// What stood before every path of `/envy`.
+    root: &'a str,
+    /// What stood before the placeholder.
+    destdir: &'a str,
 }
 
 #[derive(Default)]
@@ -70,25 +84,40 @@ impl Found {
 }
 
 impl Installed {
-    fn relocate(&self, root: &str) -> Result<()> {
-        let head = disk::read_head(&self.path, HEAD)?;
-        if self.name.ends_with(".la") {
-            return if text::is_of_libtool(&disk::read(&self.path)?) { disk::remove_file(&self.path) } else { Ok(()) };
+    fn relocate(&self, staging: &Staging<'_>) -> Result<()> {
+        if self.name.ends_with(".la") && text::is_of_libtool(&disk::read(&self.path)?) {
+            return disk::remove_file(&self.path);
         }
-        let changed = if head.starts_with(elf::MAGIC) {
-            elf::relocated(&disk::read(&self.path)?, &self.directory)
-        } else if head.starts_with(archive::MAGIC) {
-            archive::without_times(&disk::read(&self.path)?)
-        } else if head.starts_with(archive::GZIP) && self.is_manual() {
-            archive::without_time(&disk::read(&self.path)?)
-        } else if head.starts_with(b"#!") {
-            text::with_found_interpreter(&disk::read(&self.path)?, root)
+        let head = disk::read_head(&self.path, HEAD)?;
+        let is_kind = [elf::MAGIC, archive::MAGIC, archive::GZIP, SCRIPT].iter().any(|magic| head.starts_with(magic));
+        // Most files are none of these, and are not held in memory.
+        if !is_kind && !disk::any_piece(&self.path, PLACEHOLDER.len(), placeholder::is_in)? {
+            return Ok(());
+        }
+        let before = disk::read(&self.path)?;
+        let unstaged = text::without_destdir(&before, staging.destdir);
+        let bytes = unstaged.as_ref().unwrap_or(&before);
+        match self.relocated(bytes, staging).or_else(|| unstaged.clone()) {
+            Some(bytes) => self.replace(&bytes),
+            None => Ok(()),
+        }
+    }
+
+    /// The bytes that it should have, where they are others than these.
+    fn relocated(&self, bytes: &[u8], staging: &Staging<'_>) -> Option<Vec<u8>> {
+        if bytes.starts_with(elf::MAGIC) {
+            elf::relocated(bytes, &self.directory)
+        } else if bytes.starts_with(archive::MAGIC) {
+            archive::without_times(bytes)
+        } else if bytes.starts_with(archive::GZIP) && self.is_manual() {
+            archive::without_time(bytes)
+        } else if bytes.starts_with(SCRIPT) {
+            text::with_found_interpreter(bytes, staging.root)
         } else if self.name.ends_with(".pc") && last(&self.directory) == "pkgconfig" {
-            text::relative_to_pkg_config(&disk::read(&self.path)?, &self.directory)
+            text::relative_to_pkg_config(bytes, &self.directory)
         } else {
             None
-        };
-        changed.map_or(Ok(()), |bytes| self.replace(&bytes))
+        }
     }
 
     /// Write the file anew. It may have other names, in other directories, for which other bytes are right.
@@ -104,8 +133,9 @@ impl Installed {
     }
 }
 
-fn relocate_symlink(path: &Path, directory: &str) -> Result<()> {
-    let target = disk::read_link(path).and_then(|target| relative(directory, target.to_str()?));
+fn relocate_symlink(path: &Path, directory: &str, staging: &Staging<'_>) -> Result<()> {
+    let way = |target: &str| relative(directory, target.strip_prefix(staging.destdir).unwrap_or(target));
+    let target = disk::read_link(path).and_then(|target| way(target.to_str()?));
     let Some(target) = target else { return Ok(()) };
     disk::remove_file(path)?;
     disk::symlink(Path::new(&target), path)

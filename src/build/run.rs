@@ -10,10 +10,10 @@ use rayon::prelude::*;
 use super::action::{self, PLACEHOLDER};
 use super::inputs::Inputs;
 use super::relocate::relocate;
-use super::sandbox::{Entry, Fence, Mode, View};
+use super::sandbox::{self, Entry, Fence, Mode, Stopped, View};
 use super::tools::Tools;
 use super::vendored::Vendored;
-use super::{Error, Toolchain, prefix};
+use super::{Clue, Error, Toolchain, diagnosis, prefix};
 use crate::disk;
 use crate::package::PackageId;
 use crate::process;
@@ -56,10 +56,17 @@ impl Runner<'_> {
         let view = self.lay_out(inputs, scratch.path())?;
         disk::create_directories(self.log.parent().expect("a log lies in a directory"))?;
         let log = disk::create(&self.log)?;
-        let status = self.fence.run(&view, scratch.path(), &log)?;
+        let ended = self.fence.run(&view, scratch.path(), &log);
         let log = disk::read(&self.log)?;
-        if !status.success() {
-            return Err(self.failed(inputs, &status.to_string(), &String::from_utf8_lossy(&log)));
+        let failed = |status: String, clues| Err(self.failed(inputs, status, &String::from_utf8_lossy(&log), clues));
+        match ended {
+            Ok(status) if status.success() => {}
+            Ok(status) => return failed(status.to_string(), Vec::new()),
+            Err(sandbox::Error::Stopped(why @ Stopped::TooLong(_))) => {
+                return failed(why.to_string(), vec![Clue::TookTooLong]);
+            }
+            Err(sandbox::Error::Stopped(why)) => return failed(why.to_string(), Vec::new()),
+            Err(error) => return Err(error.into()),
         }
         let tree = self.capture(inputs, scratch.path())?;
         if tree.leaves().is_empty() {
@@ -121,22 +128,28 @@ impl Runner<'_> {
     /// Where a build's files lie while it runs: in the store, whence they are renamed into place. Without a fence it must
     /// not lie below the home directory, since cargo would read the user's configuration there.
     fn scratch_place(&self) -> Result<PathBuf, Error> {
-        match self.fence.mode() {
-            Mode::Namespaces => Ok(self.store.temporary_directory()?),
-            Mode::Bare => Ok(process::temporary_directory()),
+        match (self.fence.mode(), self.fence.workplace()) {
+            (_, Some(workplace)) => Ok(workplace.to_owned()),
+            (Mode::Namespaces, _) => Ok(self.store.temporary_directory()?),
+            _ => Ok(process::temporary_directory()),
         }
     }
 
-    fn failed(&self, inputs: &Inputs<'_>, status: &str, log: &str) -> Error {
+    fn failed(&self, inputs: &Inputs<'_>, status: String, log: &str, mut clues: Vec<Clue>) -> Error {
+        clues.extend(diagnosis::clues(log, |name| self.tools.programs.contains_key(name)));
         let step = recipe::last_step(log).unwrap_or(1);
         Error::Failed {
             id: inputs.id.clone(),
             step,
             steps: inputs.recipe().step_count(),
             name: inputs.recipe().step_name(step).unwrap_or("set-up").to_owned(),
-            status: status.to_owned(),
+            // As a person would write it, whatever stands before its paths here.
+            ran: inputs.script("").map(|script| first_commands(&script, step)).unwrap_or_default(),
+            status,
             last: last_lines(log),
             log: self.log.clone(),
+            recipe: inputs.recipe().name().to_owned(),
+            clues,
         }
     }
 
@@ -192,7 +205,7 @@ impl Runner<'_> {
                     unpacked.store(true, Ordering::Relaxed);
                     self.unpack(one, directory)
                 })?,
-                Mode::Bare => {
+                Mode::Placed | Mode::Bare => {
                     let own = scratch.join("crates").join(directory.trim_start_matches('/')).join(&name);
                     disk::create_directories(&own)?;
                     self.unpack(one, &own)?;
@@ -286,9 +299,31 @@ const LAST: usize = 20;
 /// The last lines of a log that say something.
 fn last_lines(log: &str) -> Vec<String> {
     let said = recipe::without_marks(log).filter(|line| !line.trim().is_empty());
-    let mut last: Vec<_> = said.rev().take(LAST).map(str::to_owned).collect();
+    let mut last: Vec<_> = said.rev().take(LAST).map(shortened).collect();
     last.reverse();
     last
+}
+
+/// How many of the first lines of a step are shown when it fails.
+const FIRST: usize = 6;
+
+/// What a step runs, as far as it is shown.
+fn first_commands(script: &str, step: usize) -> Vec<String> {
+    let commands = recipe::commands_of(script, step);
+    let more = (commands.len() > FIRST).then(|| format!("… and {} more lines", commands.len() - FIRST));
+    commands.iter().take(FIRST).map(|line| shortened(line)).chain(more).collect()
+}
+
+/// How many characters of a line are shown.
+const WIDTH: usize = 240;
+
+/// A line as a person can read it: the placeholder in a few letters, and nothing without end.
+fn shortened(line: &str) -> String {
+    let line = line.replace(PLACEHOLDER, "/envy/prefix");
+    match line.char_indices().nth(WIDTH) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
 }
 
 /// Write a file in the place of whatever an archive has there; a symlink there is not followed.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::inputs::Inputs;
 use super::run::Runner;
-use super::sandbox::{Fence, Mode, Setting};
+use super::sandbox::{Fence, Limits, Mode, Setting};
 use super::source_files::SourceFiles;
 use super::supplies::Supplies;
 use super::tools::{Toolbox, Tools};
@@ -31,6 +31,8 @@ pub struct Builder<'a, 's> {
     pub logs: &'a Path,
     /// How builds are fenced.
     pub setting: Setting,
+    /// How long a build may take, where that is less than the longest that any may.
+    pub timeout: Option<Duration>,
     /// How many jobs may run at a time.
     pub jobs: usize,
     /// What is known of the host's files.
@@ -125,6 +127,9 @@ impl Builder<'_, '_> {
         let needs_rust = ids.iter().any(|id| self.supplies.wish(id).is_by_cargo());
         let toolchain = if needs_rust { Some(self.toolchain()?) } else { None };
         let (fence, why_not) = Fence::choose(self.setting, None)?;
+        let usual = Limits::default();
+        let fence =
+            fence.within(Limits { time: self.timeout.map_or(usual.time, |time| time.min(usual.time)), ..usual });
         if let Some(why) = why_not {
             let warning = format!("building without a sandbox, so outputs are not recorded: {why}");
             self.progress.tell(Event::Warning(&warning));
@@ -189,6 +194,9 @@ impl Site<'_, '_> {
     /// Find a package's result by its action, or build it.
     fn make(&self, inputs: &Inputs<'_>) -> Result<Built, Error> {
         let Builder { store, memo, progress, patience, .. } = *self.builder;
+        if !inputs.prefix.is_empty() && !self.fence.has_places() {
+            return Err(Error::NoPlaces { id: inputs.id.clone() });
+        }
         let rust = self.toolchain.as_ref().filter(|_| inputs.crates.is_some());
         let tools = self.toolbox.find(&inputs.declared_tools(), inputs.recipe().name(), rust, memo)?;
         let content = match (inputs.target(), &self.toolchain) {
@@ -220,11 +228,12 @@ impl Site<'_, '_> {
     }
 
     fn build(&self, inputs: &Inputs<'_>, action: ActionDigest, tools: &Tools) -> Result<Built, Error> {
-        let Builder { store, progress, jobs, memo, .. } = *self.builder;
+        let Builder { store, progress, patience, jobs, memo, .. } = *self.builder;
         let package = inputs.id.to_string();
         progress.tell(Event::Building { package: &package });
         let log = self.builder.log_path(&inputs.id, action);
         let toolchain = self.toolchain.as_ref().filter(|_| inputs.crates.is_some());
+        let _place = self.fence.place(patience, progress)?;
         let (fence, jobserver, copies) = (&self.fence, self.budget.pipe(), memo.copies());
         let done = Runner { store, fence, toolchain, tools, copies, jobserver, jobs, log }.run(inputs)?;
         let encoded = done.tree.encode();

@@ -73,6 +73,7 @@ pub fn assemble(
         supplies: &supplies,
         logs: &project.place(&site.name).logs(),
         setting: project.sandbox(),
+        timeout: project.manifest.build_timeout(),
         jobs: jobs.number(),
         memo: &Memo::open(&context.cache()?),
         platform,

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::project::Project;
 use super::{Globals, LockMode};
@@ -17,11 +18,13 @@ pub struct Context<'a> {
     pub globals: Globals,
     pub ui: &'a Ui,
     store: OnceLock<Store>,
+    /// Whether the command at hand was told to open no socket.
+    frozen: AtomicBool,
 }
 
 impl<'a> Context<'a> {
     pub fn new(globals: Globals, ui: &'a Ui) -> Self {
-        Self { globals, ui, store: OnceLock::new() }
+        Self { globals, ui, store: OnceLock::new(), frozen: AtomicBool::new(false) }
     }
 
     /// The project that the command works on.
@@ -58,7 +61,7 @@ impl<'a> Context<'a> {
         let (manifest, cache, store) = (&project.manifest, self.cache()?, self.store()?);
         let config = CargoConfig::load(&project.root).map_err(source::Error::from)?;
         let mut settings = config.settings();
-        settings.offline |= self.globals.offline || mode.frozen;
+        settings.offline |= self.globals.offline || mode.frozen || self.frozen.load(Ordering::Relaxed);
         let downloader = Downloader::new(settings);
         let mirrors = Mirrors::new(manifest.mirrors().clone()).map_err(source::Error::from)?;
         let usual = GitSettings::default();
@@ -76,8 +79,10 @@ impl<'a> Context<'a> {
         work(&Sources::new(registries, &git, archives, store, limits, &project.root, &cache))
     }
 
-    /// Whether lockfiles are used as they are: asked for, or in CI, which is said.
+    /// Whether lockfiles are used as they are: asked for, or in CI, which is said. What forbids the network does so from here
+    /// on.
     pub fn is_locked(&self, mode: LockMode) -> bool {
+        self.frozen.fetch_or(mode.frozen, Ordering::Relaxed);
         let asked = mode.locked || mode.frozen;
         if !asked && in_ci() {
             self.ui.note("`CI` is set, so this is as with `--locked`");

@@ -65,8 +65,8 @@ struct Locked {
 
 /// A copy has the lockfile of the original; a site that asks for nothing has one that says so; others are locked later.
 fn lockfile(context: &Context<'_>, project: &Project, site: &Site, from: Option<&SiteName>) -> Result<Locked, Failure> {
-    let wishes = project.wishes(context, site, None)?;
-    if wishes.packages().is_empty() {
+    if site.dependencies.is_empty() {
+        let wishes = project.wishes(context, site, None)?;
         let text = Lockfile::empty(wishes.digest()).text();
         return Ok(Locked { files: vec![(Lockfile::relative_path(&site.name), text.clone())], built_from: text });
     }

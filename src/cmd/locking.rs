@@ -5,8 +5,9 @@ use std::path::Path;
 
 use super::context::Context;
 use super::project::Project;
+use super::sharing;
 use crate::build::{Memo, Toolchain, Wanted};
-use crate::digest::Commit;
+use crate::digest::{Commit, TextDigest};
 use crate::failure::{Exit, Failure};
 use crate::index::{Place, SiteIndex};
 use crate::lock::{self, Drift, Lockfile, Package, Pin, Pinned, Pinner, Task, Wishes};
@@ -50,8 +51,12 @@ pub fn propose(
     sources: &Sources<'_>,
 ) -> Result<Proposal, Failure> {
     let old = project.locked(&site.name)?.map(|locked| locked.lockfile);
-    let wishes = project.wishes(context, site, old.as_ref())?;
-    if let (Some(old), Moves::Needed) = (&old, moves)
+    let recipes = sharing::pin(context, project, site, old.as_ref(), moves, sources)?;
+    let same_recipes = old.as_ref().is_none_or(|old| old.recipes == recipes);
+    let known = old.clone().unwrap_or_else(|| Lockfile::empty(TextDigest::of(b"")));
+    let known = Lockfile { recipes: recipes.clone(), ..known };
+    let wishes = project.wishes(context, site, Some(&known))?;
+    if let (Some(old), Moves::Needed, true) = (&old, moves, same_recipes)
         && project.drift(&site.name, &wishes, old).is_empty()
         && outgrown(project, site, &wishes, old, sources)?.is_empty()
     {
@@ -64,7 +69,8 @@ pub fn propose(
     let mut wishes = wishes;
     // What packages state that they need is known when they are here, and may lead to others that state more.
     for _ in 0..ROUNDS {
-        let pinned = lock(context, project, site, &wishes, old.as_ref(), moves, sources)?;
+        let mut pinned = lock(context, project, site, &wishes, old.as_ref(), moves, sources)?;
+        pinned.lockfile.recipes.clone_from(&recipes);
         let with_stated = project.wishes(context, site, Some(&pinned.lockfile))?;
         if with_stated.digest() == wishes.digest() {
             return Ok(Proposal { lockfile: pinned.lockfile, generated: pinned.generated, old });
@@ -426,6 +432,9 @@ fn tell_as(verb: &str, context: &Context<'_>, site: &Site, proposal: &Proposal) 
     }
     let count = crate::ui::count(proposal.lockfile.packages.len(), "package");
     context.ui.done(verb, format!("{count} for site `{}`", site.name));
+    for line in sharing::differences(proposal.old.as_ref(), &proposal.lockfile) {
+        context.ui.detail(line);
+    }
     for line in differences(proposal.old.as_ref(), &proposal.lockfile) {
         context.ui.detail(line);
     }

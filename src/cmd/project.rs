@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::commit;
 use super::context::{Context, absolute};
-use super::undo;
+use super::{sharing, undo};
 use crate::digest::{BlobDigest, TextDigest};
 use crate::disk;
 use crate::failure::{Exit, Failure};
-use crate::lock::{self, Drift, Lockfile, Wishes, drift};
+use crate::lock::{self, Drift, Lockfile, SharedDrift, Wishes, drift};
 use crate::manifest::{Manifest, SandboxSetting, Site, Source};
 use crate::package::{PackageName, SiteName};
 use crate::process;
@@ -137,12 +137,17 @@ impl Project {
     /// What is asked of a site's packages: by the manifest, and by the packages themselves, as they are locked.
     pub fn wishes(&self, context: &Context<'_>, site: &Site, lockfile: Option<&Lockfile>) -> Result<Wishes, Failure> {
         let stated = lockfile.map(Lockfile::stated).unwrap_or_default();
-        Ok(Wishes::of(&self.manifest, site, &self.book(context)?, &stated)?)
+        // A site that asks for nothing needs no recipe.
+        let book = if site.dependencies.is_empty() { Book::built_in() } else { self.book(context, lockfile)? };
+        Ok(Wishes::of(&self.manifest, site, &book, &stated)?)
     }
 
-    /// The recipes that it sees.
-    pub fn book(&self, _context: &Context<'_>) -> Result<Book, Failure> {
-        Ok(Book::open(vec![Layer::Project(self.root.join("recipes")), Layer::BuiltIn])?)
+    /// The recipes that it sees: its own, those that it shares with others, as a lockfile pins them, and envy's.
+    pub fn book(&self, context: &Context<'_>, lockfile: Option<&Lockfile>) -> Result<Book, Failure> {
+        let mut layers = vec![Layer::Project(self.root.join("recipes"))];
+        layers.extend(sharing::layers(context, self, lockfile)?);
+        layers.push(Layer::BuiltIn);
+        Ok(Book::open(layers)?)
     }
 
     /// Where a site is.
@@ -168,19 +173,39 @@ impl Project {
         drift(site, wishes, lockfile, digest)
     }
 
+    /// What is asked of a site's packages, and every way in which its lockfile differs from that. Where it does not say which
+    /// recipes are meant, that is all there is to tell.
+    pub fn compare(
+        &self,
+        context: &Context<'_>,
+        site: &Site,
+        lockfile: &Lockfile,
+    ) -> Result<(Option<Wishes>, Vec<Drift>), Failure> {
+        let shared = sharing::drift(context, self, site, lockfile)?;
+        let hidden = shared.iter().any(SharedDrift::hides_recipes);
+        let mut drifts: Vec<_> = shared.into_iter().map(Drift::Shared).collect();
+        if hidden {
+            return Ok((None, drifts));
+        }
+        let wishes = self.wishes(context, site, Some(lockfile))?;
+        drifts.extend(self.drift(&site.name, &wishes, lockfile));
+        Ok((Some(wishes), drifts))
+    }
+
     /// A site's lockfile that matches the manifest, or the failure that says how it does not.
     pub fn current_lock(&self, context: &Context<'_>, site: &Site) -> Result<(Wishes, Locked), Failure> {
         let locked = self.locked(&site.name)?.ok_or_else(|| Failure::not_locked(&site.name))?;
-        let wishes = self.wishes(context, site, Some(&locked.lockfile))?;
-        let drifts = self.drift(&site.name, &wishes, &locked.lockfile);
-        if drifts.is_empty() { Ok((wishes, locked)) } else { Err(Failure::drift(&site.name, &drifts)) }
+        match self.compare(context, site, &locked.lockfile)? {
+            (Some(wishes), drifts) if drifts.is_empty() => Ok((wishes, locked)),
+            (_, drifts) => Err(Failure::drift(&site.name, &drifts)),
+        }
     }
 
     /// A site's lockfile, if there is one that matches the manifest.
     pub fn undrifted(&self, context: &Context<'_>, site: &Site) -> Result<Option<Locked>, Failure> {
         let Some(locked) = self.locked(&site.name)? else { return Ok(None) };
-        let wishes = self.wishes(context, site, Some(&locked.lockfile))?;
-        Ok(Some(locked).filter(|locked| self.drift(&site.name, &wishes, &locked.lockfile).is_empty()))
+        let (_, drifts) = self.compare(context, site, &locked.lockfile)?;
+        Ok(Some(locked).filter(|_| drifts.is_empty()))
     }
 
     /// The way in which builds are fenced.

@@ -3,7 +3,6 @@
 use super::LockMode;
 use super::context::Context;
 use super::project::{Project, config};
-use crate::disk;
 use crate::failure::Failure;
 use crate::manifest::Site;
 use crate::package::{PackageId, SiteName};
@@ -64,7 +63,6 @@ impl State {
 pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Result<State, Failure> {
     let place = project.place(&site.name);
     let locked = project.locked(&site.name)?;
-    let wishes = project.wishes(context, site, locked.as_ref().map(|locked| &locked.lockfile))?;
     let mut drifts = Vec::new();
     let generation = place.current().unwrap_or_else(|error| {
         drifts.push(error.to_string());
@@ -74,7 +72,7 @@ pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Re
     let mut held = false;
     let mut rendered = None;
     if let Some(locked) = &locked {
-        let stale = project.drift(&site.name, &wishes, &locked.lockfile);
+        let (_, stale) = project.compare(context, site, &locked.lockfile)?;
         lockfile = if stale.is_empty() { "current" } else { "stale" };
         drifts.extend(stale.iter().map(ToString::to_string));
         if stale.is_empty() {
@@ -102,7 +100,7 @@ pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Re
             }
             None => {}
         }
-        if !disk::is_directory(&context.store()?.prefix_path(generation.prefix)) {
+        if !context.store()?.has_prefix(generation.prefix)? {
             drifts.push("the prefix of the current generation is not in the store".to_owned());
         }
     }

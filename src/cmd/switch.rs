@@ -41,8 +41,9 @@ pub(super) fn to(
     message: Option<String>,
 ) -> Result<(), Failure> {
     let generation = place.generation(number)?;
-    let prefix = context.store()?.prefix_path(generation.prefix);
-    if !disk::is_directory(&prefix) || !place.links_into(&generation, &prefix) {
+    let store = context.store()?;
+    let is_there = store.has_prefix(generation.prefix)?;
+    if !is_there || !place.links_into(&generation, &store.prefix_path(generation.prefix)) {
         let outcome =
             format!("generation {number} of site `{}` cannot be shown: its prefix is not in the store", place.site());
         return Err(Failure::new(Exit::Failed, outcome)

@@ -41,15 +41,15 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let mut project = context.project()?;
     let _held = project.hold(context)?;
     let sites = project.sites(args.site.as_slice())?;
+    if args.packages.is_empty() {
+        return lock::write(context, &project, &sites, &Moves::All);
+    }
     let wishes = sites.iter().map(|site| {
         let locked = project.locked(&site.name)?;
         project.wishes(context, site, locked.as_ref().map(|locked| &locked.lockfile))
     });
     let wishes = wishes.collect::<Result<Vec<_>, _>>()?;
     require_known(&wishes, args.packages.iter().map(|moving| moving.name.clone()))?;
-    if args.packages.is_empty() {
-        return lock::write(context, &project, &sites, &Moves::All);
-    }
     let moving = || args.packages.iter().map(|moving| (moving.name.clone(), moving.version.clone()));
     let asks = |(at, _): &(usize, &&crate::manifest::Site)| {
         moving().any(|(name, _)| wishes[*at].packages().contains_key(&name))

@@ -8,7 +8,8 @@ use std::sync::Mutex;
 
 use ignore::{DirEntry, WalkBuilder, WalkState};
 
-use super::{Error, Kind, Result, Stamp, kind_of, stamp_of};
+use super::identity::stamp_of;
+use super::{Error, Kind, Result, Stamp, kind_of};
 
 /// How a cache says that it is one (<https://bford.info/cachedir/>).
 const CACHE: &[u8] = b"Signature: 8a477f597d28d172789f06886806bc55";

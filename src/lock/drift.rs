@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::{Lockfile, Package, Pin, Wish, Wishes};
+use super::{Lockfile, Package, Pin, SharedDrift, Wish, Wishes};
 use crate::digest::BlobDigest;
 use crate::manifest::Source;
 use crate::package::{PackageId, PackageName, Range, SiteName, Version, VersionReq};
@@ -12,6 +12,8 @@ use crate::platform::Platform;
 /// One way in which the manifest and the lockfile disagree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Drift {
+    /// Recipes that the project shares with others are not locked as it names them.
+    Shared(SharedDrift),
     /// Required, but not locked.
     Unlocked(PackageName),
     /// Locked at a version that is no longer asked for.
@@ -81,6 +83,7 @@ pub enum Drift {
 impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Shared(drift) => drift.fmt(f),
             Self::Unlocked(name) => write!(f, "`{name}` is required, but not locked"),
             Self::Version { name, wanted, locked } => {
                 write!(f, "`{name}` is required at {wanted}, but locked at {locked}")

@@ -10,6 +10,7 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
+use super::shared::{self, FileRecipes};
 use super::{CrateSource, Crates, Error, Lockfile, Output, Package, Pin, Prefix, Toolchain, Unpacked};
 use crate::manifest::{Needed, Param};
 use crate::package::{PackageId, PackageName, Range, Version};
@@ -28,6 +29,8 @@ struct File {
     #[serde(rename = "exclude-newer")]
     exclude_newer: Option<String>,
     toolchain: Option<FileToolchain>,
+    #[serde(default)]
+    recipes: Vec<FileRecipes>,
     #[serde(default)]
     package: Vec<FilePackage>,
     #[serde(default)]
@@ -134,7 +137,7 @@ struct FilePrefix {
     tree: String,
 }
 
-type Source = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Source = Box<dyn std::error::Error + Send + Sync>;
 
 impl Lockfile {
     /// Read a lockfile's text; `path` is how messages call it.
@@ -165,6 +168,7 @@ impl Lockfile {
                 text.push_str(&format!("{platform} = \"{digest}\"\n"));
             }
         }
+        shared::write(&self.recipes, &mut text);
         for package in self.packages.values() {
             write_package(package, &mut text);
         }
@@ -289,11 +293,11 @@ pub(super) fn needs(needs: &Needs) -> String {
     if parts.is_empty() { String::new() } else { format!("needs = {{ {} }}\n", parts.join(", ")) }
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
-fn read<T: FromStr>(text: &str) -> Result<T, Source>
+pub(super) fn read<T: FromStr>(text: &str) -> Result<T, Source>
 where
     T::Err: Into<Source>,
 {
@@ -312,6 +316,7 @@ impl TryFrom<File> for Lockfile {
             let content = content.collect::<Result<_, Source>>()?;
             lockfile.toolchain = Some(Toolchain { rust: toolchain.rust, content });
         }
+        lockfile.recipes = shared::read_all(&file.recipes)?;
         for package in file.package {
             let package = Package::try_from(package)?;
             let name = package.id.name.clone();

@@ -38,6 +38,10 @@ fn every_source() -> Lockfile {
     let git = "git+https://example.org/api.git?version=^0.16";
     let mut lockfile = Lockfile::empty(TextDigest::of(b"requirements"));
     lockfile.exclude_newer = Some("2026-11-17T00:00:00Z".parse().unwrap());
+    let shared = |source: &str, commit| SharedRecipes { source: source.to_owned(), commit, tree };
+    let git_recipes = shared("git+https://example.org/recipes.git?tag=v3", Some(commit));
+    lockfile.recipes.insert("company".to_owned(), git_recipes);
+    lockfile.recipes.insert("team".to_owned(), shared("path+../recipes", None));
     let packages = [
         package("api", "0.16.1", git, Pin::Git { commit, tree }, forked),
         package("billing", "0.1.0", "path+services/billing", Pin::Path, None),
@@ -138,6 +142,11 @@ fn what_is_no_lockfile_is_refused() {
     check(&text.replace("registry+crates.io", "oci+redis"), "cannot use");
     check(&text.replace("registry+crates.io", "git+file:///x"), "is not pinned as its source");
     check(&text.replace("crates = ", "crate = "), "unknown field");
+    let text = every_source().text();
+    check(&text.replace("name = \"team\"", "name = \"company\""), "recipes `company` are there twice");
+    check(&text.replace("name = \"team\"", "name = \"../team\""), "is not a name");
+    check(&text.replace("path+../recipes", "git+../recipes"), "are not pinned as their source");
+    check(&text.replace("path+../recipes", "oci+recipes"), "cannot use");
     check(&text[..text.len() / 2], "cannot be read");
     check("", "missing field");
 }

@@ -10,6 +10,7 @@ mod format;
 #[cfg(test)]
 mod format_tests;
 mod pin;
+mod shared;
 mod wishes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +25,7 @@ pub use drift::{Drift, drift};
 pub use pin::{
     Error as PinError, Pinned, Pinner, Task, all_patches, archive_url, carrier, file_name, kept_commit, same_origin,
 };
+pub use shared::{SharedDrift, SharedRecipes, shared_drift};
 pub use wishes::{Error as WishError, Stated, Wish, Wishes, sums};
 
 /// What a site's packages are pinned to.
@@ -35,6 +37,8 @@ pub struct Lockfile {
     pub exclude_newer: Option<jiff::Timestamp>,
     /// What builds; nothing where there is nothing to build.
     pub toolchain: Option<Toolchain>,
+    /// The recipes that the project shares with others, by the names of `[recipes]`.
+    pub recipes: BTreeMap<String, SharedRecipes>,
     /// The packages.
     pub packages: BTreeMap<PackageName, Package>,
     /// For each platform, the prefix that the outputs make.
@@ -237,6 +241,7 @@ impl Lockfile {
             requirements,
             exclude_newer: None,
             toolchain: None,
+            recipes: BTreeMap::new(),
             packages: BTreeMap::new(),
             prefixes: BTreeMap::new(),
         }

@@ -12,6 +12,7 @@ use crate::package::{PackageName, Requirement, Version, VersionReq};
 use crate::platform::Platform;
 use crate::recipe::{self, Book, Need, Params, Purpose, Recipe};
 use crate::source::Patch;
+pub(super) use text::source_text;
 
 /// What packages say themselves that they need, in the `[package.metadata.envy]` of their Cargo.toml.
 pub type Stated = BTreeMap<PackageName, Vec<Need>>;

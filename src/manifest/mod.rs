@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use crate::digest::BlobDigest;
 use crate::package::{Cutoff, PackageName, Range, SiteName, VersionReq};
@@ -28,6 +29,7 @@ mod needed;
 mod parse;
 mod placeholder;
 mod problem;
+mod recipes;
 mod schema;
 mod source;
 #[cfg(test)]
@@ -54,8 +56,10 @@ pub struct Manifest {
     platforms: Vec<Platform>,
     toolchain: Option<VersionReq>,
     sandbox: SandboxSetting,
+    build_timeout: Option<Duration>,
     registries: BTreeMap<String, String>,
     mirrors: BTreeMap<String, String>,
+    recipes: BTreeMap<String, Source>,
     exclude_newer: Option<ExcludeNewer>,
     largest_source: Option<u64>,
     largest_ratio: Option<u64>,
@@ -85,6 +89,11 @@ impl Manifest {
         self.toolchain.as_ref()
     }
 
+    /// How long a build may take, where it is less than the longest that any may.
+    pub fn build_timeout(&self) -> Option<Duration> {
+        self.build_timeout
+    }
+
     /// Whether builds run in a sandbox.
     pub fn sandbox(&self) -> SandboxSetting {
         self.sandbox
@@ -98,6 +107,12 @@ impl Manifest {
     /// Beginnings of addresses, and what takes their place.
     pub fn mirrors(&self) -> &BTreeMap<String, String> {
         &self.mirrors
+    }
+
+    /// Where recipes come from that the project shares with others, by the names that it gives them: repositories and
+    /// directories.
+    pub fn recipes(&self) -> &BTreeMap<String, Source> {
+        &self.recipes
     }
 
     /// How new a version may be, where the project says so.

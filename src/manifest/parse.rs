@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::time::Duration;
 
 use semver::Prerelease;
 use toml::Spanned;
@@ -11,7 +12,7 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::problem::{Findings, Invalid, nearest};
 use super::source::has_credentials;
-use super::{Asker, Dependency, Manifest, SandboxSetting, Site, check, dependency, files, variables};
+use super::{Asker, Dependency, Manifest, SandboxSetting, Site, check, dependency, files, recipes, variables};
 use crate::package::{Range as Versions, SiteName, Version, VersionReq};
 use crate::platform::Platform;
 
@@ -101,8 +102,10 @@ fn empty() -> Manifest {
         platforms: vec![Platform::host()],
         toolchain: None,
         sandbox: SandboxSetting::Auto,
+        build_timeout: None,
         registries: BTreeMap::new(),
         mirrors: BTreeMap::new(),
+        recipes: BTreeMap::new(),
         exclude_newer: None,
         largest_source: None,
         largest_ratio: None,
@@ -131,12 +134,14 @@ fn read(document: &DeTable<'_>, findings: &mut Findings<'_>) -> Manifest {
         .and_then(|settings| settings.get("exclude-newer"))
         .and_then(|value| dependency::exclude_newer(value, findings));
     let setting = |key: &str| table(document, "settings").and_then(|settings| settings.get(key));
+    manifest.build_timeout = setting("build-timeout").and_then(|value| duration(value, findings));
     manifest.largest_source = setting("largest-source").and_then(|value| size(value, findings));
     manifest.largest_ratio = setting("largest-ratio").and_then(|value| ratio(value, findings));
     manifest.registries = registries(document, findings);
     let mirror =
         |(from, to): (&Text<'_>, &Item<'_>)| Some((from.get_ref().to_string(), to.get_ref().as_str()?.to_owned()));
     manifest.mirrors = entries(document, "mirrors").filter_map(mirror).collect();
+    manifest.recipes = recipes::recipes(document, findings);
     manifest.sites = sites(document, findings);
     manifest
 }
@@ -209,6 +214,24 @@ fn size(value: &Item<'_>, findings: &mut Findings<'_>) -> Option<u64> {
         findings.add(value.span(), format!("`{text}` is not a size: write it as `500 MB` or `8 GiB`"));
     }
     bytes
+}
+
+/// A time as in `90s`, `30m` or `2h`.
+fn duration(value: &Item<'_>, findings: &mut Findings<'_>) -> Option<Duration> {
+    let text = value.get_ref().as_str()?;
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let unit = match text[end..].trim() {
+        "s" => Some(1),
+        "m" | "min" => Some(60),
+        "h" => Some(3600),
+        _ => None,
+    };
+    let count = text[..end].parse::<u64>().ok().filter(|count| *count > 0);
+    let seconds = count.zip(unit).and_then(|(count, unit)| count.checked_mul(unit));
+    if seconds.is_none() {
+        findings.add(value.span(), format!("`{text}` is not a time: write it as `30m` or `2h`"));
+    }
+    seconds.map(Duration::from_secs)
 }
 
 fn ratio(value: &Item<'_>, findings: &mut Findings<'_>) -> Option<u64> {

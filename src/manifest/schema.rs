@@ -62,7 +62,7 @@ pub(super) const MANIFEST: &[Key] = &[
     now("sites", Shape::Each(&Shape::Table(SITE))),
     now("settings", Shape::Table(SETTINGS)),
     now("registries", Shape::Each(&Shape::Table(&[now("index", Shape::String)]))),
-    later("recipes", Shape::Each(&Shape::Table(RECIPES))),
+    now("recipes", Shape::Each(&Shape::Table(RECIPES))),
     now("mirrors", Shape::Each(&Shape::String)),
     later("overrides", DEPENDENCIES),
     later("constraints", Shape::Each(&Shape::String)),
@@ -73,6 +73,7 @@ const PROJECT: &[Key] = &[now("name", Shape::String), now("envy", Shape::String)
 
 const SETTINGS: &[Key] = &[
     now("sandbox", Shape::String),
+    now("build-timeout", Shape::String),
     now("exclude-newer", Shape::StringOrFalse),
     now("largest-source", Shape::String),
     now("largest-ratio", Shape::Integer),
@@ -117,6 +118,8 @@ pub(super) const DEPENDENCY: &[Key] = &[
     now("profile", Shape::String),
     now("target", Shape::String),
     now("static", Shape::Boolean),
+    now("env", Shape::Strings),
+    now("tools", Shape::Strings),
     now("params", Shape::Each(&Shape::Param)),
     now("without", Shape::Strings),
     now("git", Shape::String),
@@ -156,4 +159,4 @@ pub(super) const SOURCE_KEYS: &[&str] =
 
 /// Params of the cargo recipe that may stand beside `version` instead of under `params`.
 pub(super) const SHORT_PARAMS: &[&str] =
-    &["all-features", "bins", "features", "no-default-features", "profile", "static", "target"];
+    &["all-features", "bins", "env", "features", "no-default-features", "profile", "static", "target", "tools"];

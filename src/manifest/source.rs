@@ -76,7 +76,7 @@ fn misplaced(entry: &DeTable<'_>, kind: Option<&str>, findings: &mut Findings<'_
     }
 }
 
-fn reference(entry: &DeTable<'_>, findings: &mut Findings<'_>) -> GitReference {
+pub(super) fn reference(entry: &DeTable<'_>, findings: &mut Findings<'_>) -> GitReference {
     let given: Vec<_> = ["tag", "branch", "rev"].into_iter().filter_map(|key| Some((key, text(entry, key)?))).collect();
     if let [(first, _), (second, _), ..] = given[..] {
         findings.add(place(entry, second), format!("`{first}` and `{second}` both say which commit"));
@@ -146,7 +146,7 @@ pub(crate) fn checksum(entry: &DeTable<'_>, findings: &mut Findings<'_>) -> Opti
 }
 
 /// An address without secrets: what stands here is copied into lockfiles.
-fn address(entry: &DeTable<'_>, key: &str, url: String, findings: &mut Findings<'_>) -> String {
+pub(super) fn address(entry: &DeTable<'_>, key: &str, url: String, findings: &mut Findings<'_>) -> String {
     if has_credentials(&url) {
         let hint = "leave them to a credential helper, to `~/.netrc`, or to an ssh agent";
         findings.add_with_hint(place(entry, key), format!("`{key}` holds credentials, and lockfiles repeat it"), hint);
@@ -187,7 +187,7 @@ pub(crate) fn subdir(entry: &DeTable<'_>, findings: &mut Findings<'_>) -> Option
     Some(path.to_owned())
 }
 
-fn plain_path(entry: &DeTable<'_>, path: String, findings: &mut Findings<'_>) -> String {
+pub(super) fn plain_path(entry: &DeTable<'_>, path: String, findings: &mut Findings<'_>) -> String {
     if path.is_empty() || path.contains('\0') {
         findings.add(place(entry, "path"), "`path` names no directory");
     }

@@ -95,6 +95,15 @@ fn sources_that_make_no_sense_are_refused() {
 }
 
 #[test]
+fn a_limit_of_time_is_read() {
+    let manifest = Manifest::parse("envy.toml", "[settings]\nbuild-timeout = '30m'").unwrap();
+    assert_eq!(manifest.build_timeout(), Some(std::time::Duration::from_secs(1800)));
+    brief("[settings]\nbuild-timeout = '0s'").is(expect![[r#"
+        envy.toml:2:17: `0s` is not a time: write it as `30m` or `2h`
+    "#]]);
+}
+
+#[test]
 fn placeholders_of_addresses_are_known_ones() {
     source("url = 'https://example.org/{name}/{{x}}-{version}-{os}-{arch}-{platform}-{target}', version = '1'");
     brief("[sites.a.dependencies.x]\nurl = 'https://example.org/{verson}/{}'\nplatform.aarch64-linux-gnu.url = 'https://example.org/x-{'").is(expect![[r#"

@@ -257,12 +257,9 @@ fn what_only_a_later_envy_can_use_is_refused_by_name() {
     for (key, value) in [("extends", "['b']"), ("check", "['x']"), ("after-switch", "['x']")] {
         assert_refused(&format!("[sites.a]\n{key} = {value}"), key);
     }
-    for (key, value) in [
-        ("recipes", "company = { git = 'x', tag = 'y' }"),
-        ("overrides", "x = { recipe = 'x', version = '1' }"),
-        ("constraints", "x = '1'"),
-        ("remote", "cache = 'x'"),
-    ] {
+    for (key, value) in
+        [("overrides", "x = { recipe = 'x', version = '1' }"), ("constraints", "x = '1'"), ("remote", "cache = 'x'")]
+    {
         assert_refused(&format!("[{key}]\n{value}"), key);
         Manifest::parse("envy.toml", &format!("[{key}]")).expect("an empty table asks for nothing");
     }

@@ -16,12 +16,25 @@ use crate::disk;
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("autotools", include_str!("../../recipes/autotools.toml")),
     ("cargo", include_str!("../../recipes/cargo.toml")),
+    ("cmake", include_str!("../../recipes/cmake.toml")),
+    ("jemalloc", include_str!("../../recipes/jemalloc.toml")),
+    ("libcurl", include_str!("../../recipes/libcurl.toml")),
+    ("libevent", include_str!("../../recipes/libevent.toml")),
+    ("libpq", include_str!("../../recipes/libpq.toml")),
     ("lz4", include_str!("../../recipes/lz4.toml")),
     ("make", include_str!("../../recipes/make.toml")),
+    ("memcached", include_str!("../../recipes/memcached.toml")),
+    ("meson", include_str!("../../recipes/meson.toml")),
+    ("nginx", include_str!("../../recipes/nginx.toml")),
     ("openssl", include_str!("../../recipes/openssl.toml")),
     ("pcre2", include_str!("../../recipes/pcre2.toml")),
     ("pkgconf", include_str!("../../recipes/pkgconf.toml")),
+    ("redis", include_str!("../../recipes/redis.toml")),
+    ("script", include_str!("../../recipes/script.toml")),
+    ("sqlite", include_str!("../../recipes/sqlite.toml")),
     ("unpack", include_str!("../../recipes/unpack.toml")),
+    ("zlib", include_str!("../../recipes/zlib.toml")),
+    ("zstd", include_str!("../../recipes/zstd.toml")),
 ];
 
 /// Patches that built-in recipes name.

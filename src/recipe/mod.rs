@@ -43,7 +43,7 @@ pub use describe::Set;
 pub use lint::{Finding, Level, Surroundings, lint};
 pub use needs::{Need, Purpose};
 pub use params::{Kind, Params, Value};
-pub use render::{Values, last_step, without_marks};
+pub use render::{Values, commands_of, last_step, without_marks};
 
 /// How a package is made: a file, with everything that it takes from those that it extends.
 #[derive(Clone, Debug)]

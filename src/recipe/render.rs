@@ -124,6 +124,13 @@ impl Recipe {
 
 type Context = BTreeMap<String, minijinja::Value>;
 
+/// What a script runs in a step, counted from one, line by line.
+pub fn commands_of(script: &str, step: usize) -> Vec<&str> {
+    let mark = format!("echo '{MARK}{step}'");
+    let own = script.lines().skip_while(|line| *line != mark).skip(2);
+    own.take_while(|line| !line.starts_with(&format!("echo '{MARK}"))).filter(|line| !line.trim().is_empty()).collect()
+}
+
 /// The number of the last step that a log tells of.
 pub fn last_step(log: &str) -> Option<usize> {
     log.lines().rev().find_map(|line| line.strip_prefix(MARK)?.parse().ok())
@@ -276,6 +283,14 @@ mod tests {
                 find . -maxdepth 1 -type f -perm -u+x ! -name '*.so' -exec cp {} /d/p/bin/ \;
             "#]],
         );
+    }
+
+    #[test]
+    fn a_step_is_found_in_its_script() {
+        let script = "set -eu\necho 'envy: step 1'\ncd /s\nmake\n\necho 'envy: step 2'\ncd /s\nmake install\nls\n";
+        assert_eq!(commands_of(script, 1), ["make"]);
+        assert_eq!(commands_of(script, 2), ["make install", "ls"]);
+        assert!(commands_of(script, 3).is_empty());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::{Generation, Place};
+use crate::disk;
 use crate::manifest::expand;
 
 /// The variables that make a generation usable.
@@ -26,6 +27,9 @@ impl Activation {
             ("ENVY_GENERATION", generation.number.to_string()),
         ];
         variables.extend(own.map(|(name, value)| (name.to_owned(), value)));
+        for (name, value) in for_compilers(&prefix) {
+            variables.entry(name.to_owned()).or_insert(value);
+        }
         Self { bin: prefix.join("bin"), variables }
     }
 
@@ -38,6 +42,22 @@ impl Activation {
         }
         path
     }
+}
+
+/// What compilers and cargo's build scripts need to find the libraries of a prefix, where it has any to compile against.
+/// They are the variables that builds of the site's own packages have.
+fn for_compilers(prefix: &Path) -> Vec<(&'static str, String)> {
+    if !disk::is_directory(&prefix.join("include")) {
+        return Vec::new();
+    }
+    let below = |path: &str| prefix.join(path).display().to_string();
+    vec![
+        ("CMAKE_PREFIX_PATH", prefix.display().to_string()),
+        ("CPLUS_INCLUDE_PATH", below("include")),
+        ("C_INCLUDE_PATH", below("include")),
+        ("LIBRARY_PATH", below("lib")),
+        ("PKG_CONFIG_PATH", format!("{}:{}", below("lib/pkgconfig"), below("share/pkgconfig"))),
+    ]
 }
 
 fn expanded(place: &Place, generation: &Generation, prefix: &Path) -> BTreeMap<String, String> {
@@ -67,6 +87,9 @@ pub fn scripts(place: &Place, generation: &Generation) -> Vec<(&'static str, Str
     variables.insert("ENVY_SITE".to_owned(), generation.site.clone());
     variables.insert("ENVY_PREFIX".to_owned(), current.display().to_string());
     variables.insert("ENVY_GENERATION".to_owned(), generation.number.to_string());
+    for (name, value) in for_compilers(&current) {
+        variables.entry(name.to_owned()).or_insert(value);
+    }
     let bin = current.join("bin").display().to_string();
     vec![("activate", posix(&bin, &variables)), ("activate.fish", fish(&bin, &variables))]
 }

@@ -13,7 +13,7 @@
 //! A store that was moved has prefixes with the path that they had before. They count as not there, and are made anew.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -116,11 +116,7 @@ impl Store {
             return Err(Error::MissingBlob(file.blob));
         }
         let path = self.file_path(file);
-        if file.size <= PIECE as u64 {
-            Ok(placeholder::is_in(&disk::read(&path)?))
-        } else {
-            Ok(holds_by_pieces(&path)?)
-        }
+        Ok(disk::any_piece(&path, PLACEHOLDER.len(), placeholder::is_in)?)
     }
 
     /// The path of a prefix as it will stand in files of the tree that hold the placeholder, if it can stand there.
@@ -150,29 +146,6 @@ impl Store {
         let written = copy.write_all(&bytes).and_then(|()| copy.sync_data());
         written.map_err(|error| disk::Error::new("write", to, error))?;
         Ok(patches)
-    }
-}
-
-/// Larger files are read in pieces of this size.
-const PIECE: usize = 4 << 20;
-
-fn holds_by_pieces(path: &Path) -> disk::Result<bool> {
-    let (mut file, mut buffer, mut kept) = (disk::open(path)?, vec![0; PIECE], 0);
-    loop {
-        match file.read(&mut buffer[kept..]) {
-            Ok(0) => return Ok(false),
-            Ok(count) => {
-                let end = kept + count;
-                if placeholder::is_in(&buffer[..end]) {
-                    return Ok(true);
-                }
-                // It may begin in one piece and end in the next.
-                kept = end.min(PLACEHOLDER.len() - 1);
-                buffer.copy_within(end - kept..end, 0);
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(disk::Error::new("read", path, error)),
-        }
     }
 }
 
@@ -287,18 +260,5 @@ mod tests {
         let prefix = store.materialise(&sample(&store)).unwrap();
         assert_eq!(prefix.as_os_str().len(), PLACEHOLDER.len());
         disk::remove_tree(&prefix).unwrap();
-    }
-
-    #[test]
-    fn a_placeholder_is_found_across_pieces() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("large");
-        let mut bytes = vec![b'x'; PIECE - 100];
-        bytes.extend_from_slice(PLACEHOLDER.as_bytes());
-        bytes.extend_from_slice(&[b'x'; 5000]);
-        disk::write(&path, &bytes).unwrap();
-        assert!(holds_by_pieces(&path).unwrap());
-        disk::write(&path, &vec![b'-'; PIECE + 5000]).unwrap();
-        assert!(!holds_by_pieces(&path).unwrap());
     }
 }

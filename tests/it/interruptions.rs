@@ -293,7 +293,7 @@ fn a_store_that_cannot_be_written_to_is_named() {
     if let Some(outcome) = as_nobody(&scratch, &script) {
         outcome.fails(1, expect![[r#"
             unchanged site `api` is at generation 1
-            error: could not write into `[SCRATCH]/data/envy/store/tmp`
+            error: could not write into `[SCRATCH]/data/envy/store/roots`
               caused by: permission denied
             hint: let this user write there, or choose another place: `ENVY_STORE` for the store, `--sites-dir` for sites
             --- stdout ---

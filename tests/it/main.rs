@@ -46,3 +46,4 @@ mod scratch;
 mod server;
 mod shells;
 mod site_files;
+mod stated;

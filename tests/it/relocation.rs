@@ -9,7 +9,7 @@ use expect_test::expect;
 
 use crate::packed::{Files, Tar};
 use crate::registry::{Crate, Registry};
-use crate::scratch::{Scratch, Shell};
+use crate::scratch::{ENVY, Scratch, Shell};
 
 /// A site with a program that reads a file of its prefix, of which it knows only where the prefix lies. The file names
 /// that too.
@@ -177,4 +177,86 @@ fn one_flipped_bit_is_found_and_repaired() {
     scratch.envy("store verify").succeeds();
     scratch.envy("build --locked").succeeds().says("building data 1").never_says("building hello");
     says_where(&scratch.shell(), &prefix);
+}
+
+/// A package of C as its authors might write it: a library, a program that is linked with it, a static library with the
+/// time in it, a pkg-config file, and a link with an absolute target.
+const MAKEFILE: &str = "\
+prefix = /usr/local
+all: libgreet.so greet libplain.a
+libgreet.so: greet.c
+\tcc -shared -fPIC -Wl,-rpath,$(prefix)/lib -o $@ greet.c
+libplain.a: greet.c
+\tcc -c -o greet.o greet.c
+\tar rcU $@ greet.o
+greet: main.c libgreet.so
+\tcc -DDATA='\"$(prefix)/share/greeting\"' -o $@ main.c -L. -lgreet -Wl,-rpath,$(prefix)/lib
+install:
+\tmkdir -p $(DESTDIR)$(prefix)/bin $(DESTDIR)$(prefix)/lib/pkgconfig $(DESTDIR)$(prefix)/share
+\tcp greet $(DESTDIR)$(prefix)/bin/
+\tcp libgreet.so libplain.a $(DESTDIR)$(prefix)/lib/
+\tln -s $(DESTDIR)$(prefix)/lib/libgreet.so $(DESTDIR)$(prefix)/lib/libgreet.so.1
+\techo 'prefix=$(prefix)' >$(DESTDIR)$(prefix)/lib/pkgconfig/greet.pc
+\techo hello >$(DESTDIR)$(prefix)/share/greeting
+";
+
+const MAIN: &str = "\
+#include <stdio.h>
+int greet(FILE *);
+int main(void) { FILE *file = fopen(DATA, \"r\"); return file ? greet(file) : 1; }
+";
+
+const GREET: &str = "\
+#include <stdio.h>
+int greet(FILE *file) { int c; while ((c = getc(file)) != EOF) putchar(c); return 0; }
+";
+
+/// A site with the package of C.
+fn greeting(files: &Files) -> Scratch {
+    let source =
+        Tar::new().file("greet-1/Makefile", MAKEFILE).file("greet-1/main.c", MAIN).file("greet-1/greet.c", GREET);
+    let source = files.put("/greet-1.tar", source.done());
+    let scratch = Scratch::new();
+    let greet = format!("greet = {{ version = \"1\", {source}, recipe = \"make\" }}");
+    scratch.write("envy.toml", format!("[sites.api.dependencies]\n{greet}\n"));
+    scratch
+}
+
+/// Builds as another user on a host of another name, where root may be that; in any case with another umask.
+fn build_elsewhere(scratch: &Scratch) {
+    if !rustix::process::getuid().is_root() {
+        scratch.shell().sh(&format!("umask 077; {ENVY} build")).succeeds();
+        return;
+    }
+    let nobody = "setpriv --reuid=65534 --regid=65534 --clear-groups";
+    let script = format!("cp {ENVY} ../envy && chown -R 65534:65534 .. && exec {nobody} ../envy --version");
+    if scratch.shell().sh(&script).code() != 0 {
+        eprintln!("skipped: root cannot become another user here");
+        return;
+    }
+    let build = format!("hostname elsewhere; umask 077; exec {nobody} ../envy build");
+    scratch.shell().sh(&format!("unshare --uts sh -c '{build}'")).succeeds();
+}
+
+#[test]
+fn a_package_of_c_is_the_same_wherever_and_by_whomever_it_is_built() {
+    let files = Files::new();
+    let (here, elsewhere) = (greeting(&files), greeting(&files));
+    here.envy("build").succeeds();
+    build_elsewhere(&elsewhere);
+    assert_eq!(here.read("lockfiles/api.lock"), elsewhere.read("lockfiles/api.lock"), "it has the digests of outputs");
+    assert!(here.read("lockfiles/api.lock").contains("[[package.output]]"));
+
+    here.envy("run api -- greet").succeeds().says("hello");
+    let prefix = prefix(&here.store());
+    let loaded = here.shell().sh(&format!("env -i PATH=\"$PATH\" ldd {}", prefix.join("bin/greet").display()));
+    let from_the_prefix = format!("libgreet.so => {}/bin/../lib/libgreet.so", prefix.display());
+    assert!(loaded.succeeds().stdout().contains(&from_the_prefix), "{loaded}");
+    let target = fs::read_link(prefix.join("lib/libgreet.so.1")).expect("it is a link");
+    assert_eq!(target, Path::new("libgreet.so"));
+    let moved = here.root().join("elsewhere");
+    fs::rename(here.store(), &moved).expect("it is on the same file system");
+    let shell = here.env("ENVY_STORE", &moved);
+    shell.envy("build --locked").succeeds().never_says("building");
+    shell.envy("run api -- greet").succeeds().says("hello");
 }

@@ -93,7 +93,10 @@ fn scripts_links_and_files_of_other_tools_are_relocated_once() {
     link(&format!("{PLACEHOLDER}/bin/script"), "bin/alias");
     link(&format!("{PLACEHOLDER}/share"), "lib/share");
     link(&format!("{PLACEHOLDER}/lib"), "lib/self");
+    link(&format!("/envy/out{PLACEHOLDER}/etc/x.conf"), "etc/staged");
     link("/etc/passwd", "etc/outside");
+    write("etc/staged.conf", format!("home /envy/out{PLACEHOLDER}/share\n").as_bytes(), 0o644);
+    write("lib/pkgconfig/staged.pc", format!("prefix=/envy/out{PLACEHOLDER}\n").as_bytes(), 0o644);
 
     relocate(&prefix, "").unwrap();
     relocate(&prefix, "").unwrap();
@@ -111,11 +114,33 @@ fn scripts_links_and_files_of_other_tools_are_relocated_once() {
         "data is as its maker wants it"
     );
     assert_eq!(read("etc/x.conf"), format!("home {PLACEHOLDER}/share\n"), "the real path comes later");
+    assert_eq!(read("etc/staged.conf"), read("etc/x.conf"));
+    assert_eq!(read("lib/pkgconfig/staged.pc"), read("lib/pkgconfig/x.pc"));
     let target = |path: &str| disk::read_link(&prefix.join(path)).unwrap().into_os_string().into_string().unwrap();
     assert_eq!(
-        ["bin/alias", "lib/share", "lib/self", "etc/outside"].map(target),
-        ["script", "../share", ".", "/etc/passwd"]
+        ["bin/alias", "lib/share", "lib/self", "etc/staged", "etc/outside"].map(target),
+        ["script", "../share", ".", "x.conf", "/etc/passwd"]
     );
+}
+
+#[test]
+fn archives_that_were_made_at_other_times_are_equal() {
+    let archives = [1_000_000_000, 1_600_000_000].map(|time| {
+        let directory = tempfile::tempdir().unwrap();
+        let object = directory.path().join("a-name-of-more-than-fifteen-letters.o");
+        disk::write(&object, b"no object, and odd").unwrap();
+        disk::set_time(&object, time).unwrap();
+        let prefix = directory.path().join("prefix");
+        disk::create_directory(&prefix, 0o755).unwrap();
+        let made = Command::new("ar").arg("rcU").arg(prefix.join("lib.a")).arg(&object).status();
+        assert!(made.unwrap().success());
+        let before = disk::read(&prefix.join("lib.a")).unwrap();
+        relocate(&prefix, "").unwrap();
+        let after = disk::read(&prefix.join("lib.a")).unwrap();
+        assert!(before != after && before.len() == after.len());
+        after
+    });
+    assert_eq!(archives[0], archives[1]);
 }
 
 #[test]

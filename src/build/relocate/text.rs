@@ -25,6 +25,15 @@ fn replace_all(bytes: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {
     replaced
 }
 
+/// A file in which the placeholder stands without the directory before it where it was staged; nothing where it does. In
+/// what is no text nothing moves: slashes, which lead to the same place, are put behind it.
+pub(super) fn without_destdir(bytes: &[u8], destdir: &str) -> Option<Vec<u8>> {
+    let staged = format!("{destdir}{PLACEHOLDER}");
+    memchr::memmem::find(bytes, staged.as_bytes())?;
+    let fill = if placeholder::is_text(bytes) { String::new() } else { "/".repeat(destdir.len()) };
+    Some(replace_all(bytes, staged.as_bytes(), format!("{PLACEHOLDER}{fill}").as_bytes()))
+}
+
 /// A script whose interpreter is found by its name, where it was one of the prefix or of the build's tools.
 pub(super) fn with_found_interpreter(bytes: &[u8], root: &str) -> Option<Vec<u8>> {
     let end = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());
@@ -111,6 +120,17 @@ mod tests {
         assert_eq!(relocated("lib/pkgconfig"), "prefix=${pcfiledir}/../..\nlibdir=${pcfiledir}/../../lib\n");
         assert!(relocated("lib/x86_64-linux-gnu/pkgconfig").starts_with("prefix=${pcfiledir}/../../..\n"));
         assert_eq!(relative_to_pkg_config(b"prefix=/usr\n", "lib/pkgconfig"), None);
+    }
+
+    #[test]
+    fn where_files_were_staged_is_not_where_they_lie() {
+        let unstaged =
+            |text: String| without_destdir(text.as_bytes(), "/envy/out").map(|it| String::from_utf8(it).unwrap());
+        let text = unstaged(format!("/envy/out{PLACEHOLDER}/lib and {PLACEHOLDER}"));
+        assert_eq!(text.unwrap(), format!("{PLACEHOLDER}/lib and {PLACEHOLDER}"));
+        let binary = unstaged(format!("\0/envy/out{PLACEHOLDER}/lib\0"));
+        assert_eq!(binary.unwrap(), format!("\0{PLACEHOLDER}//////////lib\0"));
+        assert_eq!(unstaged(format!("/envy/out/{PLACEHOLDER}")), None);
     }
 
     #[test]

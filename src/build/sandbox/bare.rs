@@ -8,8 +8,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "the launcher of sandboxes is a door to processes of its own")]
 
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
@@ -17,7 +16,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions};
 
 use super::talk::{self, Doing as _, Fault, Item, Spec, Stage};
-use super::{Error, View};
+use super::{Call, Error};
 use crate::disk;
 use crate::process;
 
@@ -27,9 +26,9 @@ pub(super) fn root(scratch: &Path) -> PathBuf {
 }
 
 /// Run a view's command without a fence.
-pub(super) fn run(helper: &Path, view: &View, scratch: &Path, log: &File) -> Result<ExitStatus, Error> {
-    let root = root(scratch);
-    let mut spec = Spec::new(view, scratch);
+pub(super) fn run(call: &Call<'_>) -> Result<ExitStatus, Error> {
+    let root = root(call.scratch);
+    let mut spec = Spec::new(call.view, call.scratch);
     let links = links(&spec.entries, &root)?;
     disk::remove_tree(&root)?;
     disk::create_directories(&root.join("envy"))?;
@@ -40,7 +39,7 @@ pub(super) fn run(helper: &Path, view: &View, scratch: &Path, log: &File) -> Res
     spec.directory = rebased(&spec.directory, &root);
     spec.environment.insert("PWD".to_owned(), spec.directory.clone());
     spec.command.iter_mut().take(1).for_each(|program| *program = rebased(program, &root));
-    talk::run(helper, &Stage::Bare, &spec, log)
+    talk::run(call, &Stage::Bare, &spec)
 }
 
 /// The symlinks that imitate a view: where each is, and where it leads.
@@ -75,18 +74,13 @@ pub(super) fn watch() -> Result<u8, Fault> {
     fs::metadata(&spec.directory).fault(|| format!("enter `{}`", spec.directory))?;
     let child = talk::command(&spec)?.spawn().fault(program)?;
     talk::close_report()?;
-    std::thread::spawn(end_with_input);
+    talk::at_end_of_input(|| {
+        kill_descendants();
+        process::exit(1);
+    });
     let code = talk::reap(child.id())?;
     kill_descendants();
     Ok(code)
-}
-
-/// Nothing is written to the input any more; it ends when envy does.
-fn end_with_input() {
-    // An error is an end as well.
-    let _ = io::stdin().lock().read(&mut [0]);
-    kill_descendants();
-    process::exit(1);
 }
 
 /// Kill children until there are none. The orphans of the killed become children in their turn.

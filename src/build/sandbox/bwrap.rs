@@ -16,13 +16,13 @@ use rustix::fs::MemfdFlags;
 
 use super::native::{DEVICE_LINKS, DEVICES, PROC_OF_THE_HOST};
 use super::talk::{self, Doing as _, Fault, Item, Spec, Stage};
-use super::{Error, View};
+use super::{Call, Error};
 use crate::process;
 
 /// Run a view's command in namespaces that bubblewrap makes.
-pub(super) fn run(helper: &Path, bwrap: &Path, view: &View, log: &File) -> Result<ExitStatus, Error> {
+pub(super) fn run(call: &Call<'_>, bwrap: &Path) -> Result<ExitStatus, Error> {
     let stage = Stage::Bubblewrap { parent: talk::own_number(), bwrap: bwrap.to_owned() };
-    talk::run(helper, &stage, &Spec::new(view, Path::new("/")), log)
+    talk::run(call, &stage, &Spec::new(call.view, Path::new("/")))
 }
 
 /// Where `bwrap` is, if it works here; if not, why.
@@ -66,7 +66,7 @@ pub(super) fn launch(parent: i32, bwrap: &Path) -> Result<u8, Fault> {
     command.args(["--json-status-fd", &passed_writer.as_raw_fd().to_string(), "--"]).args(&spec.command);
     let child = command.spawn().fault(start)?;
     drop((options, writer, passed_writer));
-    let code = talk::reap(child.id())?;
+    let code = talk::reap_or_kill(child.id())?;
     talk::reap_all();
     let mut told = String::new();
     status.read_to_string(&mut told).fault(start)?;
@@ -151,7 +151,7 @@ fn parents_of(to: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::build::sandbox::Entry;
+    use crate::build::sandbox::{Entry, View};
 
     #[test]
     fn a_view_becomes_options() {

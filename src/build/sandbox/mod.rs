@@ -1,11 +1,12 @@
 //! The fence round a build: what a build sees, and how it is kept to that.
 //!
 //! A [`View`] lists everything that a build sees besides an empty root, `/tmp`, `/proc` and a minimal `/dev`. A
-//! [`Fence`] runs a command in a view. It is one of three:
+//! [`Fence`] runs a command in a view. It is one of four:
 //!
 //! - namespaces made by envy itself ([`native`]);
 //! - namespaces made by bubblewrap, which some distributions allow to make them when they do not allow envy ([`bwrap`]);
-//! - none, where the kernel grants no namespaces or the user asked for none ([`bare`]).
+//! - none, where the kernel grants no namespaces or the user asked for none: for root at the very places of the view
+//!   ([`placed`]), and for others below the scratch directory ([`bare`]).
 //!
 //! The first two give one and the same view, and a test compares them. In all of them:
 //!
@@ -15,14 +16,18 @@
 //! - When the command ends, everything it left behind is killed before [`Fence::run`] returns; when envy dies, by whatever
 //!   signal, so does everything in the fence.
 //!
-//! Deliberately absent: a terminal device (`/dev/pts`), limits of memory or time, a filter of system calls.
+//! - A command that runs too long or writes too much is stopped, with everything it started.
+//!
+//! Deliberately absent: a terminal device (`/dev/pts`), a limit of memory, a filter of system calls.
 //!
 //! Safe Rust cannot run code between `fork` and `exec`, and a process with threads cannot enter a user namespace. So every
 //! fence starts with this very program, executed anew as a [`helper`].
 
 mod bare;
 mod bwrap;
+mod limits;
 mod native;
+mod placed;
 mod talk;
 
 use std::collections::BTreeMap;
@@ -32,8 +37,13 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use crate::disk;
+use crate::progress::Progress;
+use crate::store;
+pub use limits::{LONGEST_LOG, Limits, Stopped};
+pub use placed::Place;
 use talk::{Fault, Stage};
 
 /// What a build sees, beside an empty root.
@@ -109,7 +119,9 @@ pub enum Setting {
 pub enum Mode {
     /// Namespaces: the build sees its view and nothing else.
     Namespaces,
-    /// None: the build sees the host.
+    /// None: the build sees the host, and its own files where a fence would show them.
+    Placed,
+    /// None: the build sees the host, and its own files elsewhere.
     Bare,
 }
 
@@ -117,6 +129,7 @@ impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Namespaces => "namespaces",
+            Self::Placed => "places",
             Self::Bare => "none",
         })
     }
@@ -171,6 +184,9 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The command went beyond its limits.
+    #[error("the command was {0}")]
+    Stopped(Stopped),
     /// The scratch directory could not be made ready.
     #[error(transparent)]
     Disk(#[from] disk::Error),
@@ -187,13 +203,22 @@ impl From<Fault> for Error {
 pub struct Fence {
     way: Way,
     helper: PathBuf,
+    limits: Limits,
 }
 
 #[derive(Clone, Debug)]
 enum Way {
     Native,
     Bubblewrap(PathBuf),
+    Placed,
     Bare,
+}
+
+impl Way {
+    /// Without a fence.
+    fn without() -> Self {
+        if placed::is_possible() { Self::Placed } else { Self::Bare }
+    }
 }
 
 impl Fence {
@@ -214,29 +239,61 @@ impl Fence {
         setting: Setting,
         prefer: Option<Launcher>,
     ) -> Result<(Self, Option<String>), Error> {
+        let limits = Limits::default();
         if setting == Setting::Off {
-            return Ok((Self { way: Way::Bare, helper }, Some("the sandbox is switched off".to_owned())));
+            return Ok((Self { way: Way::without(), helper, limits }, Some("the sandbox is switched off".to_owned())));
         }
         match first_that_works(&helper, prefer) {
-            Ok(way) => Ok((Self { way, helper }, None)),
+            Ok(way) => Ok((Self { way, helper, limits }, None)),
             Err(reason) if setting == Setting::Required => Err(Error::Refused { reason }),
-            Err(reason) => Ok((Self { way: Way::Bare, helper }, Some(reason))),
+            Err(reason) => Ok((Self { way: Way::without(), helper, limits }, Some(reason))),
         }
+    }
+
+    /// The same fence with other limits.
+    pub fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// How much of a fence this is.
     pub fn mode(&self) -> Mode {
         match self.way {
             Way::Native | Way::Bubblewrap(_) => Mode::Namespaces,
+            Way::Placed => Mode::Placed,
             Way::Bare => Mode::Bare,
         }
     }
 
-    /// What to put before `/envy/…` to have a path that the build can use: nothing in namespaces, `root` in the scratch
-    /// directory where there is no fence.
+    /// The same fence, but where it is none, the command's files are elsewhere even for root.
+    pub fn below_scratch(self) -> Self {
+        let way = if matches!(self.way, Way::Placed) { Way::Bare } else { self.way };
+        Self { way, ..self }
+    }
+
+    /// Whether a command's files are at the very places of its view. If not, nothing can be built that looks for others
+    /// at the placeholder.
+    pub fn has_places(&self) -> bool {
+        self.mode() != Mode::Bare
+    }
+
+    /// Wait until this process has the places, where builds use them one at a time.
+    pub fn place(&self, limit: Option<Duration>, progress: &dyn Progress) -> Result<Option<Place>, store::Error> {
+        match self.way {
+            Way::Placed => Place::take(limit, progress).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Where the scratch directory has to be, if it matters.
+    pub fn workplace(&self) -> Option<&'static Path> {
+        matches!(self.way, Way::Placed).then_some(Path::new(placed::WORK))
+    }
+
+    /// What to put before `/envy/…` to have a path that the build can use: nothing where its files are at their places,
+    /// else `root` in the scratch directory.
     pub fn root(&self, scratch: &Path) -> String {
         match self.mode() {
-            Mode::Namespaces => String::new(),
+            Mode::Namespaces | Mode::Placed => String::new(),
             Mode::Bare => bare::root(scratch).to_string_lossy().into_owned(),
         }
     }
@@ -246,12 +303,23 @@ impl Fence {
     pub fn run(&self, view: &View, scratch: &Path, log: &File) -> Result<ExitStatus, Error> {
         check(view)?;
         let scratch = disk::canonical(scratch)?;
+        let call = Call { helper: &self.helper, view, scratch: &scratch, log, limits: self.limits };
         match &self.way {
-            Way::Native => native::run(&self.helper, view, &scratch, log),
-            Way::Bubblewrap(bwrap) => bwrap::run(&self.helper, bwrap, view, log),
-            Way::Bare => bare::run(&self.helper, view, &scratch, log),
+            Way::Native => native::run(&call),
+            Way::Bubblewrap(bwrap) => bwrap::run(&call, bwrap),
+            Way::Placed => placed::run(&call),
+            Way::Bare => bare::run(&call),
         }
     }
+}
+
+/// What a launcher is to do.
+struct Call<'a> {
+    helper: &'a Path,
+    view: &'a View,
+    scratch: &'a Path,
+    log: &'a File,
+    limits: Limits,
 }
 
 fn first_that_works(helper: &Path, prefer: Option<Launcher>) -> Result<Way, String> {

@@ -10,7 +10,7 @@
 #![allow(clippy::disallowed_methods, reason = "the launcher of sandboxes is a door to processes and mounts of its own")]
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, symlink};
@@ -23,7 +23,7 @@ use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType};
 use rustix::thread::{CapabilitySet, CapabilitySets, UnshareFlags};
 
 use super::talk::{self, Doing as _, Fault, Item, Spec, Stage};
-use super::{Error, View};
+use super::{Call, Error, Limits, View};
 use crate::disk;
 
 /// Devices that a build sees; they are the host's.
@@ -46,11 +46,11 @@ const NEEDED: CapabilitySet = CapabilitySet::SYS_ADMIN.union(CapabilitySet::NET_
 const UNTRUSTED: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
 
 /// Run a view's command in namespaces of its own.
-pub(super) fn run(helper: &Path, view: &View, scratch: &Path, log: &File) -> Result<ExitStatus, Error> {
+pub(super) fn run(call: &Call<'_>) -> Result<ExitStatus, Error> {
     // The view's root is mounted over this directory, in a mount namespace that nobody else sees.
-    let place = scratch.join("view");
+    let place = call.scratch.join("view");
     disk::create_directories(&place)?;
-    talk::run(helper, &Stage::Native { parent: talk::own_number() }, &Spec::new(view, &place), log)
+    talk::run(call, &Stage::Native { parent: talk::own_number() }, &Spec::new(call.view, &place))
 }
 
 /// Whether this host lets us make such namespaces; if not, why.
@@ -62,7 +62,8 @@ pub(super) fn probe(helper: &Path) -> Result<(), String> {
         .open("/dev/null")
         .map_err(|source| refuse("open `/dev/null`".to_owned(), source))?;
     let view = View { directory: "/".to_owned(), ..View::default() };
-    match run(helper, &view, scratch.path(), &null) {
+    let call = Call { helper, view: &view, scratch: scratch.path(), log: &null, limits: Limits::default() };
+    match run(&call) {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("envy's launcher failed ({status})")),
         Err(Error::SetUp { doing, source }) => Err(refuse(doing, source)),
@@ -81,7 +82,7 @@ pub(super) fn outside(parent: i32) -> Result<u8, Fault> {
     let inner = Command::new("/proc/self/exe").args(Stage::First.arguments()).env_clear().spawn();
     let inner = inner.fault(|| "start the first process of the sandbox".to_owned())?;
     talk::close_report()?;
-    talk::reap(inner.id())
+    talk::reap_or_kill(inner.id())
 }
 
 #[expect(deprecated, reason = "it is unsafe only with the flag FILES, which is not among these")]

@@ -13,12 +13,14 @@ use std::fs::File;
 use std::io::{self, BufRead as _, Read as _, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, WaitOptions};
+use rustix::event::{PollFd, PollFlags};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 use serde::{Deserialize, Serialize};
 
-use super::{Entry, Error, View};
+use super::{Call, Entry, Error, Limits, Stopped, View};
 
 /// The first argument of a helper.
 const WORD: &str = "__sandbox";
@@ -170,29 +172,96 @@ pub(super) fn report(outcome: Result<u8, Fault>) -> u8 {
 /// Start a helper, tell it what to do, and wait for its end.
 ///
 /// It must be the thread that started the helper that waits: the helper dies with that thread.
-pub(super) fn run(helper: &Path, stage: &Stage, spec: &Spec, log: &File) -> Result<ExitStatus, Error> {
-    let start = || format!("start `{}`", helper.display());
+pub(super) fn run(call: &Call<'_>, stage: &Stage, spec: &Spec) -> Result<ExitStatus, Error> {
+    let start = || format!("start `{}`", call.helper.display());
     let mut line = serde_json::to_vec(spec).map_err(io::Error::from).fault(start)?;
     line.push(b'\n');
-    let mut child = Command::new(helper)
+    let mut child = Command::new(call.helper)
         .arg0("envy")
         .args(stage.arguments())
         .env_clear()
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(log.try_clone().fault(start)?)
+        .stderr(call.log.try_clone().fault(start)?)
         .spawn()
         .fault(start)?;
     let mut lifeline = child.stdin.take();
     // A helper that does not read on has something to report.
     let _ = lifeline.as_mut().map(|input| input.write_all(&line));
-    let mut told = Vec::new();
-    let heard = child.stdout.take().map_or(Ok(0), |mut output| output.read_to_end(&mut told));
+    let stopped = watch(&mut child, call).fault(start)?;
+    if let Some(stopped) = stopped {
+        // The helper kills everything when its input ends, and ends when all of it is gone.
+        drop(lifeline);
+        end(&mut child).fault(start)?;
+        if let Stopped::TooMuch(limit) = stopped {
+            call.log.set_len(limit).fault(|| "shorten the log".to_owned())?;
+        }
+        return Err(Error::Stopped(stopped));
+    }
     let status = child.wait().fault(start)?;
-    heard.fault(start)?;
     drop(lifeline);
+    // A report is a line, which the pipe has held.
+    let mut told = Vec::new();
+    child.stdout.take().map_or(Ok(0), |mut output| output.read_to_end(&mut told)).fault(start)?;
     heed(&told)?;
     Ok(status)
+}
+
+/// Wait until a helper ends, or until its command is to be stopped.
+fn watch(child: &mut Child, call: &Call<'_>) -> io::Result<Option<Stopped>> {
+    let begun = Instant::now();
+    while child.try_wait()?.is_none() {
+        let stopped = call.limits.exceeded(begun.elapsed(), call.log.metadata()?.len());
+        if stopped.is_some() {
+            return Ok(stopped);
+        }
+        std::thread::sleep(Limits::pause(begun.elapsed()));
+    }
+    Ok(None)
+}
+
+/// Wait for the end of a helper that knows that it should end; one that does not is killed.
+fn end(child: &mut Child) -> io::Result<()> {
+    let begun = Instant::now();
+    while child.try_wait()?.is_none() {
+        if begun.elapsed() > GRACE {
+            child.kill()?;
+        }
+        std::thread::sleep(Limits::pause(begun.elapsed()));
+    }
+    Ok(())
+}
+
+/// How long a helper has to kill everything.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Wait for the end of one child as [`reap`] does, and kill it when the input ends: when envy dies, or when it wants the
+/// command to be stopped. There is no second thread in this: whoever has entered a pid namespace gets none.
+pub(super) fn reap_or_kill(child: u32) -> Result<u8, Fault> {
+    let number = i32::try_from(child).ok().and_then(Pid::from_raw);
+    if let Some(number) = number
+        && let Ok(handle) = rustix::process::pidfd_open(number, PidfdFlags::empty())
+    {
+        let input = io::stdin();
+        // Nothing is asked of the input: that its other end is closed is told in any case.
+        let mut asked = [PollFd::new(&input, PollFlags::empty()), PollFd::new(&handle, PollFlags::IN)];
+        while matches!(rustix::event::poll(&mut asked, None), Err(rustix::io::Errno::INTR)) {}
+        if asked[1].revents().is_empty() {
+            let _ = rustix::process::kill_process(number, Signal::KILL);
+        }
+    }
+    reap(child)
+}
+
+/// Do something when the input ends. Nothing of the input is read, since another helper may still have to.
+pub(super) fn at_end_of_input(then: impl FnOnce() + Send + 'static) {
+    std::thread::spawn(move || {
+        let input = io::stdin();
+        // Nothing is asked for: that the other end is closed is told in any case.
+        let mut asked = [PollFd::new(&input, PollFlags::empty())];
+        while matches!(rustix::event::poll(&mut asked, None), Err(rustix::io::Errno::INTR)) {}
+        then();
+    });
 }
 
 fn heed(told: &[u8]) -> Result<(), Fault> {

@@ -13,7 +13,7 @@ pub(super) fn limit(limit: &ExcludeNewer) -> &str {
 }
 
 /// How a lockfile writes a source: a registry by its name, anything else as the manifest has it.
-pub(super) fn source_text(source: &Source, requirements: &[Requirement]) -> String {
+pub(in crate::lock) fn source_text(source: &Source, requirements: &[Requirement]) -> String {
     match source {
         Source::Crate { registry } => format!("registry+{}", registry.as_deref().unwrap_or("crates.io")),
         Source::Path { path } => format!("path+{path}"),
