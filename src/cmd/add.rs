@@ -10,7 +10,7 @@ use super::committing::{Then, commit};
 use super::context::Context;
 use super::locking::{self, Moves};
 use super::project::Project;
-use super::{Jobs, LockMode};
+use super::{Jobs, LockMode, recipe};
 use crate::build::{Toolchain, Wanted};
 use crate::disk;
 use crate::failure::{Exit, Failure};
@@ -151,12 +151,14 @@ fn additions(
     args: &Args,
 ) -> Result<Vec<(PackageName, NewDependency)>, Failure> {
     if args.from.is_listed() {
-        return by_recipe::additions(&project.book(context)?, args);
+        return by_recipe::additions(&recipe::of_additions(context, project)?, args);
     }
     let source = args.from.keys(project)?;
     let params = match args.params.is_empty() {
         true => BTreeMap::new(),
-        false => by_recipe::typed(project.book(context)?.get(args.from.usual_recipe())?, &args.params)?,
+        false => {
+            by_recipe::typed(recipe::of_additions(context, project)?.get(args.from.usual_recipe())?, &args.params)?
+        }
     };
     let versions = versions(context, project, args)?;
     let new = |(name, version)| (name, args.dependency(version, source.clone(), params.clone()));

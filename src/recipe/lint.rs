@@ -77,9 +77,10 @@ fn unusable(name: &str, error: Error) -> Result<Vec<Finding>, Error> {
         error => error,
     };
     let hint = match &error {
-        Error::Unknown { nearest: Some(nearest), .. } | Error::UnknownParam { nearest: Some(nearest), .. } => {
+        Error::Unknown { nearest: Some(nearest), name: other } if other != name => {
             Some(format!("did you mean `{nearest}`?"))
         }
+        Error::UnknownParam { nearest: Some(nearest), .. } => Some(format!("did you mean `{nearest}`?")),
         _ => None,
     };
     let message = match &error {
@@ -293,8 +294,8 @@ impl Lint<'_> {
             self.add(Level::Warning, "it does not say what the licence is", Some("say it: `license = \"MIT\"`"));
         }
         if recipe.checks.is_empty() {
-            let hint = "name a command that must succeed: `check = [\"x --version\"]`";
-            self.add(Level::Warning, "nothing tries out what it builds", Some(hint));
+            let hint = format!("name a command that must succeed: `check = [\"{} --version\"]`", recipe.name);
+            self.add(Level::Warning, "nothing tries out what it builds", Some(&hint));
         }
         for (version, release) in &recipe.releases {
             let sums = match &release.source {

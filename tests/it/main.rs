@@ -37,6 +37,7 @@ mod packed;
 mod patches;
 mod paths;
 mod recipe_commands;
+mod recipe_reference;
 mod recipes;
 mod registries;
 mod registry;

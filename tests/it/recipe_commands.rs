@@ -134,10 +134,13 @@ fn a_recipe_documents_itself() {
         example:
           greet = { recipe = "greet", version = "1" }
     "#]]);
-    scratch.envy("recipe show gret").fails(1, expect![[r#"
+    scratch.envy("recipe show gret").fails(
+        1,
+        expect![[r#"
         error: there is no recipe `gret`
         hint: did you mean `greet`?
-    "#]]);
+    "#]],
+    );
     let json = scratch.envy("recipe show polite --json").succeeds().json();
     assert_eq!(json["schema"], "envy.recipe-show/1");
     assert_eq!(json["params"][0]["name"], "loud");
@@ -151,6 +154,7 @@ fn new_recipes_pass_the_check() {
     "#]]);
     scratch.envy("recipe new zlib --extends autotools --url https://example.org/zlib-1.3.1.tar.gz").ok(expect![[r#"
         wrote `recipes/zlib.toml`
+        note: it hides the `zlib` of built-in
         note: fill in the `sha256` of version 1.3.1: nothing was fetched
     "#]]);
     scratch.envy("recipe new unpack --extends unpack").succeeds().says("it hides the `unpack` of built-in");
@@ -160,24 +164,33 @@ fn new_recipes_pass_the_check() {
         recipes/zlib.toml: warning: it does not say what the licence is
           hint: say it: `license = "MIT"`
         recipes/zlib.toml: warning: nothing tries out what it builds
-          hint: name a command that must succeed: `check = ["x --version"]`
+          hint: name a command that must succeed: `check = ["zlib --version"]`
         recipes/zlib.toml: warning: the `sha256` of version 1.3.1 is not filled in
           hint: write what `sha256sum` says of the file, once you have looked at it
     "#]]);
     let zlib = scratch.read("recipes/zlib.toml");
     assert!(zlib.contains("url = \"https://example.org/zlib-{version}.tar.gz\"\n"), "{zlib}");
-    scratch.envy("recipe new plain").fails(1, expect![[r#"
+    scratch.envy("recipe new plain").fails(
+        1,
+        expect![[r#"
         error: there is a `recipes/plain.toml` already
         hint: give the new one another name
-    "#]]);
-    scratch.envy("recipe new x --extends autotool").fails(1, expect![[r#"
+    "#]],
+    );
+    scratch.envy("recipe new x --extends autotool").fails(
+        1,
+        expect![[r#"
         error: there is no recipe `autotool`
         hint: did you mean `autotools`?
-    "#]]);
-    scratch.envy("recipe new x --url https://example.org/main.tar.gz").fails(2, expect![[r#"
+    "#]],
+    );
+    scratch.envy("recipe new x --url https://example.org/main.tar.gz").fails(
+        2,
+        expect![[r#"
         error: it is not clear which version `https://example.org/main.tar.gz` is of
         hint: say it by `--version VERSION`
-    "#]]);
+    "#]],
+    );
     scratch.envy("recipe new x --url https://example.org/main.tar.gz --version 1.0").succeeds();
 }
 
@@ -193,27 +206,33 @@ fn a_check_tells_errors_and_warnings_and_fails_for_errors_alone() {
          [[step]]\nname = 'go'\nrun = 'cc {{ prefx }}; pkg-config x'\n",
     );
     scratch.write("recipes/unreadable.toml", "summary = 1\nstep = [{ name = 'x' }]\n");
-    scratch.envy("recipe check").fails(1, expect![[r#"
-        error: 2 errors in 2 recipes
-        --- stdout ---
-        recipes/broken.toml: error: step `go` has `prefx`, which is neither a param nor a value that templates know
-          hint: did you mean `prefix`?
-        recipes/broken.toml: warning: param `x` changes nothing: no template has it
-          hint: use it, or take it out
-        recipes/broken.toml: warning: param `x` does not say what it is for
-          hint: say it: `doc = "…"`
-        recipes/broken.toml: warning: it does not say what the licence is
-          hint: say it: `license = "MIT"`
-        recipes/broken.toml: warning: nothing tries out what it builds
-          hint: name a command that must succeed: `check = ["x --version"]`
-        recipes/unreadable.toml:1:11: error: `summary` must be a string, not an integer
-    "#]]);
+    scratch.envy("recipe check").fails(
+        1,
+        expect![[r#"
+            error: 2 errors in 2 recipes
+            --- stdout ---
+            recipes/broken.toml: error: step `go` has `prefx`, which is neither a param nor a value that templates know
+              hint: did you mean `prefix`?
+            recipes/broken.toml: warning: param `x` changes nothing: no template has it
+              hint: use it, or take it out
+            recipes/broken.toml: warning: param `x` does not say what it is for
+              hint: say it: `doc = "…"`
+            recipes/broken.toml: warning: it does not say what the licence is
+              hint: say it: `license = "MIT"`
+            recipes/broken.toml: warning: nothing tries out what it builds
+              hint: name a command that must succeed: `check = ["broken --version"]`
+            recipes/unreadable.toml:1:11: error: `summary` must be a string, not an integer
+        "#]],
+    );
     let json = scratch.envy("recipe check broken --json").ends(1).json();
     assert_eq!(json["recipes"][0]["findings"][0]["level"], "error");
-    scratch.envy("recipe check brokn").fails(1, expect![[r#"
+    scratch.envy("recipe check brokn").fails(
+        1,
+        expect![[r#"
         error: there is no recipe `brokn`
         hint: did you mean `broken`?
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -234,26 +253,49 @@ fn packages_of_recipes_are_added() {
         "[sites.api.dependencies]\ngreet = { recipe = \"greet\", version = \"2.0.0\", \
          params = { loud = true, times = 3, words = [\"a\", \"b\", \"c\"] } }\n"
     );
-    let fails = |arguments: &str, code, expected| drop(scratch.envy(arguments).fails(code, expected));
-    fails("add --recipe gret", 1, expect![[r#"
+    let fails = |arguments: &str, code, expected| {
+        scratch.envy(arguments).fails(code, expected);
+    };
+    fails(
+        "add --recipe gret",
+        1,
+        expect![[r#"
         error: there is no recipe `gret`
         hint: did you mean `greet`?
-    "#]]);
-    fails("add --recipe greet@3", 6, expect![[r#"
+    "#]],
+    );
+    fails(
+        "add --recipe greet@3",
+        6,
+        expect![[r#"
         error: recipe `greet` lists no version 3
           it lists 2.0.0, 1.2.0, 1.0.0
         hint: run `envy add --recipe greet@2.0.0`
-    "#]]);
-    fails("add --recipe make", 1, expect![[r#"
+    "#]],
+    );
+    fails(
+        "add --recipe make",
+        1,
+        expect![[r#"
         error: recipe `make` lists no versions
           recipe `make` says how to build, and not what
         hint: say where the source is, by `git`, `path` or `url`
-    "#]]);
-    fails("add --recipe greet --param tims=3", 1, expect![[r#"
+    "#]],
+    );
+    fails(
+        "add --recipe greet --param tims=3",
+        1,
+        expect![[r#"
         error: recipe `greet` has no param `tims`
         hint: did you mean `times`?
-    "#]]);
-    fails("add --recipe greet --param times=often", 1, expect![[r#"
-        error: param `times` of recipe `greet` takes a whole number, not `often`
-    "#]]);
+    "#]],
+    );
+    fails(
+        "add --recipe greet --param times=often",
+        1,
+        expect![[r#"
+            error: param `times` of recipe `greet` takes a whole number, not `often`
+            hint: run `envy recipe show greet` to see what it takes
+        "#]],
+    );
 }

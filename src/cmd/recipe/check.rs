@@ -2,7 +2,7 @@
 
 use super::super::context::Context;
 use super::super::project::Project;
-use super::seen;
+use super::{of_project, seen};
 use crate::build::{BASE, brought};
 use crate::failure::{Exit, Failure};
 use crate::platform::Platform;
@@ -24,7 +24,7 @@ pub struct Args {
 pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let (project, book) = if args.names.is_empty() {
         let project = context.project()?;
-        let book = project.book(context)?;
+        let book = of_project(context, &project)?;
         (Some(project), book)
     } else {
         seen(context)?

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::super::context::Context;
+use super::of_project;
 use crate::disk;
 use crate::failure::{Exit, Failure};
 use crate::lock::file_name;
@@ -29,7 +30,7 @@ pub struct Args {
 pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let mut project = context.project()?;
     let _held = project.hold(context)?;
-    let book = project.book(context)?;
+    let book = of_project(context, &project)?;
     let name = args.name.as_str();
     let file = format!("recipes/{name}.toml");
     let path = project.root.join(&file);
