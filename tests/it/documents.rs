@@ -76,7 +76,8 @@ fn write_shown(document: &str, directory: &Path) {
         let name = block.lines().next().and_then(|line| line.strip_prefix("# "));
         if let Some(name) = name.filter(|name| name.ends_with(".toml")) {
             let path = directory.join(name);
-            fs::create_dir_all(path.parent().expect("a file is in a directory")).expect("there is room for a directory");
+            fs::create_dir_all(path.parent().expect("a file is in a directory"))
+                .expect("there is room for a directory");
             fs::write(path, &block).expect("there is room for a file");
         }
     }
