@@ -71,6 +71,8 @@ pub enum Command {
     Rollback(cmd::rollback::Args),
     /// Make a generation of a site current
     Switch(cmd::switch::Args),
+    /// Look at recipes, or begin one
+    Recipe(cmd::recipe::Args),
     /// Look at the store
     Store(cmd::store::Args),
     /// Print completions for a shell
@@ -101,6 +103,7 @@ impl Cli {
             Command::Generations(args) => cmd::generations::run(&context, &args),
             Command::Rollback(args) => cmd::rollback::run(&context, &args),
             Command::Switch(args) => cmd::switch::run(&context, &args),
+            Command::Recipe(args) => cmd::recipe::run(&context, &args),
             Command::Store(args) => cmd::store::run(&context, &args),
             Command::Completions(args) => cmd::completions::run(&context, &args, Self::command()),
         }?;

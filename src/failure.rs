@@ -228,7 +228,7 @@ impl From<recipe::Error> for Failure {
                 let chain = chain.join("` extends `");
                 failure.fact(format!("`{chain}`")).hint("let one of them extend nothing")
             }
-            Error::Fixed { recipe, .. } => {
+            Error::Fixed { recipe, .. } | Error::ParamType { recipe, .. } => {
                 failure.hint(format!("run `envy recipe show {recipe}` to see what it takes"))
             }
             Error::NoVersions(recipe) => failure
@@ -289,9 +289,10 @@ impl From<lock::WishError> for Failure {
                 .facts(asked.iter().cloned())
                 .hint(format!("say the same in both places, or give one of them another name than `{name}`")),
             lock::WishError::Circle { ref chain } => {
-                let names: Vec<_> = chain.iter().map(|name| format!("`{name}`")).collect();
+                let (first, others) = chain.split_first().expect("a circle has members");
+                let others: Vec<_> = others.iter().map(|name| format!("`{name}`")).collect();
                 Self::new(Exit::NoSolution, error.to_string())
-                    .fact(format!("{} needs the one before it", names.join(", and each of ")))
+                    .fact(format!("`{first}` needs {}", others.join(", which needs ")))
                     .hint("take one of these needs away: none of them can be built first")
             }
         }

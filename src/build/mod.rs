@@ -52,8 +52,9 @@ pub use plan::{Plan, Planned, Step, plan};
 pub use project_config::{Configured, Dropped, Error as ProjectConfigError, configured};
 pub use schedule::{Builder, Built, Origin, default_jobs};
 pub use supplies::Supplies;
+pub use tool_files::brought;
 pub use toolchain::{Toolchain, Wanted};
-pub use tools::Tools;
+pub use tools::{BASE, Tools};
 
 /// A package cannot be built here.
 #[derive(Debug, thiserror::Error)]

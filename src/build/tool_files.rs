@@ -124,6 +124,11 @@ pub(super) fn along(name: &str) -> Option<&'static Along> {
     })
 }
 
+/// The other tools that come with a tool, by their names or patterns of them.
+pub fn brought(name: &str) -> &'static [&'static str] {
+    along(name).map_or(&[], |along| along.programs)
+}
+
 impl Along {
     /// Add what it reads, where `program` is its real file and `found` what PATH leads to.
     pub(super) fn add(&self, files: &mut HostFiles<'_>, found: &Path, program: &Path) -> Result<(), Error> {

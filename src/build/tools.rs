@@ -20,7 +20,7 @@ use crate::store::Store;
 use crate::tree::{Node, Tree};
 
 /// What every build sees where the host has it: sh, coreutils, sed, grep, awk, find, diff, patch, tar, gzip and xz.
-const BASE: &[&str] = &[
+pub const BASE: &[&str] = &[
     "sh",
     "[",
     "awk",

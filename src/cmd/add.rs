@@ -1,5 +1,7 @@
 //! `envy add`
 
+mod by_recipe;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -8,7 +10,7 @@ use super::committing::{Then, commit};
 use super::context::Context;
 use super::locking::{self, Moves};
 use super::project::Project;
-use super::{Jobs, LockMode};
+use super::{Jobs, LockMode, recipe};
 use crate::build::{Toolchain, Wanted};
 use crate::disk;
 use crate::failure::{Exit, Failure};
@@ -23,7 +25,7 @@ use crate::resolve::{self, Conflict, Fact};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Packages: NAME, or NAME@VERSION [default with a source: the name that the source suggests]
-    #[arg(required_unless_present = "source", value_name = "REQ")]
+    #[arg(required_unless_present_any = ["source", "recipe"], value_name = "REQ")]
     requirements: Vec<Wanting>,
     /// For this site alone, instead of for every site
     #[arg(long, value_name = "SITE")]
@@ -39,6 +41,9 @@ pub struct Args {
     /// Build these programs of the packages alone
     #[arg(long = "bin", value_name = "NAME")]
     bins: Vec<String>,
+    /// Give a param of the recipe a value; of a list, its elements with commas between them, or one a time
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    params: Vec<by_recipe::Given>,
     /// Stop after locking
     #[arg(long)]
     no_build: bool,
@@ -84,8 +89,8 @@ struct From {
     /// The directory in the repository or archive
     #[arg(long, value_name = "DIR", requires = "source")]
     subdir: Option<String>,
-    /// Build what the source holds by this recipe
-    #[arg(long, value_name = "NAME", requires = "source")]
+    /// Build what the source holds by this recipe; without a source, a package that recipes list: NAME, or NAME@VERSION
+    #[arg(long, value_name = "NAME", conflicts_with = "registry")]
     recipe: Option<String>,
     /// Take versions no newer than this time, date or duration, or with `false` any, whatever the project says
     #[arg(long, value_name = "TIME")]
@@ -125,10 +130,9 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
         Some(site) => Where::Site(&project.site(site)?.name),
         None => Where::Shared,
     };
-    let source = args.from.keys(&project)?;
     let mut text = project.text.clone();
-    for (name, version) in versions(context, &project, args)? {
-        text = edit::add_dependency(&text, table, &name, &args.dependency(version, source.clone()))?;
+    for (name, new) in additions(context, &project, args)? {
+        text = edit::add_dependency(&text, table, &name, &new)?;
     }
     let edited = project.edited(text)?;
     let sites = edited.sites(args.site.as_slice())?;
@@ -140,9 +144,34 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What to write of each package.
+fn additions(
+    context: &Context<'_>,
+    project: &Project,
+    args: &Args,
+) -> Result<Vec<(PackageName, NewDependency)>, Failure> {
+    if args.from.is_listed() {
+        return by_recipe::additions(&recipe::of_additions(context, project)?, args);
+    }
+    let source = args.from.keys(project)?;
+    let params = match args.params.is_empty() {
+        true => BTreeMap::new(),
+        false => {
+            by_recipe::typed(recipe::of_additions(context, project)?.get(args.from.usual_recipe())?, &args.params)?
+        }
+    };
+    let versions = versions(context, project, args)?;
+    let new = |(name, version)| (name, args.dependency(version, source.clone(), params.clone()));
+    Ok(versions.into_iter().map(new).collect())
+}
+
 impl Args {
-    fn dependency(&self, version: Option<String>, source: Vec<(&'static str, String)>) -> NewDependency {
-        let mut params = BTreeMap::new();
+    fn dependency(
+        &self,
+        version: Option<String>,
+        source: Vec<(&'static str, String)>,
+        mut params: BTreeMap<String, Param>,
+    ) -> NewDependency {
         if self.no_default_features {
             params.insert("no-default-features".to_owned(), Param::Bool(true));
         }
@@ -201,6 +230,17 @@ impl From {
         }
         let cutoff = Cutoff::parse(limit).map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
         Ok(Cutoffs { all: Some(cutoff.at(jiff::Timestamp::now())), own: BTreeMap::new() })
+    }
+
+    /// Whether packages are meant that recipes list.
+    fn is_listed(&self) -> bool {
+        self.recipe.is_some() && !self.is_elsewhere()
+    }
+
+    /// The recipe that makes what comes from there.
+    fn usual_recipe(&self) -> &str {
+        let usual = if self.source.url.is_some() { "unpack" } else { "cargo" };
+        self.recipe.as_deref().unwrap_or(usual)
     }
 
     fn is_elsewhere(&self) -> bool {

@@ -32,6 +32,11 @@ impl<'a> Context<'a> {
         Project::find(self.globals.project.as_deref(), self.globals.sites_dir.as_deref())
     }
 
+    /// The project that the command works on, if it is in one.
+    pub fn project_if_any(&self) -> Result<Option<Project>, Failure> {
+        Project::find_if_any(self.globals.project.as_deref(), self.globals.sites_dir.as_deref())
+    }
+
     /// The user's store.
     pub fn store(&self) -> Result<&Store, Failure> {
         if let Some(store) = self.store.get() {

@@ -23,6 +23,7 @@ pub mod lock;
 mod locking;
 mod options;
 mod project;
+pub mod recipe;
 pub mod remove;
 pub mod rollback;
 pub mod run;

@@ -43,10 +43,26 @@ impl Locked {
 impl Project {
     /// The project in a directory, or else the nearest one above the current directory.
     pub fn find(asked: Option<&Path>, sites: Option<&Path>) -> Result<Self, Failure> {
+        let missing = || {
+            Failure::new(Exit::Failed, format!("there is no `{MANIFEST}` here or above"))
+                .hint("run `envy init` to begin a project, or name one with `--project DIR`")
+        };
+        Self::find_if_any(asked, sites)?.ok_or_else(missing)
+    }
+
+    /// The same, where there need not be any project here.
+    pub fn find_if_any(asked: Option<&Path>, sites: Option<&Path>) -> Result<Option<Self>, Failure> {
         let root = match asked {
             Some(directory) => absolute(directory.to_owned())?,
-            None => nearest()?,
+            None => match nearest()? {
+                Some(directory) => directory,
+                None => return Ok(None),
+            },
         };
+        Self::at(root, sites).map(Some)
+    }
+
+    fn at(root: PathBuf, sites: Option<&Path>) -> Result<Self, Failure> {
         // One project has one name, whichever links led here.
         let root = if disk::is_directory(&root) { disk::canonical(&root)? } else { root };
         undo::recover_if_abandoned(&root)?;
@@ -283,13 +299,9 @@ fn as_if_there(path: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// The nearest directory with a manifest, from the current one upwards.
-fn nearest() -> Result<PathBuf, Failure> {
+fn nearest() -> Result<Option<PathBuf>, Failure> {
     let start = absolute(PathBuf::from("."))?;
     let found = start.ancestors().find(|directory| disk::is_file(&directory.join(MANIFEST)));
-    let missing = || {
-        Failure::new(Exit::Failed, format!("there is no `{MANIFEST}` here or above"))
-            .hint("run `envy init` to begin a project, or name one with `--project DIR`")
-    };
     // `.` at the end of a path would stand in every message.
-    Ok(found.ok_or_else(missing)?.components().collect())
+    Ok(found.map(|found| found.components().collect()))
 }

@@ -75,9 +75,22 @@ pub fn pin(
     moves: &Moves,
     sources: &Sources<'_>,
 ) -> Result<BTreeMap<String, SharedRecipes>, Failure> {
+    if site.dependencies.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    pin_all(context, project, old, moves, sources)
+}
+
+/// The same, whatever it is for.
+pub fn pin_all(
+    context: &Context<'_>,
+    project: &Project,
+    old: Option<&Lockfile>,
+    moves: &Moves,
+    sources: &Sources<'_>,
+) -> Result<BTreeMap<String, SharedRecipes>, Failure> {
     let (mut pins, mut wanted, mut errors) = (BTreeMap::new(), Vec::new(), Vec::new());
-    let named = project.manifest.recipes().iter().filter(|_| !site.dependencies.is_empty());
-    for (name, source) in named {
+    for (name, source) in project.manifest.recipes() {
         let Some(repository) = Repository::of(name, source) else {
             let tree = tree_now(context, project, name, source)?;
             let source = SharedRecipes::source_text(source);

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::check::integer;
 use super::needed::needed;
-use super::parse::{Item, Text, entries, requirement, strings};
+use super::parse::{Item, Text, entries, listed_versions, requirement, strings};
 use super::problem::Findings;
 use super::schema::SHORT_PARAMS;
 use super::{ArchiveSource, Asker, Dependency, ExcludeNewer, GitReference, Param, Source, source};
@@ -78,7 +78,11 @@ pub(super) fn name(key: &Text<'_>, findings: &mut Findings<'_>) -> Option<Packag
 /// The versions that would do. A crate has to say; an archive names the only one there is; of other sources, any does.
 fn versions(key: &Text<'_>, table: &DeTable<'_>, source: &Source, findings: &mut Findings<'_>) -> Option<Versions> {
     let Some(value) = table.get("version") else { return without_version(key, source, findings) };
-    let Source::Archive(_) = source else { return Some(requirement(value, findings)?.into()) };
+    match source {
+        Source::Archive(_) => {}
+        Source::Recipe { .. } => return listed_versions(value, findings),
+        _ => return Some(requirement(value, findings)?.into()),
+    }
     let text = value.get_ref().as_str()?;
     let parsed = Version::loose(text);
     let noted = parsed.map_err(|error| findings.add(value.span(), format!("an archive has one version, but {error}")));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 use super::dependency::{name, param};
-use super::parse::{Item, Text, entries, requirement, table};
+use super::parse::{Item, Text, entries, listed_versions, table};
 use super::problem::{Findings, Invalid};
 use super::schema::METADATA;
 use super::source::text;
@@ -28,10 +28,10 @@ fn one(key: &Text<'_>, value: &Item<'_>, findings: &mut Findings<'_>) -> Option<
         when: None,
     };
     match value.get_ref() {
-        DeValue::String(_) => Some(bare(requirement(value, findings)?.into())),
+        DeValue::String(_) => Some(bare(listed_versions(value, findings)?)),
         DeValue::Table(table) => {
             let versions = match table.get("version") {
-                Some(version) => requirement(version, findings)?.into(),
+                Some(version) => listed_versions(version, findings)?,
                 None => Range::Any,
             };
             let plain = bare(versions);

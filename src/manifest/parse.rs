@@ -13,7 +13,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use super::problem::{Findings, Invalid, nearest};
 use super::source::has_credentials;
 use super::{Asker, Dependency, Manifest, SandboxSetting, Site, check, dependency, files, recipes, variables};
-use crate::package::{SiteName, VersionReq};
+use crate::package::{Range as Versions, SiteName, Version, VersionReq};
 use crate::platform::Platform;
 
 pub(crate) type Text<'i> = Spanned<DeString<'i>>;
@@ -168,6 +168,15 @@ pub(crate) fn requirement(value: &Item<'_>, findings: &mut Findings<'_>) -> Opti
     let text = value.get_ref().as_str()?;
     let parsed = text.parse();
     parsed.map_err(|error| findings.add(value.span(), format!("`{text}` is not a version requirement: {error}"))).ok()
+}
+
+/// The versions of a recipe that would do. A version that is none of cargo's stands for itself alone.
+pub(super) fn listed_versions(value: &Item<'_>, findings: &mut Findings<'_>) -> Option<Versions> {
+    let text = value.get_ref().as_str()?;
+    match (text.parse::<VersionReq>(), Version::loose(text)) {
+        (Err(_), Ok(version)) => Some(Versions::Exactly(version)),
+        _ => requirement(value, findings).map(Versions::from),
+    }
 }
 
 /// A toolchain's requirement: where cargo reads `1.95` as `^1.95`, here the parts that are given are fixed.

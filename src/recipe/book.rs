@@ -129,6 +129,11 @@ impl Book {
         Some(self.layers[self.entries.get(name)?.first()?.layer].origin())
     }
 
+    /// How messages call the file of the recipe of this name.
+    pub fn file(&self, name: &str) -> Option<String> {
+        Some(self.layers[self.entries.get(name)?.first()?.layer].file(name))
+    }
+
     /// Every recipe, hidden ones too, by name.
     pub fn list(&self) -> Vec<Listed> {
         let mut listed = Vec::new();
@@ -141,6 +146,11 @@ impl Book {
             }
         }
         listed
+    }
+
+    /// The recipe of this name that so many others hide.
+    pub fn hidden(&self, name: &str, behind: usize) -> Result<&Arc<Recipe>, Error> {
+        self.read(name, behind, &mut Vec::new())
     }
 
     /// The recipe of a name, without the first so many that hide others.

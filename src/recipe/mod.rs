@@ -12,11 +12,18 @@
 //! - [`params`]: types of params and their values
 //! - [`render`]: steps as a shell script
 //! - [`needs`]: which packages a recipe needs
+//! - [`describe`]: what a recipe says of itself
+//! - [`mod@lint`]: what is wrong with a recipe beyond its file; [`commands`] finds which programs its steps run
 
 mod book;
+mod commands;
+mod describe;
 mod digest;
 mod file;
 mod inherit;
+mod lint;
+#[cfg(test)]
+mod lint_tests;
 mod needs;
 mod params;
 mod render;
@@ -32,6 +39,8 @@ use crate::package::Version;
 use crate::platform::Platform;
 use crate::source::Patch;
 pub use book::{BUILT_IN, Book, Layer, Listed, Origin};
+pub use describe::Set;
+pub use lint::{Finding, Level, Surroundings, lint};
 pub use needs::{Need, Purpose};
 pub use params::{Kind, Params, Value};
 pub use render::{Values, commands_of, last_step, without_marks};

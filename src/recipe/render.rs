@@ -174,8 +174,16 @@ pub(super) fn param_values(params: &Params) -> impl Iterator<Item = (String, min
     params.iter().map(|(name, value)| (variable(name), template_value(value)))
 }
 
+/// The names that templates know beside the params.
+pub(super) fn known_names() -> Vec<String> {
+    let version = Version::loose("0").expect("a number is a version");
+    let (platform, nothing) = (Platform::host(), "");
+    let (prefix, destdir, source, build, name) = (nothing, nothing, nothing, nothing, nothing);
+    known(&Values { prefix, destdir, source, build, name, version: &version, platform }).into_keys().collect()
+}
+
 /// The name of a param in a template.
-fn variable(param: &str) -> String {
+pub(super) fn variable(param: &str) -> String {
     param.replace('-', "_")
 }
 

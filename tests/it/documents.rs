@@ -25,6 +25,7 @@ macro_rules! documents {
             let company = Registry::other();
             company.publish(Crate::new("ledger", "2.3.0").bin("ledger"));
             write_media(&registry, &company, &scratch.root().join("media"));
+            write_shown(&read($path), &scratch.root().join("shown"));
             docs::run(&read($path), &scratch);
         })*
 
@@ -49,6 +50,7 @@ documents! {
     guide_offline: "docs/guides/offline.md",
     guide_services_from_git: "docs/guides/services-from-git.md",
     guide_archives: "docs/guides/archives.md",
+    guide_recipes: "docs/guides/recipes.md",
     guide_paths: "docs/guides/paths.md",
     guide_patches: "docs/guides/patches.md",
     guide_libraries: "docs/guides/libraries.md",
@@ -68,6 +70,19 @@ fn write_media(registry: &Registry, company: &Registry, directory: &Path) {
     fs::write(directory.join("registries.toml"), format!("\n[registries.company]\nindex = \"{index}\"\n")).unwrap();
     let mirror = format!("\n[mirrors]\n\"https://example.org/\" = \"file://{}/\"\n", directory.display());
     fs::write(directory.join("mirrors.toml"), mirror).unwrap();
+}
+
+/// The files that a document shows whole: blocks that begin with their name, as in `# recipes/knock.toml`.
+fn write_shown(document: &str, directory: &Path) {
+    for block in blocks(document, "toml") {
+        let name = block.lines().next().and_then(|line| line.strip_prefix("# "));
+        if let Some(name) = name.filter(|name| name.ends_with(".toml")) {
+            let path = directory.join(name);
+            fs::create_dir_all(path.parent().expect("a file is in a directory"))
+                .expect("there is room for a directory");
+            fs::write(path, &block).expect("there is room for a file");
+        }
+    }
 }
 
 /// The crates that documents speak of, under their real names and versions, with next to nothing in them.

@@ -9,6 +9,7 @@
 //! files/relay-1.4.0-ARCH.tar.gz    a prebuilt program
 //! files/geoip-2026.1.tar.gz        data
 //! files/greet-2.0.0.tar.gz         a package of cargo's
+//! files/knock-1.3.0.tar.gz         a program in C
 //! ```
 
 use std::fs;
@@ -68,6 +69,11 @@ fn archives(files: &Path) {
     }
     let geoip = [("geoip-2026.1/countries.db", "data\n", 0o644), ("geoip-2026.1/LICENSE", "free\n", 0o644)];
     archive(&files.join("geoip-2026.1.tar.gz"), &geoip);
+    let knock = [
+        ("knock-1.3.0/knock.c", "#include <stdio.h>\n\nint main(void) {\n    puts(WORD \", \" WORD);\n}\n", 0o644),
+        ("knock-1.3.0/LICENSE", "free\n", 0o644),
+    ];
+    archive(&files.join("knock-1.3.0.tar.gz"), &knock);
     let greet = program("greet", "2.0.0");
     let greet: Vec<_> = greet.iter().map(|(path, text)| (format!("greet-2.0.0/{path}"), text)).collect();
     let greet: Vec<_> = greet.iter().map(|(path, text)| (path.as_str(), text.as_str(), 0o644)).collect();
