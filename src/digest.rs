@@ -25,6 +25,8 @@ pub enum Blob {}
 pub enum Tree {}
 /// Kind: the canonical encoding of an action.
 pub enum Action {}
+/// Kind: everything that one call of a compiler may read, and its arguments.
+pub enum Unit {}
 /// Kind: any other canonical text, such as a recipe with its params or a site's requirements.
 pub enum Text {}
 
@@ -34,6 +36,8 @@ pub type BlobDigest = Digest<Blob>;
 pub type TreeDigest = Digest<Tree>;
 /// Names an action: everything that one build may read, and what it runs.
 pub type ActionDigest = Digest<Action>;
+/// Names one call of a compiler, by all that it may read.
+pub type UnitDigest = Digest<Unit>;
 /// Names a canonical text.
 pub type TextDigest = Digest<Text>;
 

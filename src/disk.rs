@@ -17,7 +17,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-pub use copying::{clone_or_copy, set_time};
+pub use copying::{clone_or_copy, clone_or_copy_itself, set_time};
 pub use identity::{Identity, Stamp, identity, stamp};
 pub use lock::{Lock, TryLock, try_lock};
 pub use pieces::any_piece;

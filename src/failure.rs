@@ -284,6 +284,7 @@ impl From<lock::WishError> for Failure {
     fn from(error: lock::WishError) -> Self {
         match error {
             lock::WishError::Recipe(error) => error.into(),
+            lock::WishError::Needed { by, source } => Self::from(source).fact(format!("`{by}` needs it")),
             lock::WishError::Differs { ref name, ref asked } => Self::new(Exit::NoSolution, error.to_string())
                 .facts(asked.iter().cloned())
                 .hint(format!("say the same in both places, or give one of them another name than `{name}`")),
@@ -326,13 +327,12 @@ impl From<build::Error> for Failure {
                 .hint(format!("install {}", packages(names))),
             Error::Sandbox(build::sandbox::Error::Refused { .. }) => failure(Exit::Host)
                 .hint("install `bubblewrap`, or write `sandbox = \"auto\"` below `[settings]` in `envy.toml`"),
-            Error::Failed { ran, last, log, recipe, clues, id, .. } => builds::with_clues(
+            Error::Failed { ran, last, log, recipe, takes_tools, clues, id, .. } => builds::with_clues(
                 failure(Exit::Failed)
                     .facts(ran.iter().map(|line| format!("$ {line}")))
                     .facts(last.iter().map(|line| format!("| {line}")))
                     .fact(format!("full log: {}", log.display())),
-                id,
-                recipe,
+                &builds::Asker { id, recipe, takes_tools: *takes_tools },
                 clues,
             ),
             Error::CheckFailed { last, log, .. } => failure(Exit::Failed)

@@ -10,6 +10,10 @@ use envy::{build, failure, ui};
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = envy::process::arguments();
+    // In a build, this same program takes the place of the compiler.
+    if let Some(code) = build::share::rustc(&arguments) {
+        return ExitCode::from(code);
+    }
     // A build's helper is this same program, under another name for its first argument.
     if let Some(code) = build::sandbox::helper(&arguments) {
         return ExitCode::from(code);

@@ -53,6 +53,17 @@ pub fn nothing_to_do(report: &mut Report, scene: &Scene) {
     report.group("nothing to do: envy build --locked, 10 packages", sides, &limits);
 }
 
+/// The plan of a site whose packages are all built: recipes are rendered, and every result is looked up.
+pub fn plan(report: &mut Report, programs: &Programs) {
+    let scene = Scene::of_recipes(programs.clone(), 100);
+    let side = |(name, program): (&'static str, &Path)| {
+        let (scene, program) = (&scene, program.to_owned());
+        Side::process(name, move || scene.command(&program, "build --locked --dry-run"))
+    };
+    let sides = scene.programs.named().into_iter().map(side).collect();
+    report.group("the plan of 100 packages: envy build --locked --dry-run", sides, &[ms(20)]);
+}
+
 /// What uv is to keep as it is: twelve packages, all told.
 const PYPROJECT: &str = "\
 [project]

@@ -41,7 +41,7 @@ use clap::Parser;
 /// Measure envy, side by side with others.
 #[derive(Debug, Parser)]
 struct Cli {
-    /// Only these: version, nothing, second, moves, sandbox, git, unpack, fetch [default: all but fetch]
+    /// Only these: version, nothing, second, moves, plan, sandbox, git, unpack, fetch [default: all but fetch]
     cases: Vec<String>,
     /// How often each side runs
     #[arg(short = 'n', long, default_value_t = 40)]
@@ -108,6 +108,9 @@ fn main() -> ExitCode {
         if wanted("moves") {
             cases::moves(&mut report, &scene);
         }
+    }
+    if wanted("plan") {
+        cases::plan(&mut report, &programs);
     }
     if wanted("sandbox") {
         cases::sandbox(&mut report, &programs);

@@ -51,6 +51,26 @@ impl Scene {
         scene
     }
 
+    /// A site of so many packages, each made by a recipe of its own, of which each needs the one before; all built.
+    pub fn of_recipes(programs: Programs, count: usize) -> Self {
+        let scene = Self { programs, scratch: Scratch::new() };
+        let mut manifest = "[sites.first.dependencies]\n".to_owned();
+        for number in 0..count {
+            let needs = number.checked_sub(1).map(|before| format!("part-{before} = \"1\"\n")).unwrap_or_default();
+            scene.scratch.write(
+                format!("recipes/part-{number}.toml"),
+                format!(
+                    "summary = \"A part\"\nextends = \"script\"\n[versions.\"1.0\"]\n[dependencies]\n{needs}\
+                     [set]\nrun = [\"install -D /dev/null $OUT/share/part-{number}\"]\n"
+                ),
+            );
+            manifest += &format!("part-{number} = {{ recipe = \"part-{number}\", version = \"1\" }}\n");
+        }
+        scene.scratch.write("envy.toml", manifest);
+        scene.run("build first");
+        scene
+    }
+
     /// A program ready to be started in the project.
     pub fn command(&self, program: &Path, arguments: &str) -> Command {
         let like = self.scratch.envy_command(arguments);

@@ -9,6 +9,9 @@
 //! | the archive of every crate of that Cargo.lock | input root, `envy/crates` and its like |
 //! | what repositories that it names gave, normalised | input root, `envy/crates.1` and its like |
 //! | the rendered steps | input root, `envy/script` |
+//! | the rendered checks of what comes out | input root, `envy/check` |
+//! | the outputs of all packages that it is built with, merged | input root, at the placeholder |
+//! | scripts in the place of C compilers, where it may link those | input root, `envy/tools/cc` and its like |
 //! | cargo's configuration | input root, `envy/cargo/config.toml` |
 //! | the complete environment | `Command.environment_variables` |
 //! | the compiler, its cargo and standard library, by content | platform property `envy-toolchain` |

@@ -104,6 +104,7 @@ const MOST: usize = 3;
 
 /// The reasons that a log tells; `has` says whether a tool of a name is there.
 pub fn clues(log: &str, has: impl Fn(&str) -> bool) -> Vec<Clue> {
+    let log = end(log);
     let mut clues: Vec<_> = missing(log, has).into_iter().map(Clue::MissingTool).collect();
     let line = |words: &[&str]| {
         let said = log.lines().rev().find(|line| words.iter().any(|word| line.contains(word)));
@@ -112,6 +113,14 @@ pub fn clues(log: &str, has: impl Fn(&str) -> bool) -> Vec<Clue> {
     clues.extend(line(NETWORK).map(Clue::Network));
     clues.extend(line(NO_ROOM).map(Clue::NoRoom));
     clues
+}
+
+/// How many bytes of a log's end are read: what a build fails of stands there.
+const READ: usize = 256 << 10;
+
+fn end(log: &str) -> &str {
+    let from = (log.len().saturating_sub(READ)..=log.len()).find(|at| log.is_char_boundary(*at));
+    from.map_or(log, |from| &log[from..])
 }
 
 /// The tools that were looked for and are not there, those that were missed last.
@@ -266,6 +275,12 @@ mod tests {
         check("ld: cannot find -lssl: No such file or directory", &[]);
         check("checking for gawk... no\nchecking for mawk... mawk", &[]);
         check("error[E0433]: failed to resolve: use of undeclared crate or module `x`", &[]);
+    }
+
+    #[test]
+    fn only_the_end_of_a_long_log_is_read() {
+        let log = format!("sh: 1: first: not found\n{}sh: 1: second: not found\n", "ä\n".repeat(READ));
+        assert_eq!(clues(&log, |_| false), [Clue::MissingTool("second".to_owned())]);
     }
 
     #[test]

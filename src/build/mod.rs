@@ -28,6 +28,7 @@ mod relocate;
 mod run;
 pub mod sandbox;
 mod schedule;
+pub mod share;
 mod source_files;
 mod supplies;
 mod tool_files;
@@ -213,6 +214,8 @@ pub enum Error {
         log: PathBuf,
         /// The recipe.
         recipe: String,
+        /// Whether who uses the recipe may declare more tools.
+        takes_tools: bool,
         /// What its log tells of the reason.
         clues: Vec<Clue>,
     },

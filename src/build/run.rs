@@ -9,11 +9,13 @@ use rayon::prelude::*;
 
 use super::action::{self, PLACEHOLDER};
 use super::inputs::Inputs;
+use super::jobs::Budget;
 use super::relocate::relocate;
 use super::sandbox::{self, Entry, Fence, Mode, Stopped, View};
+use super::share::{Counts, Desk, Ground, Opening, Sharing};
 use super::tools::Tools;
 use super::vendored::Vendored;
-use super::{Clue, Error, Toolchain, diagnosis, prefix};
+use super::{Clue, Error, Memo, Toolchain, diagnosis, prefix};
 use crate::disk;
 use crate::package::PackageId;
 use crate::process;
@@ -25,6 +27,10 @@ use crate::tree::Tree;
 /// Where in a build the jobserver's pipe is.
 const JOBSERVER: &str = "/envy/jobserver";
 
+/// The number under which a build has that pipe open. Make knows a jobserver by its name since 4.4 only; by numbers all
+/// know it: make, cargo and the compiler.
+const JOBSERVER_FILE: u8 = 9;
+
 /// What running an action needs beside its inputs.
 pub struct Runner<'a> {
     pub store: &'a Store,
@@ -34,11 +40,15 @@ pub struct Runner<'a> {
     pub tools: &'a Tools,
     /// Where the files of the tools are kept for builds.
     pub copies: &'a Store,
-    /// The pipe with the tokens of the jobs that may run beside this build's first.
-    pub jobserver: &'a Path,
+    /// The tokens of the jobs that may run beside this build's first.
+    pub budget: &'a Budget,
     pub jobs: usize,
     /// Where the log is kept.
     pub log: PathBuf,
+    /// What all builds of a run share, where they do.
+    pub sharing: Option<&'a Sharing>,
+    /// What is known of the host's files.
+    pub memo: &'a Memo,
 }
 
 /// What a build gave.
@@ -46,6 +56,8 @@ pub struct Done {
     pub tree: Tree,
     pub seconds: f64,
     pub log: Vec<u8>,
+    /// How calls of the compiler ended, where what they gave was shared.
+    pub calls: Option<Counts>,
 }
 
 impl Runner<'_> {
@@ -53,10 +65,13 @@ impl Runner<'_> {
     pub fn run(&self, inputs: &Inputs<'_>) -> Result<Done, Error> {
         let begun = Instant::now();
         let scratch = disk::temporary_directory_in(&self.scratch_place()?)?;
-        let view = self.lay_out(inputs, scratch.path())?;
+        let mut view = self.lay_out(inputs, scratch.path())?;
+        let desk = self.desk(inputs, &view, scratch.path());
+        view.entries.extend(desk.iter().flat_map(Desk::entries));
         disk::create_directories(self.log.parent().expect("a log lies in a directory"))?;
         let log = disk::create(&self.log)?;
-        let ended = self.fence.run(&view, scratch.path(), &log);
+        let run = || self.fence.run(&view, scratch.path(), &log);
+        let ended = desk.as_ref().map_or_else(run, |desk| desk.serve_while(run));
         let log = disk::read(&self.log)?;
         let failed = |status: String, clues| Err(self.failed(inputs, status, &String::from_utf8_lossy(&log), clues));
         match ended {
@@ -73,7 +88,7 @@ impl Runner<'_> {
             return Err(Error::NothingInstalled { id: inputs.id.clone(), log: self.log.clone() });
         }
         self.check(inputs, &tree)?;
-        Ok(Done { tree, seconds: begun.elapsed().as_secs_f64(), log })
+        Ok(Done { tree, seconds: begun.elapsed().as_secs_f64(), log, calls: desk.map(|desk| desk.counts()) })
     }
 
     /// Take what the steps installed into the store.
@@ -135,6 +150,32 @@ impl Runner<'_> {
         }
     }
 
+    /// The place where the build's calls of the compiler are answered. A build does without where there can be none, and
+    /// where it sees other packages, which compilers may read.
+    fn desk(&self, inputs: &Inputs<'_>, view: &View, scratch: &Path) -> Option<Desk<'_>> {
+        let (sharing, toolchain, crates) = (self.sharing?, self.toolchain?, inputs.crates.as_ref()?);
+        if inputs.links() {
+            return None;
+        }
+        let contents = [inputs.platform.rust_target(), inputs.target()?];
+        let contents = contents.map(|target| toolchain.content(target, self.memo).map(|content| content.to_string()));
+        let ground = Ground {
+            platform: format!("{} in {}", inputs.platform, self.fence.mode()),
+            toolchain: contents.into_iter().collect::<Result<_, _>>().ok()?,
+            tools: self.tools.identity.to_string(),
+        };
+        let opening = Opening {
+            sharing,
+            store: self.store,
+            fence: self.fence,
+            budget: self.budget,
+            jobserver: JOBSERVER,
+            ground,
+            sysroot: toolchain.sysroot(),
+        };
+        Desk::open(opening, &view.entries, crates.places(), scratch).ok()
+    }
+
     fn failed(&self, inputs: &Inputs<'_>, status: String, log: &str, mut clues: Vec<Clue>) -> Error {
         clues.extend(diagnosis::clues(log, |name| self.tools.programs.contains_key(name)));
         let step = recipe::last_step(log).unwrap_or(1);
@@ -149,6 +190,7 @@ impl Runner<'_> {
             last: last_lines(log),
             log: self.log.clone(),
             recipe: inputs.recipe().name().to_owned(),
+            takes_tools: inputs.recipe().declared().contains_key("tools"),
             clues,
         }
     }
@@ -187,12 +229,11 @@ impl Runner<'_> {
         entries.push(Entry::ReadOnly { from: script, to: action::SCRIPT.to_owned() });
         let toolchain = self.toolchain.map(|toolchain| toolchain.sysroot().to_owned());
         entries.extend(toolchain.map(|from| Entry::ReadOnly { from, to: action::TOOLCHAIN.to_owned() }));
-        entries.push(Entry::Writable { from: self.jobserver.to_owned(), to: JOBSERVER.to_owned() });
+        entries.push(Entry::Writable { from: self.budget.pipe().to_owned(), to: JOBSERVER.to_owned() });
         let mut environment = inputs.environment(&root)?;
         environment.insert("JOBS".to_owned(), self.jobs.to_string());
-        environment.insert("MAKEFLAGS".to_owned(), format!("-j --jobserver-auth=fifo:{root}{JOBSERVER}"));
-        let command = vec![format!("{root}{}/sh", action::TOOLS), format!("{root}{}", action::SCRIPT)];
-        Ok(View { entries, environment, directory: format!("{root}{}", action::SOURCE), command })
+        environment.insert("MAKEFLAGS".to_owned(), format!("-j --jobserver-auth={JOBSERVER_FILE},{JOBSERVER_FILE}"));
+        Ok(View { entries, environment, directory: format!("{root}{}", action::SOURCE), command: command(&root) })
     }
 
     /// Crates are unpacked once, for all builds. A build without a fence could write into them, so it has its own.
@@ -272,6 +313,14 @@ impl Runner<'_> {
         entries.push(Entry::ReadOnly { from: directory, to: action::TOOLS.to_owned() });
         Ok(entries)
     }
+}
+
+/// Open the jobserver's pipe, and become the shell that runs the steps.
+fn command(root: &str) -> Vec<String> {
+    let sh = format!("{root}{}/sh", action::TOOLS);
+    let script = format!("exec {JOBSERVER_FILE}<>\"$1\" && exec \"$0\" \"$2\"");
+    let places = [JOBSERVER, action::SCRIPT].map(|place| format!("{root}{place}"));
+    [sh.clone(), "-c".to_owned(), script, sh].into_iter().chain(places).collect()
 }
 
 /// The directory with what a build installed, if it installed anything.

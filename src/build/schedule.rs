@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::inputs::Inputs;
 use super::run::Runner;
 use super::sandbox::{Fence, Limits, Mode, Setting};
+use super::share::Sharing;
 use super::source_files::SourceFiles;
 use super::supplies::Supplies;
 use super::tools::{Toolbox, Tools};
@@ -96,6 +97,7 @@ struct Site<'a, 's> {
     toolchain: Option<Toolchain>,
     toolbox: Toolbox,
     budget: Budget,
+    sharing: Option<Sharing>,
     builder: &'a Builder<'a, 's>,
 }
 
@@ -141,7 +143,8 @@ impl Builder<'_, '_> {
         self.progress.tell(Event::Detail(&format!("sandbox: {}", fence.mode())));
         let inputs = self.inputs(ids)?;
         let budget = Budget::new(self.jobs, &self.store.temporary_directory()?)?;
-        let site = Site { fence, toolchain, toolbox: Toolbox::default(), budget, builder: self };
+        let sharing = Sharing::wanted(fence.mode());
+        let site = Site { fence, toolchain, toolbox: Toolbox::default(), budget, sharing, builder: self };
         queue::run(inputs, outputs, self.jobs, self.supplies.lockfile, &|inputs| site.make(inputs))
     }
 
@@ -234,8 +237,12 @@ impl Site<'_, '_> {
         let log = self.builder.log_path(&inputs.id, action);
         let toolchain = self.toolchain.as_ref().filter(|_| inputs.crates.is_some());
         let _place = self.fence.place(patience, progress)?;
-        let (fence, jobserver, copies) = (&self.fence, self.budget.pipe(), memo.copies());
-        let done = Runner { store, fence, toolchain, tools, copies, jobserver, jobs, log }.run(inputs)?;
+        let (fence, budget, copies, sharing) = (&self.fence, &self.budget, memo.copies(), self.sharing.as_ref());
+        let runner = Runner { store, fence, toolchain, tools, copies, budget, jobs, log, sharing, memo };
+        let done = runner.run(inputs)?;
+        if let Some(counts) = done.calls {
+            progress.tell(Event::Detail(&format!("calls of the compiler for {package}: {counts}")));
+        }
         let encoded = done.tree.encode();
         let outcome = Outcome {
             tree: encoded.root,

@@ -68,6 +68,15 @@ impl Vendored {
         self.trees.iter().map(|(path, tree)| (path.as_str(), tree))
     }
 
+    /// Where a build finds each crate, or each repository of crates, and what names its content.
+    pub fn places(&self) -> impl Iterator<Item = (String, String)> {
+        let place = |(directory, one): (String, &Archive)| {
+            (format!("{directory}/{}-{}", one.name, one.version), one.checksum.to_string())
+        };
+        let trees = self.trees().map(|(path, tree)| (path.to_owned(), tree.digest().to_string()));
+        self.archives().map(place).chain(trees)
+    }
+
     /// Whether nothing comes from crates.io, where cargo wants a directory all the same.
     pub fn has_no_plain(&self) -> bool {
         self.plain.is_empty()

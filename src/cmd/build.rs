@@ -7,7 +7,7 @@ use super::committing::Writes;
 use super::context::Context;
 use super::locking::{self, Moves, propose};
 use super::project::{Locked, Project};
-use super::{Jobs, LockMode, for_each};
+use super::{Jobs, LockMode, for_each, sharing};
 use crate::build::{Step, plan};
 use crate::failure::Failure;
 use crate::lock::Lockfile;
@@ -78,9 +78,10 @@ pub(super) fn bring(
     wish: &Wish<'_>,
 ) -> Result<Option<u64>, Failure> {
     let current = match wish.locked {
-        true => Some(project.current_lock(context, site)?.1),
-        false => project.undrifted(context, site)?,
+        true => project.current_lock(context, site).map(|(_, locked)| Some(locked)),
+        false => project.undrifted(context, site),
     };
+    let current = current.map_err(|failure| sharing::with_packages(context, project, site, failure))?;
     if let Some(locked) = &current {
         let config = project.config(site, &locked.lockfile)?;
         if let Some(generation) = project.converged(context, site, locked, &config)? {

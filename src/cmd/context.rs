@@ -18,7 +18,7 @@ pub struct Context<'a> {
     pub globals: Globals,
     pub ui: &'a Ui,
     store: OnceLock<Store>,
-    /// Whether the command at hand was told to open no socket.
+    /// Whether the command at hand opens no socket, whatever the options of all commands say.
     frozen: AtomicBool,
 }
 
@@ -79,10 +79,17 @@ impl<'a> Context<'a> {
         work(&Sources::new(registries, &git, archives, store, limits, &project.root, &cache))
     }
 
+    /// From here on, open no socket.
+    pub fn freeze(&self) {
+        self.frozen.store(true, Ordering::Relaxed);
+    }
+
     /// Whether lockfiles are used as they are: asked for, or in CI, which is said. What forbids the network does so from here
     /// on.
     pub fn is_locked(&self, mode: LockMode) -> bool {
-        self.frozen.fetch_or(mode.frozen, Ordering::Relaxed);
+        if mode.frozen {
+            self.freeze();
+        }
         let asked = mode.locked || mode.frozen;
         if !asked && in_ci() {
             self.ui.note("`CI` is set, so this is as with `--locked`");

@@ -55,6 +55,7 @@ fn fetch(
     let ids: Vec<&PackageId> = locked.lockfile.packages.values().map(|package| &package.id).collect();
     supplies.bring_all(&ids, platforms)?;
     let count = crate::ui::count(ids.len(), "package");
-    context.ui.done("fetched", format!("all that site `{}` is built from ({count})", site.name));
+    let recipes: String = locked.lockfile.recipes.keys().map(|name| format!(", recipes {name}")).collect();
+    context.ui.done("fetched", format!("all that site `{}` is built from ({count}{recipes})", site.name));
     Ok(())
 }

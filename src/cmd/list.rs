@@ -14,6 +14,7 @@ pub struct Args {
 
 /// Show each site with its generation and state.
 pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
+    context.freeze();
     let project = context.project()?;
     let states = project.manifest.sites().map(|site| state(context, &project, site)).collect::<Result<Vec<_>, _>>()?;
     if args.json {

@@ -14,10 +14,11 @@ use crate::digest::{Commit, TreeDigest};
 use crate::disk;
 use crate::failure::{Exit, Failure};
 use crate::index;
-use crate::lock::{Lockfile, SharedDrift, SharedRecipes, shared_drift};
+use crate::lock::{Lockfile, Output, Package, Pin, SharedDrift, SharedRecipes, shared_drift};
 use crate::manifest::{Site, Source};
+use crate::platform::Platform;
 use crate::recipe::Layer;
-use crate::source::{self, Item, Origin, Reference, Sources, WantedCommit, one_of};
+use crate::source::{self, Item, Origin, Reference, Sources, WantedArchive, WantedCommit, is_local, one_of};
 use crate::store::Store;
 
 /// The layers of shared recipes, sorted by name, as a lockfile pins them. What is pinned and not here is brought.
@@ -123,6 +124,42 @@ pub fn pin_all(
         pins.insert(repository.name.clone(), SharedRecipes { source, commit: Some(*commit), tree });
     }
     Ok(pins)
+}
+
+/// A failure that may be for want of recipes, where the network may not be used: with the packages that are not here either,
+/// as far as a lockfile alone tells.
+pub fn with_packages(context: &Context<'_>, project: &Project, site: &Site, failure: Failure) -> Failure {
+    if failure.exit != Exit::Offline {
+        return failure;
+    }
+    let Ok(Some(locked)) = project.locked(&site.name) else { return failure };
+    let missing = |sources: &Sources<'_>| {
+        let items = locked.lockfile.packages.values().filter_map(|package| to_build(package, sources));
+        Ok(items.filter(|item| !sources.has(item)).map(|item| item.label()).collect::<Vec<_>>())
+    };
+    let missing = context.with_sources(project, LockMode::default(), missing).unwrap_or_default();
+    Failure::offline([failure, Failure::new(Exit::Offline, "packages are missing too").facts(missing)])
+}
+
+/// What a package is built from, unless it is built already.
+fn to_build(package: &Package, sources: &Sources<'_>) -> Option<Item> {
+    let (host, store) = (Platform::host(), sources.store());
+    let is_here = |output: &Output| output.platform == host && matches!(store.whole_tree(output.tree), Ok(Some(_)));
+    if package.outputs.iter().any(is_here) {
+        return None;
+    }
+    let (kind, address) = package.source.split_once('+')?;
+    // What is on this machine needs no network.
+    if is_local(address) || kind == "path" {
+        return None;
+    }
+    let name = package.id.to_string();
+    if let Pin::Git { commit, .. } = package.pin {
+        let url = address.rsplit_once('?').map_or(address, |(url, _)| url);
+        return Some(Item::commit(name, url, commit, None));
+    }
+    let sha256 = Some(package.pin.archive(host)?.archive);
+    Some(Item::Archive(WantedArchive { name, url: package.source.clone(), sha256 }))
 }
 
 /// How the pins of shared recipes differ from what they were, in a line each.

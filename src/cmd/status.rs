@@ -3,7 +3,8 @@
 use super::LockMode;
 use super::context::Context;
 use super::project::{Project, config};
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
+use crate::lock::Lockfile;
 use crate::manifest::Site;
 use crate::package::{PackageId, SiteName};
 use crate::site::{Config, Generation, Place, differences};
@@ -72,10 +73,10 @@ pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Re
     let mut held = false;
     let mut rendered = None;
     if let Some(locked) = &locked {
-        let (_, stale) = project.compare(context, site, &locked.lockfile)?;
-        lockfile = if stale.is_empty() { "current" } else { "stale" };
-        drifts.extend(stale.iter().map(ToString::to_string));
-        if stale.is_empty() {
+        let stale;
+        (lockfile, stale) = compared(context, project, site, &locked.lockfile)?;
+        drifts.extend(stale);
+        if lockfile == "current" {
             // What cannot be rendered is told where files are compared.
             rendered = Some(project.config(site, &locked.lockfile));
         }
@@ -109,6 +110,28 @@ pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Re
     Ok(State { site, generation, packages, held, lockfile, drifts, yanked: Vec::new() })
 }
 
+/// Whether a lockfile is what is asked for, in a word, and how it is not.
+fn compared(
+    context: &Context<'_>,
+    project: &Project,
+    site: &Site,
+    lockfile: &Lockfile,
+) -> Result<(&'static str, Vec<String>), Failure> {
+    match project.compare(context, site, lockfile) {
+        Ok((_, drifts)) if drifts.is_empty() => Ok(("current", Vec::new())),
+        Ok((_, drifts)) => Ok(("stale", drifts.iter().map(ToString::to_string).collect())),
+        // Without the recipes nobody knows. Whatever builds brings them.
+        Err(failure) if failure.exit == Exit::Offline => {
+            let missing = failure.facts.into_iter();
+            Ok((
+                "unknown",
+                missing.map(|what| format!("{what} are not here; `envy fetch {}` brings them", site.name)).collect(),
+            ))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
 /// How the files of a generation differ from what they would be now, and from what they were when it was made.
 fn changed_files(place: &Place, generation: &Generation, config: &Config) -> Vec<String> {
     let differ = differences(&generation.files, &config.files.shown());
@@ -127,8 +150,7 @@ fn yanked(context: &Context<'_>, project: &Project, site: &Site) -> Result<Vec<P
     if crates.is_empty() {
         return Ok(Vec::new());
     }
-    let offline = LockMode { frozen: true, ..LockMode::default() };
-    context.with_sources(project, offline, |sources| {
+    context.with_sources(project, LockMode::default(), |sources| {
         let is_yanked = |(id, registry): &(&PackageId, String)| {
             let versions = sources.registry(Some(registry)).ok()?.versions(std::slice::from_ref(&id.name)).ok()?;
             let versions = versions.get(&id.name)?.as_ref()?;
@@ -139,8 +161,9 @@ fn yanked(context: &Context<'_>, project: &Project, site: &Site) -> Result<Vec<P
     })
 }
 
-/// Say how manifest, lockfiles and sites agree, and what mends what does not.
+/// Say how manifest, lockfiles and sites agree, and what mends what does not. Nobody is asked for anything.
 pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
+    context.freeze();
     let project = context.project()?;
     let sites = project.sites(&args.sites)?;
     let look = |site: &&Site| {

@@ -5,14 +5,29 @@ use std::io;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, ioctl_ficlone, utimensat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, Timespec, Timestamps, ioctl_ficlone, open, utimensat};
 
 use super::{At as _, Result};
 
 /// Make a new file with the bytes of another and this mode: sharing them until one is written to, where the file
 /// system can do so, or else copied. A file that is there is an error.
 pub fn clone_or_copy(from: &Path, to: &Path, mode: u32) -> Result<()> {
-    let mut original = fs::File::open(from).at("open", from)?;
+    clone_or_copy_opened(fs::File::open(from).at("open", from)?, to, mode)
+}
+
+/// The same for a file in a directory that somebody else may write to: a symlink there is an error, and so is what is no
+/// regular file.
+pub fn clone_or_copy_itself(from: &Path, to: &Path, mode: u32) -> Result<()> {
+    // A pipe without a writer must not block.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::RDONLY;
+    let file = fs::File::from(open(from, flags, Mode::empty()).map_err(io::Error::from).at("open", from)?);
+    if !file.metadata().at("look at", from)?.is_file() {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput)).at("copy", from);
+    }
+    clone_or_copy_opened(file, to, mode)
+}
+
+fn clone_or_copy_opened(mut original: fs::File, to: &Path, mode: u32) -> Result<()> {
     let copy = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(to);
     let mut copy = copy.at("create", to)?;
     // The mask of the process may have taken bits away; cloning gives content only.

@@ -4,11 +4,19 @@ use super::{FULL, Failure};
 use crate::build::Clue;
 use crate::package::PackageId;
 
-/// The built-in recipe that lets its user declare more tools.
-const BY_PARAM: &str = "cargo";
+/// Who can declare what was missing.
+pub(super) struct Asker<'a> {
+    /// The package.
+    pub(super) id: &'a PackageId,
+    /// Its recipe.
+    pub(super) recipe: &'a str,
+    /// Whether who uses the recipe may declare more tools.
+    pub(super) takes_tools: bool,
+}
 
 /// Say what a log tells beyond its last lines.
-pub(super) fn with_clues(mut failure: Failure, id: &PackageId, recipe: &str, clues: &[Clue]) -> Failure {
+pub(super) fn with_clues(mut failure: Failure, asker: &Asker<'_>, clues: &[Clue]) -> Failure {
+    let &Asker { id, recipe, takes_tools } = asker;
     let mut tools = Vec::new();
     for clue in clues {
         failure = match clue {
@@ -28,7 +36,7 @@ pub(super) fn with_clues(mut failure: Failure, id: &PackageId, recipe: &str, clu
     }
     match tools.join(", ") {
         tools if tools.is_empty() => failure,
-        tools if recipe == BY_PARAM => {
+        tools if takes_tools => {
             failure.hint(format!("write `tools = [{tools}]` beside the version of `{}` in `envy.toml`", id.name))
         }
         tools => failure.hint(format!("add {tools} to `tools` of recipe `{recipe}`")),

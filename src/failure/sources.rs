@@ -12,6 +12,7 @@ impl From<lock::PinError> for Failure {
             lock::PinError::Source(error) => return error.into(),
             lock::PinError::Store(error) => return error.into(),
             lock::PinError::Disk(error) => return error.into(),
+            lock::PinError::Metadata { source, .. } => return source.into(),
             lock::PinError::CratesFrom { ref source, .. } if let Some(missing) = source.missing_offline() => {
                 return offline(missing);
             }

@@ -57,6 +57,15 @@ pub enum Error {
     /// A recipe is not there, or takes other params.
     #[error(transparent)]
     Recipe(#[from] recipe::Error),
+    /// A package needs what no recipe makes, or makes like that.
+    #[error("what `{by}` needs cannot be had")]
+    Needed {
+        /// The package.
+        by: PackageName,
+        /// Why not.
+        #[source]
+        source: recipe::Error,
+    },
     /// One name, and two things that it would stand for.
     #[error("`{name}` is asked for in two ways")]
     Differs {

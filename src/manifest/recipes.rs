@@ -92,7 +92,24 @@ mod tests {
              branch = 'b'\nsubdir = '../x'\n[recipes.e]\ngit = 'https://example.org/e.git'\nversion = '1'\ntags = 'x'\n\
              [recipes.'f g']\npath = ''\n[recipes.h]\npath = 1\n[recipes.i]\ngit = '--upload-pack=x'\nrev = '-x'",
         )
-        .is(expect![[]]);
-        brief("[recipes]\na = 'https://example.org/a.git'").is(expect![[]]);
+        .is(expect![[r#"
+            envy.toml:1:10: recipes `a` have neither `git` nor `path`
+            envy.toml:4:8: recipes `b` have two sources, `git` and `path`
+            envy.toml:7:7: `tag` belongs to recipes that are named by `git`
+            envy.toml:8:10: `subdir` belongs to recipes that are named by `git`
+            envy.toml:10:7: `git` holds credentials, and lockfiles repeat it
+            envy.toml:12:10: `tag` and `branch` both say which commit
+            envy.toml:13:10: `../x` is not a directory below the top
+            envy.toml:16:1: unknown key `version`
+            envy.toml:17:1: unknown key `tags`
+            envy.toml:18:10: `f g` is not a name: use up to 64 letters, digits, `-` and `_`, beginning with a letter or digit
+            envy.toml:19:8: `path` names no directory
+            envy.toml:21:8: `path` must be a string, not an integer
+            envy.toml:23:7: `git` is not an address
+            envy.toml:24:7: `-x` cannot be the name of a rev
+        "#]]);
+        brief("[recipes]\na = 'https://example.org/a.git'").is(expect![[r#"
+            envy.toml:2:5: `a` must be a table, not a string
+        "#]]);
     }
 }

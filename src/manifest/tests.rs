@@ -133,7 +133,7 @@ fn an_unknown_key_is_named_with_the_nearest() {
         envy.toml:1:1: unknown key `zebra`
           zebra = 1
           ^^^^^
-        hint: known here are `project`, `toolchain`, `dependencies`, `sites`, `settings`, `registries` and `mirrors`
+        hint: known here are `project`, `toolchain`, `dependencies`, `sites`, `settings`, `registries`, `recipes` and `mirrors`
         envy.toml:3:1: unknown key `nme`
           nme = 'x'
           ^^^

@@ -6,6 +6,7 @@
 //!                   and prefixes are made of hard links
 //! trees/ab/cd…      one directory of a tree, in canonical encoding
 //! results/ab/cd…    what an action gave (see `results`)
+//! units/ab/cd…      what one call of a compiler gave (see `units`)
 //! sources/ab/cd…    which tree something that was fetched gave
 //! checkouts/ab/cd…/ what was laid out once to be read often: unpacked sources
 //! prefixes/abcd…/   ready prefixes, read-only; abcd….patches says which files hold its path (see `patched`)
@@ -27,6 +28,7 @@ mod roots;
 mod sources;
 mod stats;
 mod trees;
+mod units;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -40,6 +42,7 @@ pub use patched::LONGEST_ROOT;
 pub use results::{Outcome, Provenance};
 pub use sources::Content;
 pub use stats::Kind;
+pub use units::Unit;
 pub use verify::{Damage, Repair, Report};
 
 /// The store of one user.

@@ -17,7 +17,8 @@ pub struct Kind {
 }
 
 /// Each kind with how deep its entries lie.
-const KINDS: [(&str, usize); 5] = [("blobs", 2), ("trees", 2), ("results", 2), ("checkouts", 2), ("prefixes", 1)];
+const KINDS: [(&str, usize); 6] =
+    [("blobs", 2), ("trees", 2), ("results", 2), ("units", 2), ("checkouts", 2), ("prefixes", 1)];
 
 impl Store {
     /// Count everything.

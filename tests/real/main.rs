@@ -5,12 +5,14 @@
 #![allow(clippy::print_stderr, reason = "a test that is left out says so")]
 
 mod archives;
+mod catalogue;
 mod git;
 mod history;
 mod registry;
 #[path = "../it/server.rs"]
 #[allow(dead_code, reason = "the other tests need more of it")]
 mod server;
+mod servers;
 mod site_files;
 
 use std::path::{Path, PathBuf};
@@ -27,9 +29,24 @@ impl World {
             eprintln!("left out: set ENVY_TEST_REAL=1 to build real crates from crates.io");
             return None;
         }
-        let directory = tempfile::tempdir().unwrap();
+        Some(Self::of(tempfile::tempdir().unwrap()))
+    }
+
+    fn of(directory: tempfile::TempDir) -> Self {
         std::fs::create_dir(directory.path().join("project")).unwrap();
-        Some(Self { directory })
+        Self { directory }
+    }
+
+    /// A world that several tests share. It stays until the next one of its name is made.
+    fn kept(name: &str) -> Option<Self> {
+        drop(Self::new()?);
+        let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        if place.exists() {
+            Command::new("chmod").args(["-R", "u+w"]).arg(&place).status().unwrap();
+            std::fs::remove_dir_all(&place).unwrap();
+        }
+        std::fs::create_dir_all(&place).unwrap();
+        Some(Self::of(tempfile::tempdir_in(place).unwrap()))
     }
 
     fn path(&self, relative: &str) -> PathBuf {

@@ -255,6 +255,11 @@ impl Fence {
         Self { limits, ..self }
     }
 
+    /// The program that every fence starts with, by its path.
+    pub fn helper(&self) -> Result<PathBuf, disk::Error> {
+        disk::canonical(&self.helper)
+    }
+
     /// How much of a fence this is.
     pub fn mode(&self) -> Mode {
         match self.way {

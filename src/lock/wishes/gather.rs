@@ -104,9 +104,9 @@ impl Asked<'_> {
             (Source::Archive(_), None) => UNPACK,
             (_, None) => CARGO,
         };
-        let recipe = book.get(recipe)?;
+        let recipe = book.get(recipe).map_err(|error| self.blamed(error))?;
         if matches!(source, Source::Recipe { .. }) && recipe.releases().is_empty() {
-            return Err(recipe::Error::NoVersions(recipe.name().to_owned()).into());
+            return Err(self.blamed(recipe::Error::NoVersions(recipe.name().to_owned())));
         }
         let mut without: Vec<_> = self.site.iter().flat_map(|one| one.without.iter().cloned()).collect();
         without.sort();
@@ -116,7 +116,7 @@ impl Asked<'_> {
             source_text: source_text(&source, &requirements),
             patches: first.map(|first| first.patches.clone()).unwrap_or_default(),
             exclude_newer: self.site.iter().rev().find_map(|one| one.exclude_newer.clone()),
-            params: recipe.params(self.params(name)?)?,
+            params: recipe.params(self.params(name)?).map_err(|error| self.blamed(error))?,
             recipe: recipe.clone(),
             source,
             requirements,
@@ -124,6 +124,14 @@ impl Asked<'_> {
             needs: BTreeSet::new(),
             installed: false,
         })
+    }
+
+    /// An error of a recipe, with the package that needs it, where the site itself does not name it.
+    fn blamed(&self, error: recipe::Error) -> Error {
+        match (self.site.first(), self.packages.first()) {
+            (None, Some(edge)) => Error::Needed { by: edge.by.clone(), source: error },
+            _ => error.into(),
+        }
     }
 
     fn requirements(&self) -> Vec<Requirement> {
