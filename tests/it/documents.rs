@@ -11,6 +11,7 @@ use clap::CommandFactory as _;
 use envy::cli::Cli;
 use envy::lock::Lockfile;
 use envy::manifest::Manifest;
+use envy::recipe::{Book, Layer, Origin as RecipeOrigin};
 
 use crate::registry::{Crate, Registry};
 use crate::scratch::Scratch;
@@ -191,11 +192,25 @@ fn manifests_and_lockfiles_in_documents_are_good() {
         let toml = blocks(&text, "toml");
         let is_manifest =
             |block: &&String| ["[sites.", "[project]", "[dependencies]"].iter().any(|table| block.contains(table));
-        for block in toml.iter().filter(is_manifest) {
+        let is_of_recipe = |block: &&String| block.starts_with("# recipes/") || block.contains("[build-dependencies]");
+        for block in toml.iter().filter(is_manifest).filter(|block| !is_of_recipe(block)) {
             Manifest::parse(&path, block).unwrap_or_else(|invalid| panic!("{:#?}\n{block}", invalid.problems));
         }
         for block in toml.iter().filter(|block| block.contains("[[package]]")) {
             Lockfile::parse(Path::new(&path), block).unwrap_or_else(|error| panic!("{error:?}\n{block}"));
+        }
+    }
+}
+
+#[test]
+fn recipes_in_documents_are_good() {
+    for (path, text) in documents() {
+        let directory = tempfile::tempdir().expect("there is room for a directory");
+        write_shown(&text, directory.path());
+        let layers = vec![Layer::Project(directory.path().join("recipes")), Layer::BuiltIn];
+        let book = Book::open(layers).expect("a directory can be listed");
+        for one in book.list().iter().filter(|one| one.origin == RecipeOrigin::Project) {
+            book.get(&one.name).unwrap_or_else(|error| panic!("{path}: {error:?}"));
         }
     }
 }
