@@ -94,7 +94,7 @@ impl Line<'_> {
 fn table(lines: &[Line<'_>]) -> String {
     let width =
         |column: fn(&Line<'_>) -> String| lines.iter().map(|line| column(line).chars().count()).max().unwrap_or(0);
-    let (names, versions) = (width(|line| line.listed.name.clone()), width(Line::versions));
+    let (names, versions) = (width(|line| line.listed.name.clone()), width(|line| line.versions()));
     let origins = width(|line| line.listed.origin.to_string());
     let line = |line: &Line<'_>| {
         let style = if line.listed.hidden_by.is_some() { Style::new().dimmed() } else { Style::new() };
