@@ -191,7 +191,7 @@ impl Tools {
 
     /// Where a build sees the tool of this name.
     pub fn place(&self, name: &str) -> PathBuf {
-        let link = self.tree.get(&format!("{}/{name}", action::TOOLS).trim_start_matches('/'));
+        let link = self.tree.get(format!("{}/{name}", action::TOOLS).trim_start_matches('/'));
         match link {
             Some(Node::Symlink(target)) => PathBuf::from(target),
             _ => self.programs[name].clone(),

@@ -36,7 +36,7 @@ impl Recipe {
             let (recipe, of) = (self.name, param.of.clone());
             return Err(Error::DeclaredTwice { recipe, param: name.clone(), of });
         }
-        self.extends = [&[parent.name.clone()], parent.extends.as_slice()].concat();
+        self.extends = [std::slice::from_ref(&parent.name), parent.extends.as_slice()].concat();
         self.vendor = self.vendor.or_else(|| parent.vendor.clone());
         self.params.extend(parent.params.clone());
         self.parts.extend(parent.parts.clone());
