@@ -206,7 +206,7 @@ impl Reader<'_> {
                 '#' => while self.letters.next_if(|letter| *letter != '\n').is_some() {},
                 '\n' => {
                     self.letters.next();
-                    documents.drain(..).collect::<Vec<_>>().iter().for_each(|end| self.skip_document(end));
+                    std::mem::take(documents).iter().for_each(|end| self.skip_document(end));
                     return Token::Separator("\n");
                 }
                 ';' => {

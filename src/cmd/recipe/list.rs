@@ -92,15 +92,14 @@ impl Line<'_> {
 }
 
 fn table(lines: &[Line<'_>]) -> String {
-    let width =
-        |column: fn(&Line<'_>) -> String| lines.iter().map(|line| column(line).chars().count()).max().unwrap_or(0);
-    let (names, versions) = (width(|line| line.listed.name.clone()), width(|line| line.versions()));
-    let origins = width(|line| line.listed.origin.to_string());
-    let line = |line: &Line<'_>| {
+    let cells = |line: &Line<'_>| [line.listed.name.clone(), line.versions(), line.listed.origin.to_string()];
+    let rows: Vec<_> = lines.iter().map(cells).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let [names, versions, origins] = [0, 1, 2].map(width);
+    let line = |(line, [name, list, origin]): (&Line<'_>, &[String; 3])| {
         let style = if line.listed.hidden_by.is_some() { Style::new().dimmed() } else { Style::new() };
-        let (name, origin) = (&line.listed.name, line.listed.origin.to_string());
-        let (list, summary) = (line.versions(), line.summary());
+        let summary = line.summary();
         format!("{style}{name:names$}  {list:versions$}  {origin:origins$}  {summary}{style:#}\n")
     };
-    lines.iter().map(line).collect()
+    lines.iter().zip(&rows).map(line).collect()
 }
