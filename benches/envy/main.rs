@@ -4,6 +4,7 @@
 //! $ cargo bench                        # everything that needs no registry, each 40 times
 //! $ cargo bench -- --check             # the same, and fail where a limit is passed
 //! $ cargo bench -- --real fetch        # fetch this project's own crates, next to cargo
+//! $ cargo bench -- --real tools        # build five small tools, next to cargo: some minutes
 //! $ cargo bench -- nothing second --against ../before/envy
 //! ```
 //!
@@ -20,6 +21,7 @@ mod fetch;
 mod git;
 mod measure;
 mod scene;
+mod tools;
 mod unpack;
 
 #[path = "../../tests/it/krate.rs"]
@@ -41,7 +43,7 @@ use clap::Parser;
 /// Measure envy, side by side with others.
 #[derive(Debug, Parser)]
 struct Cli {
-    /// Only these: version, nothing, second, moves, plan, sandbox, git, unpack, fetch [default: all but fetch]
+    /// Only these: version, nothing, second, moves, plan, sandbox, git, unpack, fetch, tools [default: all but the last two]
     cases: Vec<String>,
     /// How often each side runs
     #[arg(short = 'n', long, default_value_t = 40)]
@@ -49,7 +51,7 @@ struct Cli {
     /// Fail if a limit is passed
     #[arg(long)]
     check: bool,
-    /// Also what needs the real registry: fetch
+    /// Also what needs the real registry: fetch, tools
     #[arg(long)]
     real: bool,
     /// The program to measure, instead of the one that was built with this
@@ -91,7 +93,7 @@ fn main() -> ExitCode {
     let absolute = |path: PathBuf| std::path::absolute(path).expect("a path that was typed is not empty");
     let programs = scene::Programs { envy: absolute(cli.envy), against: cli.against.map(absolute) };
     let wanted = |case: &str| match cli.cases.is_empty() {
-        true => case != "fetch" || cli.real,
+        true => !["fetch", "tools"].contains(&case) || cli.real,
         false => cli.cases.iter().any(|it| it == case),
     };
     if wanted("version") {
@@ -123,6 +125,9 @@ fn main() -> ExitCode {
     }
     if wanted("fetch") && cli.real {
         cases::fetch(&mut report);
+    }
+    if wanted("tools") && cli.real {
+        tools::case(&mut report, &programs, cli.rounds.min(3));
     }
     if cli.check && report.passed_a_limit() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

@@ -3,6 +3,8 @@
 //! A build that misses a tool says so in the words of whatever looked for it: a shell, make, a crate that runs `cmake`.
 //! So does one that wants the network. Both are worth a fact and a hint, since both are answered by a declaration.
 
+use std::path::{Path, PathBuf};
+
 /// A reason that a log tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Clue {
@@ -10,8 +12,13 @@ pub enum Clue {
     MissingTool(String),
     /// The network was wanted, in this line.
     Network(String),
-    /// There was no room left to write, in this line.
-    NoRoom(String),
+    /// There was no room left to write.
+    NoRoom {
+        /// The line that says so.
+        line: String,
+        /// The directory of the host that it was built in.
+        place: PathBuf,
+    },
     /// It was stopped, since it took longer than it may.
     TookTooLong,
 }
@@ -102,8 +109,8 @@ const NO_ROOM: &[&str] = &["No space left on device", "Disk quota exceeded", "St
 /// How many missing tools are named: those that were missed last.
 const MOST: usize = 3;
 
-/// The reasons that a log tells; `has` says whether a tool of a name is there.
-pub fn clues(log: &str, has: impl Fn(&str) -> bool) -> Vec<Clue> {
+/// The reasons that a log tells; `has` says whether a tool of a name is there, and `place` is where it was built.
+pub fn clues(log: &str, has: impl Fn(&str) -> bool, place: &Path) -> Vec<Clue> {
     let log = end(log);
     let mut clues: Vec<_> = missing(log, has).into_iter().map(Clue::MissingTool).collect();
     let line = |words: &[&str]| {
@@ -111,7 +118,7 @@ pub fn clues(log: &str, has: impl Fn(&str) -> bool) -> Vec<Clue> {
         said.map(|line| shortened(line.trim()))
     };
     clues.extend(line(NETWORK).map(Clue::Network));
-    clues.extend(line(NO_ROOM).map(Clue::NoRoom));
+    clues.extend(line(NO_ROOM).map(|line| Clue::NoRoom { line, place: place.to_owned() }));
     clues
 }
 
@@ -280,7 +287,7 @@ mod tests {
     #[test]
     fn only_the_end_of_a_long_log_is_read() {
         let log = format!("sh: 1: first: not found\n{}sh: 1: second: not found\n", "ä\n".repeat(READ));
-        assert_eq!(clues(&log, |_| false), [Clue::MissingTool("second".to_owned())]);
+        assert_eq!(clues(&log, |_| false, Path::new("/store")), [Clue::MissingTool("second".to_owned())]);
     }
 
     #[test]
@@ -292,7 +299,7 @@ mod tests {
 
     #[test]
     fn who_wants_the_network_says_so() {
-        let network = |line: &str| clues(line, |_| true);
+        let network = |line: &str| clues(line, |_| true, Path::new("/store"));
         for line in [
             "curl: (6) Could not resolve host: example.org",
             "wget: unable to resolve host address 'example.org'",
@@ -304,6 +311,6 @@ mod tests {
         }
         assert_eq!(network("all is well"), []);
         let full = "cp: error writing 'x': No space left on device";
-        assert_eq!(network(full), [Clue::NoRoom(full.to_owned())]);
+        assert_eq!(network(full), [Clue::NoRoom { line: full.to_owned(), place: "/store".into() }]);
     }
 }

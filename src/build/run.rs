@@ -177,7 +177,8 @@ impl Runner<'_> {
     }
 
     fn failed(&self, inputs: &Inputs<'_>, status: String, log: &str, mut clues: Vec<Clue>) -> Error {
-        clues.extend(diagnosis::clues(log, |name| self.tools.programs.contains_key(name)));
+        let place = self.scratch_place().unwrap_or_default();
+        clues.extend(diagnosis::clues(log, |name| self.tools.programs.contains_key(name), &place));
         let step = recipe::last_step(log).unwrap_or(1);
         Error::Failed {
             id: inputs.id.clone(),

@@ -61,8 +61,7 @@ pub fn drift(
     let named = if site.dependencies.is_empty() { &none } else { project.manifest.recipes() };
     let mut now = BTreeMap::new();
     for (name, source) in named.iter().filter(|(_, source)| matches!(source, Source::Path { .. })) {
-        let found = source::look_at(&directory_of(project, name, source)?, &context.cache()?);
-        now.insert(name.clone(), found.map_err(source::Error::from)?.tree.digest());
+        now.insert(name.clone(), tree_now(context, project, name, source)?);
     }
     Ok(shared_drift(named, &lockfile.recipes, &now))
 }
@@ -92,11 +91,10 @@ pub fn pin_all(
 ) -> Result<BTreeMap<String, SharedRecipes>, Failure> {
     let (mut pins, mut wanted, mut errors) = (BTreeMap::new(), Vec::new(), Vec::new());
     for (name, source) in project.manifest.recipes() {
-        let text = SharedRecipes::source_text(source);
         let Some(repository) = Repository::of(name, source) else {
-            let found = source::look_at(&directory_of(project, name, source)?, &context.cache()?);
-            let tree = found.map_err(source::Error::from)?.tree.digest();
-            pins.insert(name.clone(), SharedRecipes { source: text, commit: None, tree });
+            let tree = tree_now(context, project, name, source)?;
+            let source = SharedRecipes::source_text(source);
+            pins.insert(name.clone(), SharedRecipes { source, commit: None, tree });
             continue;
         };
         let locked = old.and_then(|old| SharedRecipes::of(&old.recipes, name, source));
@@ -114,20 +112,18 @@ pub fn pin_all(
     for (Wanted { repository, commit, tree: locked }, (tree, checkout)) in
         wanted.iter().zip(bring(context, &wanted, sources)?)
     {
-        let directory = repository.recipes_in(checkout)?;
-        if locked.is_none() && !has_recipes(&directory)? {
-            context
-                .ui
-                .note(format!("recipes `{}` are none: {} has no `NAME.toml` there", repository.name, repository.url));
+        let Repository { name, source, url, .. } = repository;
+        if !has_recipes(&repository.recipes_in(checkout)?)? && locked.is_none() {
+            context.ui.note(format!("recipes `{name}` are none: {url} has no `NAME.toml` there"));
         }
-        let source = SharedRecipes::source_text(repository.source);
-        pins.insert(repository.name.clone(), SharedRecipes { source, commit: Some(*commit), tree });
+        let source = SharedRecipes::source_text(source);
+        pins.insert((*name).clone(), SharedRecipes { source, commit: Some(*commit), tree });
     }
     Ok(pins)
 }
 
-/// A failure that may be for want of recipes, where the network may not be used: with the packages that are not here either,
-/// as far as a lockfile alone tells.
+/// A failure that may be for want of recipes, where the network may not be used: with the packages that are not here
+/// either, as far as a lockfile alone tells.
 pub fn with_packages(context: &Context<'_>, project: &Project, site: &Site, failure: Failure) -> Failure {
     if failure.exit != Exit::Offline {
         return failure;
@@ -205,7 +201,8 @@ impl<'a> Repository<'a> {
         Some(Self { name, source, url, reference, subdir: subdir.as_deref() })
     }
 
-    /// The commit that counts now. A branch moves where everything does; that a tag was moved is said, and not followed.
+    /// The commit that counts now. A branch moves where everything does; that a tag was moved is said, and not
+    /// followed.
     fn commit(
         &self,
         locked: Option<Commit>,
@@ -313,6 +310,12 @@ fn has_recipes(directory: &Path) -> Result<bool, Failure> {
 
 fn not_locked(name: &str) -> Failure {
     Failure::new(Exit::Lockfile, format!("recipes `{name}` are not locked")).hint("run `envy lock`, which pins them")
+}
+
+/// The digest of a directory of recipes, as it is now.
+fn tree_now(context: &Context<'_>, project: &Project, name: &str, source: &Source) -> Result<TreeDigest, Failure> {
+    let found = source::look_at(&directory_of(project, name, source)?, &context.cache()?);
+    Ok(found.map_err(source::Error::from)?.tree.digest())
 }
 
 /// The directory that is named for recipes which are in no repository.

@@ -28,7 +28,10 @@ pub(super) fn with_clues(mut failure: Failure, asker: &Asker<'_>, clues: &[Clue]
                 "builds have no network: what it fetches belongs into its source, into `[inputs]` of its recipe, or into \
                  its `build-dependencies`",
             ),
-            Clue::NoRoom(line) => failure.fact(format!("there was no room left: {line}")).hint(FULL),
+            Clue::NoRoom { line, place } => failure
+                .fact(format!("there was no room left: {line}"))
+                .fact(format!("it was built in {}, and nothing of it is left there", place.display()))
+                .hint(FULL),
             Clue::TookTooLong => {
                 failure.hint("if it needs longer, raise `build-timeout` below `[settings]` in `envy.toml`")
             }

@@ -1,4 +1,4 @@
-//! Recipes that projects share, in a lockfile: what `[recipes]` of `envy.toml` names, pinned, and how that drifts. Pure.
+//! Recipes that projects share, in a lockfile: what `[recipes]` of `envy.toml` names, pinned, and how it drifts. Pure.
 //!
 //! ```toml
 //! [[recipes]]

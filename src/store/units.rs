@@ -58,6 +58,8 @@ impl Store {
         let (blob, size) = blobs::hash(path)?;
         let file = File { blob, size, executable };
         disk::set_mode(path, blobs::mode(executable))?;
+        // One that is there already may be damaged, and is removed then.
+        self.prove_file(file)?;
         self.adopt_file(path, file)?;
         Ok(file)
     }
@@ -130,6 +132,18 @@ mod tests {
         disk::write(&path, b"evil").unwrap();
         assert!(!store.prove_file(file).unwrap());
         assert_eq!(store.unit(digest).unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_kept_replaces_what_is_damaged() {
+        let (directory, store, _, unit) = store_with_a_unit();
+        let file = unit.files["liba.rlib"];
+        disk::set_mode(&store.file_path(file), 0o644).unwrap();
+        disk::write(&store.file_path(file), b"evil").unwrap();
+        let again = directory.path().join("again");
+        disk::write(&again, b"code").unwrap();
+        assert_eq!(store.keep(&again, false).unwrap(), file);
+        assert_eq!(store.read_file(file).unwrap(), b"code");
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod git;
 mod harness;
 mod hostile;
 mod interruptions;
+mod jobs;
 mod journey;
 mod krate;
 mod lock;

@@ -126,8 +126,11 @@ fn needs_that_make_no_sense_are_told_with_their_place() {
     scratch.envy("lock").fails(
         1,
         expect![[r#"
-            error: `app 1.0.0` states its needs in a way that cannot be understood
-              caused by: `Cargo.toml of app 1.0.0` has 1 error
+            error: `Cargo.toml of app 1.0.0` has 1 error
+              Cargo.toml of app 1.0.0:6:1: unknown key `dependencys`
+                6 | dependencys = {}
+                    ^^^^^^^^^^^
+            hint: did you mean `dependencies`?
         "#]],
     );
     scratch.write(
@@ -138,6 +141,7 @@ fn needs_that_make_no_sense_are_told_with_their_place() {
         1,
         expect![[r#"
             error: there is no recipe `grete`
+              `app` needs it
             hint: did you mean `greet`?
         "#]],
     );

@@ -13,6 +13,7 @@ mod registry;
 #[allow(dead_code, reason = "the other tests need more of it")]
 mod server;
 mod servers;
+mod sharing;
 mod site_files;
 
 use std::path::{Path, PathBuf};

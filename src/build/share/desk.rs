@@ -209,13 +209,14 @@ impl<'a> Desk<'a> {
     fn look_up(&self, digest: UnitDigest) -> Result<Option<Unit>, Failure> {
         let Some(unit) = self.opening.store.unit(digest)? else { return Ok(None) };
         for file in unit.files.values() {
-            if locked(&self.opening.sharing.proven).contains(&file.blob) {
+            let name = (file.blob, file.executable);
+            if locked(&self.opening.sharing.proven).contains(&name) {
                 continue;
             }
             if !self.opening.store.prove_file(*file)? {
                 return Ok(None);
             }
-            locked(&self.opening.sharing.proven).insert(file.blob);
+            locked(&self.opening.sharing.proven).insert(name);
         }
         Ok(Some(unit))
     }

@@ -66,7 +66,7 @@ impl<E: std::error::Error> From<E> for Failure {
 #[derive(Debug, Default)]
 pub struct Sharing {
     flights: Mutex<HashMap<UnitDigest, Arc<Flight>>>,
-    proven: Mutex<HashSet<BlobDigest>>,
+    proven: Mutex<HashSet<(BlobDigest, bool)>>,
 }
 
 impl Sharing {

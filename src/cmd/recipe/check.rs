@@ -72,7 +72,8 @@ fn names(book: &Book, asked: &[String]) -> Result<Vec<String>, Failure> {
 fn check(book: &Book, project: Option<&Project>, names: &[String]) -> Result<Vec<Checked>, Failure> {
     let host = [Platform::host()];
     let platforms = project.map_or(&host[..], |project| project.manifest.platforms());
-    let surroundings = Surroundings { platforms, base: BASE, brought: &brought };
+    let base: Vec<_> = BASE.split_whitespace().collect();
+    let surroundings = Surroundings { platforms, base: &base, brought: &brought };
     let one = |name: &String| Ok(Checked { name: name.clone(), found: lint(book, name, &surroundings)? });
     names.iter().map(one).collect()
 }
@@ -121,7 +122,8 @@ mod tests {
     #[test]
     fn all_that_is_built_in_is_without_a_finding() {
         let platforms = ["x86_64-linux-gnu", "aarch64-linux-gnu"].map(|name| name.parse().unwrap());
-        let surroundings = Surroundings { platforms: &platforms, base: BASE, brought: &brought };
+        let base: Vec<_> = BASE.split_whitespace().collect();
+        let surroundings = Surroundings { platforms: &platforms, base: &base, brought: &brought };
         let book = Book::built_in();
         for (name, _) in BUILT_IN {
             assert_eq!(lint(&book, name, &surroundings).unwrap(), [], "{name}");
