@@ -3,9 +3,13 @@
 //! This is no shell: a command whose name is expanded as the script runs is not known here, and is left out. So is what
 //! is a path, what the shell does itself, and what the script defines.
 
+mod words;
+
 use std::collections::BTreeSet;
 use std::iter::Peekable;
 use std::str::Chars;
+
+use words::{Token, Word};
 
 /// What `sh` does itself.
 const BUILT_IN: &[&str] = &[
@@ -37,42 +41,6 @@ pub(super) fn commands(script: &str) -> BTreeSet<String> {
     found
 }
 
-/// One word, without its quotes.
-#[derive(Debug, Default)]
-struct Word {
-    text: String,
-    /// Part of it is known only when the script runs.
-    is_expanded: bool,
-    is_quoted: bool,
-}
-
-impl Word {
-    /// Whether it is this, as part of the language.
-    fn is_one_of(&self, words: &[&str]) -> bool {
-        !self.is_quoted && !self.is_expanded && words.contains(&self.text.as_str())
-    }
-
-    fn is_assignment(&self) -> bool {
-        let name = self.text.split_once('=').map(|(name, _)| name);
-        name.is_some_and(|name| {
-            let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-            !name.is_empty() && name.chars().all(plain) && !name.starts_with(|letter: char| letter.is_ascii_digit())
-        })
-    }
-}
-
-#[derive(Debug)]
-enum Token {
-    Word(Word),
-    /// What separates commands: `;`, `;;`, `&`, `|`, a newline and the like.
-    Separator(&'static str),
-    Open,
-    Close,
-    /// A redirection; the next word is where to.
-    Redirection,
-    End,
-}
-
 /// Where in the language a list of commands is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Inside {
@@ -94,6 +62,86 @@ enum Expected {
     Names,
 }
 
+/// Commands that are being read.
+struct List {
+    inside: Vec<Inside>,
+    expected: Expected,
+    command: Vec<Word>,
+}
+
+impl Default for List {
+    fn default() -> Self {
+        Self { inside: Vec::new(), expected: Expected::Command, command: Vec::new() }
+    }
+}
+
+impl List {
+    /// A parenthesis that opens. After a first word it makes a function of that.
+    fn open(&mut self) -> Option<String> {
+        if self.inside.last() == Some(&Inside::Pattern) {
+            return None;
+        }
+        if self.expected == Expected::Argument && self.command.len() == 1 {
+            self.expected = Expected::Command;
+            return self.command.pop().map(|word| word.text);
+        }
+        self.inside.push(Inside::Parentheses);
+        None
+    }
+
+    /// A parenthesis that closes; whether it closes something of this list.
+    fn close(&mut self) -> bool {
+        self.command.clear();
+        self.expected = Expected::Command;
+        match self.inside.last_mut() {
+            Some(pattern @ Inside::Pattern) => *pattern = Inside::Branch,
+            Some(Inside::Parentheses) => {
+                self.inside.pop();
+                self.expected = Expected::Argument;
+            }
+            Some(Inside::Branch) | None => return false,
+        }
+        true
+    }
+
+    fn separate(&mut self, separator: &str) {
+        self.command.clear();
+        // `in` may stand on the next line.
+        if !matches!((self.expected, separator), (Expected::In, "\n")) {
+            self.expected = Expected::Command;
+        }
+        if let (";;", Some(branch @ Inside::Branch)) = (separator, self.inside.last_mut()) {
+            *branch = Inside::Pattern;
+        }
+    }
+
+    fn word(&mut self, word: Word) {
+        let is_pattern = self.inside.last() == Some(&Inside::Pattern);
+        match self.expected {
+            _ if is_pattern && !word.is_one_of(&["esac"]) => {}
+            Expected::Command if word.is_one_of(&["esac"]) => {
+                self.inside.pop();
+                self.expected = Expected::Argument;
+            }
+            Expected::Command if word.is_one_of(BEFORE_COMMANDS) || word.is_assignment() => {}
+            Expected::Command if word.is_one_of(ENDS) => self.expected = Expected::Argument,
+            Expected::Command if word.is_one_of(&["case"]) => self.expected = Expected::Subject,
+            Expected::Command if word.is_one_of(&["for"]) => self.expected = Expected::Names,
+            Expected::Command => {
+                self.command.push(word);
+                self.expected = Expected::Argument;
+            }
+            Expected::Argument if !self.command.is_empty() => self.command.push(word),
+            Expected::Subject => self.expected = Expected::In,
+            Expected::In => {
+                self.inside.push(Inside::Pattern);
+                self.expected = Expected::Command;
+            }
+            Expected::Argument | Expected::Names => {}
+        }
+    }
+}
+
 struct Reader<'s> {
     letters: Peekable<Chars<'s>>,
     found: BTreeSet<String>,
@@ -102,72 +150,29 @@ struct Reader<'s> {
 
 impl Reader<'_> {
     /// Read commands up to the end, or up to a parenthesis that closes what was opened before.
-    fn list(&mut self) {
-        let (mut inside, mut expected, mut command): (Vec<Inside>, _, Vec<Word>) =
-            (Vec::new(), Expected::Command, vec![]);
-        let mut documents: Vec<String> = Vec::new();
+    pub(super) fn list(&mut self) {
+        let (mut list, mut documents) = (List::default(), Vec::new());
         loop {
             match self.token(&mut documents) {
-                Token::End => return self.run(&command),
+                Token::End => return self.run(&list.command),
                 Token::Redirection => drop(self.token(&mut documents)),
-                Token::Open if inside.last() == Some(&Inside::Pattern) => {}
-                Token::Open if expected == Expected::Argument && command.len() == 1 => {
-                    // `name()`
-                    self.functions.insert(command.remove(0).text);
-                    drop(self.token(&mut documents));
-                    expected = Expected::Command;
+                Token::Open => {
+                    if let Some(function) = list.open() {
+                        self.functions.insert(function);
+                        drop(self.token(&mut documents));
+                    }
                 }
-                Token::Open => inside.push(Inside::Parentheses),
                 Token::Close => {
-                    self.run(&command);
-                    command.clear();
-                    expected = Expected::Command;
-                    match inside.last_mut() {
-                        Some(pattern @ Inside::Pattern) => *pattern = Inside::Branch,
-                        Some(Inside::Parentheses) => {
-                            inside.pop();
-                            expected = Expected::Argument;
-                        }
-                        Some(Inside::Branch) | None => return,
+                    self.run(&list.command);
+                    if !list.close() {
+                        return;
                     }
                 }
                 Token::Separator(separator) => {
-                    self.run(&command);
-                    command.clear();
-                    if !matches!((expected, separator), (Expected::In, "\n")) {
-                        expected = Expected::Command;
-                    }
-                    if let (";;", Some(branch @ Inside::Branch)) = (separator, inside.last_mut()) {
-                        *branch = Inside::Pattern;
-                    }
+                    self.run(&list.command);
+                    list.separate(separator);
                 }
-                Token::Word(word) => match expected {
-                    _ if inside.last() == Some(&Inside::Pattern) => {
-                        if word.is_one_of(&["esac"]) {
-                            inside.pop();
-                            expected = Expected::Argument;
-                        }
-                    }
-                    Expected::Command if word.is_one_of(BEFORE_COMMANDS) || word.is_assignment() => {}
-                    Expected::Command if word.is_one_of(ENDS) => expected = Expected::Argument,
-                    Expected::Command if word.is_one_of(&["case"]) => expected = Expected::Subject,
-                    Expected::Command if word.is_one_of(&["for"]) => expected = Expected::Names,
-                    Expected::Command if word.is_one_of(&["esac"]) => {
-                        inside.pop();
-                        expected = Expected::Argument;
-                    }
-                    Expected::Command => {
-                        command.push(word);
-                        expected = Expected::Argument;
-                    }
-                    Expected::Argument if !command.is_empty() => command.push(word),
-                    Expected::Subject => expected = Expected::In,
-                    Expected::In => {
-                        inside.push(Inside::Pattern);
-                        expected = Expected::Command;
-                    }
-                    Expected::Argument | Expected::Names => {}
-                },
+                Token::Word(word) => list.word(word),
             }
         }
     }
@@ -194,147 +199,6 @@ impl Reader<'_> {
                 "sh" if is_script => self.found.extend(commands(next)),
                 "find" if matches!(option, "-exec" | "-execdir" | "-ok") => drop(self.found.insert(next.clone())),
                 _ => {}
-            }
-        }
-    }
-
-    fn token(&mut self, documents: &mut Vec<String>) -> Token {
-        loop {
-            let Some(&letter) = self.letters.peek() else { return Token::End };
-            match letter {
-                ' ' | '\t' | '\r' => drop(self.letters.next()),
-                '#' => while self.letters.next_if(|letter| *letter != '\n').is_some() {},
-                '\n' => {
-                    self.letters.next();
-                    std::mem::take(documents).iter().for_each(|end| self.skip_document(end));
-                    return Token::Separator("\n");
-                }
-                ';' => {
-                    self.letters.next();
-                    let is_double = self.letters.next_if_eq(&';').is_some();
-                    return Token::Separator(if is_double { ";;" } else { ";" });
-                }
-                '&' | '|' => {
-                    self.letters.next();
-                    self.letters.next_if_eq(&letter);
-                    return Token::Separator("&");
-                }
-                '(' => return self.letters.next().map_or(Token::End, |_| Token::Open),
-                ')' => return self.letters.next().map_or(Token::End, |_| Token::Close),
-                '<' | '>' => {
-                    self.redirection(documents);
-                    return Token::Redirection;
-                }
-                _ => {
-                    let word = self.word();
-                    let is_number = !word.text.is_empty() && word.text.chars().all(|letter| letter.is_ascii_digit());
-                    // The number of a file that is redirected.
-                    if !(is_number && matches!(self.letters.peek(), Some('<' | '>'))) {
-                        return Token::Word(word);
-                    }
-                }
-            }
-        }
-    }
-
-    fn redirection(&mut self, documents: &mut Vec<String>) {
-        let first = self.letters.next();
-        if first == Some('<') && self.letters.next_if_eq(&'<').is_some() {
-            self.letters.next_if_eq(&'-');
-            while self.letters.next_if_eq(&' ').is_some() {}
-            let mut ahead = Self { letters: self.letters.clone(), found: BTreeSet::new(), functions: BTreeSet::new() };
-            documents.push(ahead.word().text);
-            return;
-        }
-        self.letters.next_if(|letter| matches!(letter, '>' | '&' | '|'));
-    }
-
-    fn skip_document(&mut self, end: &str) {
-        while self.letters.peek().is_some() {
-            let line: String = std::iter::from_fn(|| self.letters.next_if(|letter| *letter != '\n')).collect();
-            self.letters.next();
-            if line.trim_start_matches('\t') == end {
-                return;
-            }
-        }
-    }
-
-    fn word(&mut self) -> Word {
-        let mut word = Word::default();
-        while let Some(&letter) = self.letters.peek() {
-            if matches!(letter, ' ' | '\t' | '\r' | '\n' | ';' | '&' | '|' | '(' | ')' | '<' | '>') {
-                break;
-            }
-            self.letters.next();
-            match letter {
-                '\\' => {
-                    let escaped = self.letters.next().filter(|letter| *letter != '\n');
-                    word.is_quoted |= escaped.is_some();
-                    word.text.extend(escaped);
-                }
-                '\'' => {
-                    word.is_quoted = true;
-                    word.text.extend(self.letters.by_ref().take_while(|letter| *letter != '\''));
-                }
-                '"' => self.quoted(&mut word),
-                '$' | '`' => self.expansion(letter, &mut word),
-                _ => word.text.push(letter),
-            }
-        }
-        word
-    }
-
-    fn quoted(&mut self, word: &mut Word) {
-        word.is_quoted = true;
-        while let Some(letter) = self.letters.next() {
-            match letter {
-                '"' => return,
-                '\\' => word.text.extend(self.letters.next().filter(|letter| *letter != '\n')),
-                '$' | '`' => self.expansion(letter, word),
-                _ => word.text.push(letter),
-            }
-        }
-    }
-
-    /// What follows a `$` or a backtick. The commands in it count.
-    fn expansion(&mut self, begin: char, word: &mut Word) {
-        word.is_expanded = true;
-        if begin == '`' {
-            let inner: String = self.letters.by_ref().take_while(|letter| *letter != '`').collect();
-            self.found.extend(commands(&inner));
-        } else if self.letters.next_if_eq(&'{').is_some() {
-            self.skip_braces();
-        } else if self.letters.next_if_eq(&'(').is_some() {
-            match self.letters.next_if_eq(&'(') {
-                Some(_) => self.skip_arithmetic(),
-                None => self.list(),
-            }
-        } else if self.letters.next_if(|letter| "@*#?-$!".contains(*letter)).is_none() {
-            let is_name = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '_';
-            while self.letters.next_if(is_name).is_some() {}
-        }
-    }
-
-    fn skip_braces(&mut self) {
-        let mut ignored = Word::default();
-        while let Some(letter) = self.letters.next() {
-            match letter {
-                '}' => return,
-                '\\' => drop(self.letters.next()),
-                '\'' => self.letters.by_ref().take_while(|letter| *letter != '\'').for_each(drop),
-                '"' => self.quoted(&mut ignored),
-                '$' | '`' => self.expansion(letter, &mut ignored),
-                _ => {}
-            }
-        }
-    }
-
-    fn skip_arithmetic(&mut self) {
-        let mut depth = 2;
-        for letter in self.letters.by_ref() {
-            depth += i32::from(letter == '(') - i32::from(letter == ')');
-            if depth == 0 {
-                return;
             }
         }
     }

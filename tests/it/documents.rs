@@ -206,6 +206,8 @@ fn manifests_and_lockfiles_in_documents_are_good() {
 fn recipes_in_documents_are_good() {
     for (path, text) in documents() {
         let directory = tempfile::tempdir().expect("there is room for a directory");
+        // Where a sum does not matter, a document leaves it out.
+        let text = text.replace("sha256 = \"…\"", &format!("sha256 = \"{}\"", "0".repeat(64)));
         write_shown(&text, directory.path());
         let layers = vec![Layer::Project(directory.path().join("recipes")), Layer::BuiltIn];
         let book = Book::open(layers).expect("a directory can be listed");
