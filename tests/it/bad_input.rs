@@ -226,8 +226,8 @@ fn a_build_that_fails_shows_its_last_lines_its_step_and_its_log() {
           + broken 1.0.0
         building broken 1.0.0
         error: building `broken 1.0.0` failed in step 1 of 2, `build` (exit status: 101)
-          $ cd /envy/build
-          $ cargo build --frozen --manifest-path /envy/src/Cargo.toml --target-dir /envy/build/target --profile release --bins
+          + cd /envy/build
+          + cargo build --frozen --manifest-path /envy/src/Cargo.toml --target-dir /envy/build/target --profile release --bins
           |    Compiling broken v1.0.0 (/envy/src)
           | error: no luck today
           |  --> src/main.rs:1:1
