@@ -329,7 +329,7 @@ impl From<build::Error> for Failure {
                 .hint("install `bubblewrap`, or write `sandbox = \"auto\"` below `[settings]` in `envy.toml`"),
             Error::Failed { ran, last, log, recipe, takes_tools, clues, id, .. } => builds::with_clues(
                 failure(Exit::Failed)
-                    .facts(ran.iter().map(|line| format!("$ {line}")))
+                    .facts(ran.iter().map(|line| format!("+ {line}")))
                     .facts(last.iter().map(|line| format!("| {line}")))
                     .fact(format!("full log: {}", log.display())),
                 &builds::Asker { id, recipe, takes_tools: *takes_tools },

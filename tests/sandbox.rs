@@ -460,7 +460,8 @@ fn root_without_a_fence_has_the_real_places_while_it_builds() {
     fs::create_dir_all("/envy/src/left/over").unwrap();
     std::mem::forget(scratch);
     drop(place);
-    assert!(!Path::new("/envy").exists());
+    // Another process may have the places by now.
+    assert!(!Path::new("/envy/src/left").exists());
 }
 
 #[test]

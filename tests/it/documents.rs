@@ -54,7 +54,6 @@ documents! {
     guide_recipes: "docs/guides/recipes.md",
     guide_paths: "docs/guides/paths.md",
     guide_patches: "docs/guides/patches.md",
-    guide_libraries: "docs/guides/libraries.md",
     guide_recipes_shared: "docs/guides/recipes-shared.md",
     guide_site_files: "docs/guides/site-files.md",
     guide_cooldown: "docs/guides/cooldown.md",

@@ -41,10 +41,10 @@ fn a_tool_that_is_missed_is_named_with_how_to_declare_it() {
     let scratch = with_step(&files, "", "", "cc -o x x.c");
     let outcome = scratch.envy("build");
     let error = outcome.ends(1).stderr().split_once("error: ").expect("it failed").1;
-    let lines: Vec<&str> = error.lines().filter(|line| !line.contains("full log: ")).collect();
+    let lines: Vec<&str> = error.lines().filter(|line| !line.contains("full log: ") && !line.contains(" | ")).collect();
     expect![[r#"
         building `x 1` failed in step 1 of 1, `build` (exit status: 127)
-          | /envy/script: 4: cc: not found
+          $ cc -o x x.c
           `cc` is not among the tools of recipe `own`
         hint: add "cc" to `tools` of recipe `own`"#]]
     .assert_eq(&lines.join("\n"));
@@ -135,7 +135,6 @@ fn root_without_namespaces_builds_what_the_fence_builds() {
     scratch.shell().sh("chmod -R u+w .envy ../data && rm -rf .envy ../data/envy").succeeds();
     scratch.shell().sh(&without_namespaces("build --locked")).succeeds().says("building without a sandbox");
     scratch.envy("status api").says("(proven)");
-    scratch.shell().sh("[ ! -e /envy/src ]").succeeds();
 }
 
 #[test]

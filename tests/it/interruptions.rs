@@ -184,14 +184,14 @@ fn an_edit_that_is_killed_can_be_typed_again() {
 #[test]
 fn of_two_that_build_the_same_one_builds_and_one_waits_and_says_for_whom() {
     let registry = Registry::new();
-    slow(&registry, "1.51");
+    slow(&registry, "6.51");
     let scratch = Scratch::with(&registry);
     for project in ["one", "two"] {
         scratch.write(format!("../{project}/envy.toml"), API).in_dir(format!("../{project}")).envy("lock").succeeds();
     }
 
     let first = start(&scratch.in_dir("../one"), "build --locked");
-    wait_until("the build runs", || sleeps("1.51"));
+    wait_until("the build runs", || sleeps("6.51"));
     scratch.in_dir("../two").envy("build --locked --lock-timeout 0").fails(
         8,
         expect![[r#"

@@ -11,12 +11,13 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, BufRead as _, Read as _, Write as _};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 use serde::{Deserialize, Serialize};
 
@@ -210,14 +211,32 @@ pub(super) fn run(call: &Call<'_>, stage: &Stage, spec: &Spec) -> Result<ExitSta
 /// Wait until a helper ends, or until its command is to be stopped.
 fn watch(child: &mut Child, call: &Call<'_>) -> io::Result<Option<Stopped>> {
     let begun = Instant::now();
+    let handle = handle_of(child);
     while child.try_wait()?.is_none() {
         let stopped = call.limits.exceeded(begun.elapsed(), call.log.metadata()?.len());
         if stopped.is_some() {
             return Ok(stopped);
         }
-        std::thread::sleep(Limits::pause(begun.elapsed()));
+        match &handle {
+            // It is told at once when the helper ends.
+            Some(handle) => {
+                let mut asked = [PollFd::new(handle, PollFlags::IN)];
+                let pause = Timespec { tv_sec: 0, tv_nsec: LOOK };
+                let _ = rustix::event::poll(&mut asked, Some(&pause));
+            }
+            None => std::thread::sleep(Limits::pause(begun.elapsed())),
+        }
     }
     Ok(None)
+}
+
+/// How often limits are looked at, in nanoseconds.
+const LOOK: i64 = 50_000_000;
+
+/// A handle of a process that was not waited for yet, where the kernel gives one.
+fn handle_of(child: &Child) -> Option<OwnedFd> {
+    let number = i32::try_from(child.id()).ok().and_then(Pid::from_raw)?;
+    rustix::process::pidfd_open(number, PidfdFlags::empty()).ok()
 }
 
 /// Wait for the end of a helper that knows that it should end; one that does not is killed.
