@@ -233,9 +233,9 @@ fn a_step_that_fails_tells_which_one_it_was_its_last_lines_and_its_log() {
           + broken 1.0
         building broken 1.0
         error: building `broken 1.0` failed in step 2 of 2, `go` (exit status: 2)
-          $ echo first >&2
-          $ ls /no/such
-          $ echo never
+          + echo first >&2
+          + ls /no/such
+          + echo never
           | first
           | ls: cannot access '/no/such': No such file or directory
           full log: [SCRATCH]/project/.envy/sites/api/logs/[LOG]
