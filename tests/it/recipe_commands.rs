@@ -2,6 +2,7 @@
 
 use expect_test::expect;
 
+use crate::repository::Repository;
 use crate::scratch::Scratch;
 
 const GREET: &str = r#"
@@ -298,4 +299,23 @@ fn packages_of_recipes_are_added() {
             hint: run `envy recipe show greet` to see what it takes
         "#]],
     );
+}
+
+#[test]
+fn shared_recipes_are_listed_as_they_are_locked_and_may_be_added_before() {
+    let scratch = Scratch::new();
+    let recipes = Repository::new(&scratch, "recipes");
+    recipes.write("greet.toml", GREET).commit();
+    let manifest = format!("[recipes.company]\ngit = '{}'\n\n[sites.api.dependencies]\n", recipes.url());
+    scratch.write("envy.toml", manifest);
+    scratch
+        .envy("recipe list")
+        .succeeds()
+        .says("note: shared recipes that are not locked are left out; `envy lock` pins them")
+        .never_says("greet");
+    scratch.envy("add --recipe greet@1 --site api").succeeds();
+    scratch.envy("recipe list").succeeds().says("recipes.company  A program that greets").never_says("note:");
+    scratch.envy("recipe check greet").succeeds();
+    scratch.envy("recipe new greet --extends greet").succeeds().says("it hides the `greet` of recipes.company");
+    scratch.envy("recipe list").succeeds().says("greet [hides recipes.company]").says("[hidden by project]");
 }
