@@ -22,7 +22,7 @@ use crate::process;
 ///
 /// `main` calls this before it looks at its arguments.
 pub fn rustc(arguments: &[OsString]) -> Option<u8> {
-    if process::this_program().ok()? != Path::new(WRAPPER) {
+    if !is_wrapper(&process::this_program().ok()?) {
         return None;
     }
     Some(match share(arguments) {
@@ -30,6 +30,12 @@ pub fn rustc(arguments: &[OsString]) -> Option<u8> {
         Shared::No => be_compiler(arguments),
         Shared::Begun => run_compiler(arguments),
     })
+}
+
+/// Whether this is the path of the wrapper. The kernel says `(deleted)` after it where the program was replaced on the
+/// host while the build runs, such as by an upgrade.
+fn is_wrapper(program: &Path) -> bool {
+    program.to_str().is_some_and(|path| path.strip_suffix(" (deleted)").unwrap_or(path) == WRAPPER)
 }
 
 /// How far sharing came.
@@ -124,4 +130,16 @@ fn run_compiler(arguments: &[OsString]) -> u8 {
 /// Whether the compiler says with this line that the crate's metadata is there.
 pub fn tells_metadata(line: &str) -> bool {
     line.contains("\"artifact\"") && line.contains("\"emit\":\"metadata\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_was_replaced_meanwhile_is_the_wrapper_still() {
+        assert!(is_wrapper(Path::new(WRAPPER)));
+        assert!(is_wrapper(Path::new(&format!("{WRAPPER} (deleted)"))));
+        assert!(!is_wrapper(Path::new("/usr/bin/envy")) && !is_wrapper(Path::new("/usr/bin/envy (deleted)")));
+    }
 }
