@@ -463,6 +463,7 @@ fn the_store_is_where_the_user_wants_it() {
         blobs           0 entries        0 B
         trees           0 entries        0 B
         results         0 entries        0 B
+        units           0 entries        0 B
         checkouts       0 entries        0 B
         prefixes        0 entries        0 B
     "#]]);
@@ -478,6 +479,7 @@ fn the_store_is_where_the_user_wants_it() {
         blobs
         trees
         results
+        units
         checkouts
         prefixes
     "#]]

@@ -44,7 +44,7 @@ fn a_tool_that_is_missed_is_named_with_how_to_declare_it() {
     let lines: Vec<&str> = error.lines().filter(|line| !line.contains("full log: ") && !line.contains(" | ")).collect();
     expect![[r#"
         building `x 1` failed in step 1 of 1, `build` (exit status: 127)
-          $ cc -o x x.c
+          + cc -o x x.c
           `cc` is not among the tools of recipe `own`
         hint: add "cc" to `tools` of recipe `own`"#]]
     .assert_eq(&lines.join("\n"));

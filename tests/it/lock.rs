@@ -608,7 +608,7 @@ fn lockfiles_that_cannot_be_read_are_told_apart() {
                    |
                 11 | [[packages]]
                    |   ^^^^^^^^
-                unknown field `packages`, expected one of `version`, `requirements`, `exclude-newer`, `toolchain`, `package`, `prefix`
+                unknown field `packages`, expected one of `version`, `requirements`, `exclude-newer`, `toolchain`, `recipes`, `package`, `prefix`
             hint: restore it: `git checkout lockfiles/api.lock`
         "#]],
     );
