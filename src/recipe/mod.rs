@@ -6,7 +6,7 @@
 //! can be required by its name. One recipe extends another: it takes that one's tools, params and steps, and gives values
 //! to its params. A recipe never fetches.
 //!
-//! - [`file`]: reading one file, with all that is wrong with it
+//! - [`mod@file`]: reading one file, with all that is wrong with it
 //! - [`inherit`]: a file and what it extends, as one recipe
 //! - [`book`]: all recipes that a project sees, in the order in which one hides another
 //! - [`params`]: types of params and their values
