@@ -59,6 +59,7 @@ pub fn propose(
     if let (Some(old), Moves::Needed, true) = (&old, moves, same_recipes)
         && project.drift(&site.name, &wishes, old).is_empty()
         && outgrown(project, site, &wishes, old, sources)?.is_empty()
+        && !restated(&wishes, old, sources)?
     {
         return Ok(Proposal { lockfile: old.clone(), generated: BTreeMap::new(), old: Some(old.clone()) });
     }
@@ -393,6 +394,18 @@ fn lost(
     let mut lost = outgrown(project, site, wishes, old, sources)?;
     lost.extend(project.drift(&site.name, wishes, old).into_iter().filter_map(name));
     Ok(lost)
+}
+
+/// Whether a package in a directory states other needs now than when it was locked.
+fn restated(wishes: &Wishes, old: &Lockfile, sources: &Sources<'_>) -> Result<bool, Failure> {
+    for (name, wish) in wishes.packages().iter().filter(|(_, wish)| wish.is_by_cargo()) {
+        let (Source::Path { path }, Some(package)) = (&wish.source, old.packages.get(name)) else { continue };
+        let Some(found) = sources.project_in(&sources.directory(path)?, name)? else { continue };
+        if lock::stated(&package.id, &found.manifest)? != package.stated {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The directories that have outgrown the Cargo.lock that was made for them.

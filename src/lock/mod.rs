@@ -24,6 +24,7 @@ use crate::recipe::{Need, Purpose};
 pub use drift::{Drift, drift};
 pub use pin::{
     Error as PinError, Pinned, Pinner, Task, all_patches, archive_url, carrier, file_name, kept_commit, same_origin,
+    stated,
 };
 pub use shared::{SharedDrift, SharedRecipes, shared_drift};
 pub use wishes::{Error as WishError, Stated, Wish, Wishes, sums};

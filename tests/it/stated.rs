@@ -103,6 +103,20 @@ fn what_a_service_states_is_locked_and_a_site_may_say_more() {
 }
 
 #[test]
+fn needs_that_a_directory_states_later_come_with_the_next_build() {
+    let scratch = world();
+    scratch.write("app/Cargo.toml", manifest("app", "1.0.0"));
+    scratch.write("app/src/main.rs", "fn main() {}").write("app/build.rs", "fn main() {}");
+    scratch.envy("build").succeeds();
+    assert!(!scratch.read("lockfiles/api.lock").contains("greet"));
+
+    scratch.write("app/Cargo.toml", manifest("app", "1.0.0") + METADATA);
+    scratch.write("app/src/main.rs", MAIN).write("app/build.rs", BUILD);
+    scratch.envy("build").succeeds().says("+ greet 1.0").says("+ tool 1.0");
+    scratch.envy("run api -- app").succeeds().says("hello from 1.0");
+}
+
+#[test]
 fn a_site_that_wants_another_version_than_a_service_is_told_who_asks() {
     let scratch = world();
     let other = "app = { path = 'app' }\ngreet = { recipe = 'greet', version = '2' }\n";

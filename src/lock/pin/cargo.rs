@@ -233,7 +233,7 @@ pub(super) struct ByCargo {
 }
 
 /// What a package says in its Cargo.toml that it needs.
-fn stated(id: &PackageId, manifest: &str) -> Result<Vec<Need>, Error> {
+pub fn stated(id: &PackageId, manifest: &str) -> Result<Vec<Need>, Error> {
     let invalid = |source| Error::Metadata { id: id.clone(), source };
     let stated = stated_needs(&format!("Cargo.toml of {id}"), manifest).map_err(invalid)?;
     let need = |purpose| move |package| Need { package, purpose };
