@@ -298,7 +298,9 @@ fn unmoved(
 
 /// Whether a locked package is one that is asked for: what came from elsewhere says nothing about this source.
 fn still_fits(wish: &lock::Wish, package: &lock::Package) -> bool {
-    lock::same_origin(&package.source, &wish.source_text) && fits(wish, &package.id.version)
+    let is_listed =
+        !matches!(wish.source, Source::Recipe { .. }) || wish.recipe.releases().contains_key(&package.id.version);
+    lock::same_origin(&package.source, &wish.source_text) && fits(wish, &package.id.version) && is_listed
 }
 
 /// Whether a version is all that is asked of a package.

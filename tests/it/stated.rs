@@ -117,6 +117,15 @@ fn needs_that_a_directory_states_later_come_with_the_next_build() {
 }
 
 #[test]
+fn a_version_that_its_recipe_lists_no_more_is_drift_and_another_is_locked() {
+    let scratch = world();
+    scratch.envy("lock").succeeds();
+    scratch.write("recipes/greet.toml", GREET.replace("[versions.\"1.0\"]", "[versions.\"1.1\"]"));
+    scratch.envy("lock --check").ends(3).says("recipe `greet` no longer lists `greet 1.0`, which is locked");
+    scratch.envy("lock").succeeds().says("~ greet 1.0 -> 1.1");
+}
+
+#[test]
 fn a_site_that_wants_another_version_than_a_service_is_told_who_asks() {
     let scratch = world();
     let other = "app = { path = 'app' }\ngreet = { recipe = 'greet', version = '2' }\n";
