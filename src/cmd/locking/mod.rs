@@ -1,22 +1,25 @@
 //! Bringing a site's lockfile up to date, in memory.
 
+mod compiler;
+mod telling;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::context::Context;
 use super::project::Project;
 use super::sharing;
-use crate::build::{Memo, Toolchain, Wanted};
+use crate::build::Memo;
 use crate::digest::{Commit, TextDigest};
 use crate::failure::{Exit, Failure};
 use crate::index::{Place, SiteIndex};
-use crate::lock::{self, Drift, Lockfile, Package, Pin, Pinned, Pinner, Task, Wishes};
+use crate::lock::{self, Drift, Lockfile, Package, Pinned, Pinner, Task, Wishes};
 use crate::manifest::{ExcludeNewer, GitReference, Manifest, Site, Source};
 use crate::package::{Cutoff, Cutoffs, PackageId, PackageName, Range, Version};
-use crate::platform::Platform;
-use crate::process;
 use crate::resolve::{self, Hidden};
 use crate::source::Sources;
+use compiler::Compiler;
+pub use telling::{foretell, tell};
 
 /// What may move.
 pub enum Moves {
@@ -125,79 +128,6 @@ fn lock(
     pinned.lockfile.exclude_newer = kept.or(cutoffs.all);
     Ok(pinned)
 }
-
-/// The compiler that a lockfile is made for.
-struct Compiler {
-    /// What the lockfile pins already, where that is still what is asked for.
-    pinned: Option<lock::Toolchain>,
-    /// The one of this host. A host without one can lock what needs no more than the pins.
-    found: Option<Toolchain>,
-}
-
-impl Compiler {
-    fn find(wishes: &Wishes, old: Option<&Lockfile>) -> Result<Self, Failure> {
-        let fits = |locked: &&lock::Toolchain| {
-            wishes.toolchain().is_none_or(|wanted| locked.version().is_some_and(|version| wanted.matches(&version)))
-        };
-        let pinned = old.and_then(|old| old.toolchain.as_ref()).filter(fits).cloned();
-        let wanted = pinned.as_ref().map_or(Wanted::Any(wishes.toolchain()), Wanted::Locked);
-        let found = match Toolchain::find(wanted) {
-            Err(_) if pinned.is_some() => None,
-            found => Some(found?),
-        };
-        Ok(Self { pinned, found })
-    }
-
-    /// No compiler, where nothing is compiled.
-    fn none() -> Self {
-        Self { pinned: None, found: None }
-    }
-
-    fn version(&self) -> Option<Version> {
-        let pinned = self.pinned.as_ref().and_then(lock::Toolchain::version);
-        pinned.or_else(|| self.found.as_ref().map(|found| found.version.clone()))
-    }
-
-    /// What the lockfile says: the pins it has stay, whatever this host's compiler of that version is.
-    fn pin(&self, memo: &Memo) -> Result<Option<lock::Toolchain>, Failure> {
-        let host = Platform::host();
-        match (&self.pinned, &self.found) {
-            (Some(pinned), Some(found)) if found.rust == pinned.rust && !pinned.content.contains_key(&host) => {
-                let mut both = pinned.clone();
-                both.content.extend(found.pin(host, memo)?.content);
-                Ok(Some(both))
-            }
-            (Some(pinned), _) => Ok(Some(pinned.clone())),
-            (None, Some(found)) => Ok(Some(found.pin(host, memo)?)),
-            (None, None) => Ok(None),
-        }
-    }
-
-    /// Have cargo make or change the Cargo.lock of the package in a directory. It knows the project's registries.
-    fn cargo_lock(&self, directory: &Path, task: Task<'_>, project: &Project, offline: bool) -> Result<String, Cause> {
-        let found = self.found.as_ref().ok_or("this host has no rust to make it with")?;
-        let mut arguments = match task {
-            Task::Make => vec!["generate-lockfile".to_owned()],
-            Task::Move { from, to } => {
-                let (crate_and_version, to) = (format!("{}@{}", from.name, from.version), to.to_string());
-                vec!["update".to_owned(), crate_and_version, "--precise".to_owned(), to]
-            }
-        };
-        arguments.push("--manifest-path".to_owned());
-        arguments.push(directory.join("Cargo.toml").to_str().ok_or("the store's path is not UTF-8")?.to_owned());
-        arguments.extend(offline.then(|| "--offline".to_owned()));
-        for (name, index) in project.manifest.registries() {
-            let index = toml::Value::String(index.clone());
-            arguments.extend(["--config".to_owned(), format!("registries.{name}.index={index}")]);
-        }
-        let rustc = found.rustc();
-        process::capture(&found.cargo(), arguments, Some(&project.root), &[("RUSTC", rustc.as_os_str())])?;
-        let text = crate::disk::read_text_if_exists(&directory.join("Cargo.lock"))?;
-        Ok(text.ok_or("cargo wrote no Cargo.lock")?)
-    }
-}
-
-type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// The chosen versions, and the commits of those that were chosen from repositories just now.
 struct Chosen {
@@ -429,66 +359,6 @@ fn outgrown(
         }
     }
     Ok(outgrown)
-}
-
-/// Say what moved.
-pub fn tell(context: &Context<'_>, site: &Site, proposal: &Proposal) {
-    tell_as("locked", context, site, proposal);
-}
-
-/// Say what would move.
-pub fn foretell(context: &Context<'_>, site: &Site, proposal: &Proposal) {
-    tell_as("would lock", context, site, proposal);
-}
-
-fn tell_as(verb: &str, context: &Context<'_>, site: &Site, proposal: &Proposal) {
-    if !proposal.is_new() {
-        return;
-    }
-    let count = crate::ui::count(proposal.lockfile.packages.len(), "package");
-    context.ui.done(verb, format!("{count} for site `{}`", site.name));
-    for line in sharing::differences(proposal.old.as_ref(), &proposal.lockfile) {
-        context.ui.detail(line);
-    }
-    for line in differences(proposal.old.as_ref(), &proposal.lockfile) {
-        context.ui.detail(line);
-    }
-}
-
-fn differences(old: Option<&Lockfile>, new: &Lockfile) -> Vec<String> {
-    let before = |name: &PackageName| old.and_then(|old| old.packages.get(name));
-    let names: BTreeSet<_> = old.into_iter().chain([new]).flat_map(|lockfile| lockfile.packages.keys()).collect();
-    let line = |name: &PackageName| match (before(name), new.packages.get(name)) {
-        (None, Some(now)) => Some(format!("+ {}", now.id)),
-        (Some(before), None) => Some(format!("- {}", before.id)),
-        (Some(before), Some(now)) => difference(before, now),
-        (None, None) => None,
-    };
-    names.into_iter().filter_map(line).collect()
-}
-
-/// How a package that stays differs from what it was.
-fn difference(before: &Package, now: &Package) -> Option<String> {
-    let moved = format!("~ {} -> {}", before.id, now.id.version);
-    if !lock::same_origin(&before.source, &now.source) {
-        let what = if before.id == now.id { format!("~ {}", now.id) } else { moved };
-        return Some(format!("{what}, from {} instead of {}", now.source, before.source));
-    }
-    match (&before.pin, &now.pin) {
-        _ if before.id != now.id => Some(moved),
-        (Pin::Git { commit: old, .. }, Pin::Git { commit: new, .. }) if old != new => {
-            Some(format!("~ {}, commit {} -> {}", now.id, old.short(), new.short()))
-        }
-        (Pin::Archive(old), Pin::Archive(new)) if old.archive != new.archive => {
-            Some(format!("~ {}, another archive", now.id))
-        }
-        (Pin::Archives(old), Pin::Archives(new)) if old != new => Some(format!("~ {}, other archives", now.id)),
-        _ if before.patches != now.patches => Some(format!("~ {}, other patches", now.id)),
-        _ if before.pin != now.pin => Some(format!("~ {}, other content", now.id)),
-        _ if before.recipe != now.recipe => Some(format!("~ {}, other params or another recipe", now.id)),
-        _ if before.crates != now.crates => Some(format!("~ {}, another Cargo.lock", now.id)),
-        _ => None,
-    }
 }
 
 /// Refuse names that a site does not require.
