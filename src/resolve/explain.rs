@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use pubgrub::VersionSet as _;
 use pubgrub::{DerivationTree, External};
 
-use super::solve::{Memo, Node};
+use super::derive::{Memo, Node};
 use super::{Candidate, Hidden, Index};
 use crate::package::{PackageName, Requirement, Version, VersionSet};
 

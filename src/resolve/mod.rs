@@ -5,7 +5,13 @@
 //! which this room alone knows. Highest versions win, but a version that is locked already and still fits wins over
 //! a higher one, so that nothing moves that need not.
 
+mod bits;
+mod derive;
+mod engine;
 mod explain;
+mod known;
+mod proof;
+mod question;
 mod solve;
 #[cfg(test)]
 mod tests;
@@ -16,7 +22,60 @@ use jiff::Timestamp;
 
 use crate::package::{PackageId, PackageName, Requirement, Version};
 pub use explain::{Conflict, Fact};
-pub use solve::solve;
+use known::Known;
+use question::Question;
+
+/// What is to be solved.
+#[derive(Clone, Copy, Debug)]
+pub struct Problem<'a> {
+    /// What is asked for at the top.
+    pub requirements: &'a [Requirement],
+    /// Versions to keep where they fit.
+    pub preferred: &'a BTreeMap<PackageName, Version>,
+    /// Which of those that fit.
+    pub strategy: Strategy,
+}
+
+/// Which of the versions that fit is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// The highest.
+    #[default]
+    Highest,
+    /// The lowest.
+    Lowest,
+    /// The lowest of what is asked for directly, the highest of everything else.
+    LowestDirect,
+}
+
+/// Choose a version for everything that is required, directly or in turn.
+///
+/// # Errors
+/// Only the index's own. That there is no choice is a value.
+pub fn solve<I: Index>(
+    requirements: &[Requirement],
+    preferred: &BTreeMap<PackageName, Version>,
+    index: &I,
+) -> Result<Result<Resolution, Conflict>, I::Error> {
+    let problem = Problem { requirements, preferred, strategy: Strategy::Highest };
+    let known = Known::new(index);
+    match solve::search(&Question::plain(&problem), &known)? {
+        Ok(packages) => Ok(Ok(derive::resolution(packages, requirements, index)?)),
+        Err(_) => derive::solve(requirements, preferred, index),
+    }
+}
+
+/// The versions alone, or how many facts leave no choice: the search and nothing else, to be measured.
+///
+/// # Errors
+/// Only the index's own.
+pub fn choose<I: Index>(
+    problem: &Problem<'_>,
+    index: &I,
+) -> Result<Result<BTreeMap<PackageName, Version>, usize>, I::Error> {
+    let answer = solve::search(&Question::plain(problem), &Known::new(index))?;
+    Ok(answer.map_err(|proof| proof.edges.len()))
+}
 
 /// What can be chosen from.
 pub trait Index {
