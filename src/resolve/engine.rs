@@ -340,7 +340,7 @@ impl<W: World> Engine<W> {
                 return None;
             }
             let one = Set::of(count, [candidate]);
-            let fact = Fact { from: Some((package, one.clone())), to, allowed: Set::none(count) };
+            let fact = Fact { from: Some((package, one.clone())), to, allowed };
             return Some(self.add(vec![(package, one.complement(count))], Origin::Fact(fact)));
         }
         let like = |clause: &&ClauseId| matches!(&self.clauses[**clause as usize].origin, Origin::Fact(fact) if fact.to == to && fact.allowed == allowed);

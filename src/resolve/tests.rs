@@ -8,6 +8,9 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod oracle;
+mod properties;
+
 /// Packages with their versions, what hides them, and what each requires.
 #[derive(Clone, Debug, Default)]
 struct Universe {
@@ -284,7 +287,7 @@ fn some_choice_exists(universe: &Universe, requirements: &[Requirement]) -> bool
     go(universe, &mut BTreeMap::new(), requirements.to_vec())
 }
 
-fn universe() -> impl Strategy<Value = (Universe, Vec<Requirement>)> {
+fn universe() -> impl proptest::strategy::Strategy<Value = (Universe, Vec<Requirement>)> {
     let requirement = || (0..5usize, prop::sample::select(vec!["*", "1", "2", "=1.0.0", ">=1.1", "<2", "~1.1"]));
     let version = (1..3u64, 0..3u64, prop::bool::weighted(0.15), prop::collection::vec(requirement(), 0..3));
     let packages = prop::collection::vec(prop::collection::vec(version, 0..4), 5);

@@ -33,9 +33,26 @@ impl<W: World> Engine<W> {
         }
         self.forget();
         let (terms, level, never) = blame.sorted(self);
-        let learnt = self.add(terms, Origin::Learnt(Learnt { clauses: blame.clauses, never }));
+        let level = self.kept(&terms, level);
+        let learnt = match blame.clauses.as_slice() {
+            // Both of its terms are watched, so it need not be said again.
+            [only] if self.clauses[*only as usize].terms.len() == 2 => *only,
+            _ => self.add(terms, Origin::Learnt(Learnt { clauses: blame.clauses, never })),
+        };
         self.back_to(level);
         (!self.obey(learnt)).then_some(learnt)
+    }
+
+    /// Where to go back to. What only forbids need not be undone as far as it could have been known: should that be
+    /// forgotten, nothing goes wrong before the package is narrowed again, and then the clause is looked at.
+    fn kept(&self, terms: &[Term], level: u32) -> u32 {
+        match terms {
+            [(package, set), ..] if set.has(self.package(*package).count) => {
+                let since = self.false_since(*package, set);
+                since.map_or(level, |since| self.trail[since as usize].level - 1)
+            }
+            _ => level,
+        }
     }
 
     /// Later conflicts count more.
