@@ -192,9 +192,7 @@ impl<W: World> Engine<W> {
 
     fn add(&mut self, terms: Vec<Term>, origin: Origin) -> ClauseId {
         let clause = self.clauses.len() as ClauseId;
-        if terms.len() > 1 {
-            terms[..2].iter().for_each(|(package, _)| self.package_mut(*package).watched.push(clause));
-        }
+        terms.iter().take(2).for_each(|(package, _)| self.package_mut(*package).watched.push(clause));
         self.clauses.push(Clause { terms, origin, replaced: false });
         clause
     }
@@ -293,6 +291,9 @@ impl<W: World> Engine<W> {
         let mine = usize::from(terms[0].0 != package);
         if !self.is_impossible(&terms[mine]) {
             return Visit::Stays;
+        }
+        if terms.len() == 1 {
+            return Visit::Fails;
         }
         let (other, set) = &terms[1 - mine];
         if self.package(*other).domain.is_within(set) {

@@ -35,8 +35,8 @@ impl<W: World> Engine<W> {
         let (terms, level, never) = blame.sorted(self);
         let level = self.kept(&terms, level);
         let learnt = match blame.clauses.as_slice() {
-            // Both of its terms are watched, so it need not be said again.
-            [only] if self.clauses[*only as usize].terms.len() == 2 => *only,
+            // All of its terms are watched, so it need not be said again.
+            [only] if self.clauses[*only as usize].terms.len() <= 2 => *only,
             _ => self.add(terms, Origin::Learnt(Learnt { clauses: blame.clauses, never })),
         };
         self.back_to(level);

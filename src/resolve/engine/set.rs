@@ -85,3 +85,40 @@ impl Set {
         (0..self.words.len() as u32 * 64).filter(|number| self.has(*number))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const CANDIDATES: u32 = 130;
+
+    fn numbers(set: &Set) -> BTreeSet<u32> {
+        set.numbers().collect()
+    }
+
+    proptest! {
+        #[test]
+        fn sets_of_bits_are_sets(
+            count in prop::sample::select(vec![3u32, 62, 63, 64, 65, 127, 128, CANDIDATES]),
+            a in prop::collection::btree_set(0..=CANDIDATES, 0..9),
+            b in prop::collection::btree_set(0..=CANDIDATES, 0..9),
+        ) {
+            let of = |numbers: &BTreeSet<u32>| Set::of(count, numbers.iter().copied().filter(|one| *one <= count));
+            let (one, other) = (of(&a), of(&b));
+            let [a, b] = [numbers(&one), numbers(&other)];
+            prop_assert_eq!(numbers(&one.and(&other)), &a & &b);
+            prop_assert_eq!(one.misses(&other), a.is_disjoint(&b));
+            prop_assert_eq!(one.is_within(&other), a.is_subset(&b));
+            prop_assert_eq!(numbers(&one.complement(count)), &(0..=count).collect() - &a);
+            prop_assert_eq!((one.lowest(), one.highest()), (a.first().copied(), a.last().copied()));
+            prop_assert_eq!((one.count() as usize, one.is_empty()), (a.len(), a.is_empty()));
+            let mut joined = one;
+            joined.join(&other);
+            prop_assert_eq!(numbers(&joined), &a | &b);
+        }
+    }
+}

@@ -11,48 +11,57 @@ use proptest::strategy::Strategy as _;
 
 const STRATEGIES: [Strategy; 3] = [Strategy::Highest, Strategy::Lowest, Strategy::LowestDirect];
 
-/// Enough to find what is wrong in seconds; `PROPERTY_CASES` asks for more.
-fn cases() -> u32 {
-    option_env!("PROPERTY_CASES").and_then(|text| text.parse().ok()).unwrap_or(400)
-}
-
 fn answer(universe: &Universe, asked: &[Requirement], preferred: &Choice, strategy: Strategy) -> Result<Choice, Proof> {
     let problem = Problem { requirements: asked, preferred, strategy };
     let Ok(answer) = crate::resolve::solve::search(&Question::plain(&problem), &Known::new(universe));
     answer
 }
 
-/// A requirement of a package for another one; both may be the same, and there may be several.
-type Draft = (usize, &'static str);
+/// A package's number and a range: a requirement. A package may require itself, or another one twice.
+type Draft = (usize, String);
 
-fn draft(packages: usize) -> impl proptest::strategy::Strategy<Value = Draft> {
-    (0..packages, prop::sample::select(vec!["*", "1", "2", "=1.0.0", ">=1.1", "<2", "~1.1", "=2.1.0", "3", ">=1.2, <3"]))
+/// A version, whether it is hidden, and what it requires.
+type DraftVersion = (Version, bool, Vec<Draft>);
+
+/// Few requirements, of all kinds, and for a package too that there is not.
+fn loose() -> impl proptest::strategy::Strategy<Value = (Vec<Vec<DraftVersion>>, Vec<Draft>)> {
+    const PACKAGES: usize = 5;
+    let ranges = vec!["*", "1", "2", "=1.0.0", ">=1.1", "<2", "~1.1", "=2.1.0", "3", ">=1.2, <3"];
+    let draft = (0..=PACKAGES, prop::sample::select(ranges).prop_map(str::to_owned));
+    let version = (1..3u64, 0..3u64).prop_map(|(major, minor)| Version::new(major, minor, 0));
+    let version = (version, prop::bool::weighted(0.12), prop::collection::vec(draft.clone(), 0..4));
+    (prop::collection::vec(prop::collection::vec(version, 1..5), PACKAGES), prop::collection::vec(draft, 1..4))
+}
+
+/// Nearly everything stands in the way of something else.
+fn tight() -> impl proptest::strategy::Strategy<Value = (Vec<Vec<DraftVersion>>, Vec<Draft>)> {
+    const PACKAGES: usize = 4;
+    let range = (1..6u64, 1..4u64).prop_map(|(low, more)| format!(">={low}, <{}", low + more));
+    let version = (1..7u64).prop_map(|major| Version::new(major, 0, 0));
+    let version = (version, prop::bool::weighted(0.05), prop::collection::vec((0..PACKAGES, range), 0..4));
+    let asked = (1..=PACKAGES).prop_map(|count| (0..count).map(|package| (package, "*".to_owned())).collect());
+    (prop::collection::vec(prop::collection::vec(version, 4..8), PACKAGES), asked)
 }
 
 fn universes() -> impl proptest::strategy::Strategy<Value = (Universe, Vec<Requirement>)> {
-    const PACKAGES: usize = 6;
-    let version = (1..3u64, 0..3u64, prop::bool::weighted(0.12), prop::collection::vec(draft(PACKAGES), 0..4));
-    // One package more is asked for than there is.
-    let packages = prop::collection::vec(prop::collection::vec(version, 1..5), PACKAGES - 1);
-    (packages, prop::collection::vec(draft(PACKAGES - 1), 1..4)).prop_map(|(packages, asked)| {
-        let called = |number: usize| name(&format!("p{number}"));
+    prop_oneof![loose(), tight()].prop_map(|(packages, asked)| {
+        let called = |number: usize| format!("p{number}");
         let mut universe = Universe::default();
         for (number, versions) in packages.into_iter().enumerate() {
             let mut candidates: Vec<Candidate> = Vec::new();
-            for (major, minor, yanked, needs) in versions {
-                let version = Version::new(major, minor, 0);
+            for (version, yanked, needs) in versions {
                 if candidates.iter().all(|one| one.version != version) {
-                    let id = PackageId { name: called(number), version: version.clone() };
+                    let id = PackageId { name: name(&called(number)), version: version.clone() };
                     let by = id.to_string();
-                    let needs = needs.iter().map(|(what, range)| asks(&by, called(*what).as_str(), range)).collect();
+                    let needs = needs.iter().map(|(what, range)| asks(&by, &called(*what), range)).collect();
                     universe.requirements.insert(id, needs);
                     candidates.push(Candidate { version, hidden: yanked.then_some(Hidden::Yanked) });
                 }
             }
-            universe.versions.insert(called(number), candidates);
+            universe.versions.insert(name(&called(number)), candidates);
         }
         let asked = asked.iter().enumerate();
-        let asked = asked.map(|(at, (what, range))| asks(&format!("asker {at}"), called(*what).as_str(), range));
+        let asked = asked.map(|(at, (what, range))| asks(&format!("asker {at}"), &called(*what), range));
         (universe, asked.collect())
     })
 }
@@ -121,8 +130,9 @@ fn only(universe: &Universe, asked: &[Requirement], proof: &Proof) -> (Universe,
     (less, asked)
 }
 
+// `PROPTEST_CASES` in the environment asks for more of them.
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_is_chosen_satisfies_everyone_and_holds_nothing_else((universe, asked) in universes()) {
