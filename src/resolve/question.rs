@@ -40,12 +40,7 @@ impl<'a> Question<'a> {
     }
 
     /// Those requirements of a candidate that count, as they count.
-    pub fn counting<'r>(
-        &self,
-        name: &PackageName,
-        number: u32,
-        needs: &'r [Requirement],
-    ) -> Vec<Cow<'r, Requirement>> {
+    pub fn counting<'r>(&self, name: &PackageName, number: u32, needs: &'r [Requirement]) -> Vec<Cow<'r, Requirement>> {
         let counts = |need: &&Requirement| self.only.is_none_or(|only| only.holds(name, number, &need.name));
         needs.iter().filter(counts).map(|need| self.as_forced(need)).collect()
     }

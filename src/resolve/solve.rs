@@ -12,14 +12,14 @@ use super::known::{Known, Offer};
 use super::proof::{Edge, From, Proof};
 use super::question::Question;
 use super::{Index, Strategy};
-use crate::package::{PackageName, Requirement, Version};
+use crate::package::{PackageName, Range, Requirement, Version};
 
 /// What a search came to.
 pub(super) type Answer = Result<BTreeMap<PackageName, Version>, Proof>;
 
 /// Choose a version for everything that is required, directly or in turn, or find the facts that leave no choice.
 pub(super) fn search<I: Index>(question: &Question<'_>, known: &Known<'_, I>) -> Result<Answer, I::Error> {
-    let mut names = Names { question, known, numbers: HashMap::new(), offers: Vec::new() };
+    let mut names = Names { question, known, numbers: HashMap::new(), offers: Vec::new(), fitting: Vec::new() };
     let mut requirements: Vec<_> = question.requirements.iter().collect();
     requirements.sort_by(|a, b| (&a.name, &a.by).cmp(&(&b.name, &b.by)));
     let mut asked = Vec::with_capacity(requirements.len());
@@ -42,6 +42,8 @@ struct Names<'a, 'i, I> {
     known: &'a Known<'i, I>,
     numbers: HashMap<PackageName, u32>,
     offers: Vec<Rc<Offer>>,
+    /// What ranges mean for each package: most are written again and again.
+    fitting: Vec<Vec<(Range, Set)>>,
 }
 
 impl<I: Index> Names<'_, '_, I> {
@@ -51,6 +53,7 @@ impl<I: Index> Names<'_, '_, I> {
         }
         let number = self.offers.len() as u32;
         self.offers.push(self.known.offer(name)?);
+        self.fitting.push(Vec::new());
         self.numbers.insert(name.clone(), number);
         Ok(number)
     }
@@ -61,7 +64,13 @@ impl<I: Index> Names<'_, '_, I> {
 
     fn numbered(&mut self, one: &Requirement) -> Result<(u32, Set), I::Error> {
         let package = self.number(&one.name)?;
-        Ok((package, self.offered(package).fitting(&one.versions)))
+        let before = self.fitting[package as usize].iter().find(|(range, _)| *range == one.versions);
+        if let Some((_, fitting)) = before {
+            return Ok((package, fitting.clone()));
+        }
+        let fitting = self.offered(package).fitting(&one.versions);
+        self.fitting[package as usize].push((one.versions.clone(), fitting.clone()));
+        Ok((package, fitting))
     }
 
     fn chosen(&self, package: u32, candidate: u32) -> (PackageName, Version) {

@@ -17,10 +17,27 @@ use tame_index::krate::{DependencyKind, IndexVersion};
 use super::universe::Universe;
 
 /// What the site asks for: services, their libraries, and tools.
-const ROOTS: [&str; 24] = [
-    "regex", "serde_json", "tokio", "clap", "rand", "chrono", "uuid", "rayon", "hyper", "tracing-subscriber", "tera",
-    "serde_yaml", "reqwest", "axum", "criterion", "redis", "lettre", "git2", "tonic", "image", "actix-web", "sqlx",
-    "tantivy", "wasmtime",
+const ROOTS: [&str; 20] = [
+    "regex",
+    "serde_json",
+    "tokio",
+    "clap",
+    "rand",
+    "chrono",
+    "uuid",
+    "rayon",
+    "hyper",
+    "tracing-subscriber",
+    "tera",
+    "serde_yaml",
+    "reqwest",
+    "axum",
+    "redis",
+    "lettre",
+    "git2",
+    "tonic",
+    "actix-web",
+    "sqlx",
 ];
 
 /// So many of a package's newest versions.
@@ -61,7 +78,8 @@ pub fn make(cache: &Path) {
     let mut packages = BTreeMap::new();
     for (name, versions) in &crates {
         for (version, requires) in versions {
-            let placed: Option<Vec<_>> = requires.iter().map(|(what, range)| Some((place(&crates, what, range)?, range.clone()))).collect();
+            let placed: Option<Vec<_>> =
+                requires.iter().map(|(what, range)| Some((place(&crates, what, range)?, range.clone()))).collect();
             if let Some(placed) = placed {
                 packages.entry(series(name, version)).or_insert_with(Versions::new).insert(version.clone(), placed);
             }
@@ -73,8 +91,11 @@ pub fn make(cache: &Path) {
         }
     }
     keep_whole(&mut packages);
-    let roots = ROOTS.iter().filter_map(|root| place(&crates, root, "*"));
-    let roots: Vec<_> = roots.filter(|root| packages.contains_key(root)).collect();
+    let newest = |root: &&str| {
+        let mut places = crates[*root].keys().rev().map(|version| series(root, version));
+        places.find(|place| packages.contains_key(place))
+    };
+    let roots: Vec<_> = ROOTS.iter().filter_map(newest).collect();
     let text = written(&roots, &packages);
     fs::write(file(), zstd::encode_all(text.as_bytes(), LEVEL).expect("memory does not fail")).expect("there is room");
 }
@@ -163,4 +184,3 @@ fn written(roots: &[String], packages: &BTreeMap<String, Versions>) -> String {
     }
     text
 }
-

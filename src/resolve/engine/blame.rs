@@ -139,7 +139,8 @@ impl Blame {
     /// The terms of a new clause, that to be followed first; the level where it is to be; and what can never hold.
     fn sorted<W: World>(&self, engine: &Engine<W>) -> (Vec<Term>, u32, Vec<Term>) {
         let level = |since: u32| engine.trail[since as usize].level;
-        let mut all: Vec<_> = self.terms.iter().map(|(package, (set, since))| (*since, *package, set.clone())).collect();
+        let mut all: Vec<_> =
+            self.terms.iter().map(|(package, (set, since))| (*since, *package, set.clone())).collect();
         all.sort_by(|a, b| b.0.cmp(&a.0));
         let never = all.iter().filter(|(since, ..)| level(*since) == 0);
         let never = never.map(|(_, package, set)| (*package, set.clone())).collect();

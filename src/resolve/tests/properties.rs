@@ -91,8 +91,7 @@ fn could_be_better(universe: &Universe, asked: &[Requirement], choice: &Choice, 
 
 /// The candidates of a package, the lowest version first: what numbers in facts mean.
 fn sorted<'u>(universe: &'u Universe, package: &PackageName) -> Vec<&'u Version> {
-    let mut versions: Vec<_> =
-        universe.versions.get(package).into_iter().flatten().map(|one| &one.version).collect();
+    let mut versions: Vec<_> = universe.versions.get(package).into_iter().flatten().map(|one| &one.version).collect();
     versions.sort();
     versions
 }
