@@ -1,15 +1,17 @@
 //! The resolver: requirements and an [`Index`] in, a [`Resolution`] or a [`Conflict`] out. Pure.
 //!
 //! It knows names and versions only; where they come from, and what a version needs, it asks the index. The search
-//! is PubGrub (Natalie Weizenbaum, "PubGrub: Next-Generation Version Solving", 2018), through the crate of that name,
-//! which this room alone knows. Highest versions win, but a version that is locked already and still fits wins over
+//! is its own (`engine`). Highest versions win, but a version that is locked already and still fits wins over
 //! a higher one, so that nothing moves that need not.
 
+#[allow(dead_code, reason = "explanations by the proof use all of it")]
 mod bits;
 mod derive;
 mod engine;
 mod explain;
+#[allow(dead_code, reason = "explanations by the proof use all of it")]
 mod known;
+#[allow(dead_code, reason = "explanations by the proof use all of it")]
 mod proof;
 mod question;
 mod solve;

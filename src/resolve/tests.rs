@@ -1,10 +1,9 @@
-//! The resolver against small universes, told and random; a slow, obvious solver is the oracle.
+//! The resolver against small universes: told ones here, random ones in `properties`.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use expect_test::{Expect, expect};
-use proptest::prelude::*;
 
 use super::*;
 
@@ -263,90 +262,4 @@ fn prereleases_are_taken_only_if_asked_for() {
     "#]],
     );
     check_chosen(&universe, &[asks("site `a`", "new", "1.0.0-alpha.1")], &[], "new 1.0.0-alpha.2");
-}
-
-/// Try every combination: the requirements that apply are those of the chosen versions of what is reached.
-fn some_choice_exists(universe: &Universe, requirements: &[Requirement]) -> bool {
-    fn go(universe: &Universe, chosen: &mut BTreeMap<PackageName, Version>, mut open: Vec<Requirement>) -> bool {
-        let Some(next) = open.pop() else { return true };
-        if let Some(version) = chosen.get(&next.name) {
-            return next.versions.matches(version) && go(universe, chosen, open);
-        }
-        let candidates = universe.versions.get(&next.name).cloned().unwrap_or_default();
-        candidates.into_iter().filter(|one| one.hidden.is_none() && next.versions.matches(&one.version)).any(|one| {
-            let id = PackageId { name: next.name.clone(), version: one.version.clone() };
-            let more = universe.requirements.get(&id).cloned().unwrap_or_default();
-            chosen.insert(next.name.clone(), one.version);
-            let found = go(universe, chosen, open.iter().cloned().chain(more).collect());
-            if !found {
-                chosen.remove(&next.name);
-            }
-            found
-        })
-    }
-    go(universe, &mut BTreeMap::new(), requirements.to_vec())
-}
-
-fn universe() -> impl proptest::strategy::Strategy<Value = (Universe, Vec<Requirement>)> {
-    let requirement = || (0..5usize, prop::sample::select(vec!["*", "1", "2", "=1.0.0", ">=1.1", "<2", "~1.1"]));
-    let version = (1..3u64, 0..3u64, prop::bool::weighted(0.15), prop::collection::vec(requirement(), 0..3));
-    let packages = prop::collection::vec(prop::collection::vec(version, 0..4), 5);
-    (packages, prop::collection::vec(requirement(), 1..4)).prop_map(|(packages, root)| {
-        let called = |number: usize| name(&format!("p{number}"));
-        let ask = |by: String, (number, versions): (usize, &str)| Requirement {
-            name: called(number),
-            versions: versions.parse::<crate::package::VersionReq>().unwrap().into(),
-            by,
-        };
-        let mut universe = Universe::default();
-        for (number, versions) in packages.into_iter().enumerate() {
-            let mut candidates: Vec<Candidate> = Vec::new();
-            for (major, minor, yanked, requires) in versions {
-                let version = Version::new(major, minor, 0);
-                if candidates.iter().any(|one| one.version == version) {
-                    continue;
-                }
-                let id = PackageId { name: called(number), version: version.clone() };
-                let requires = requires.into_iter().map(|one| ask(id.to_string(), one)).collect::<Vec<_>>();
-                // A table of dependencies asks once for another package, and never for the one that it belongs to.
-                let mut once: Vec<Requirement> = Vec::new();
-                for one in requires {
-                    if one.name != id.name && once.iter().all(|other| other.name != one.name) {
-                        once.push(one);
-                    }
-                }
-                universe.requirements.insert(id, once);
-                candidates.push(Candidate { version, hidden: yanked.then_some(Hidden::Yanked) });
-            }
-            universe.versions.insert(called(number), candidates);
-        }
-        let root = root.into_iter().enumerate().map(|(at, one)| ask(format!("asker {at}"), one)).collect();
-        (universe, root)
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn a_choice_is_found_exactly_where_one_exists((universe, root) in universe()) {
-        match universe.solve(&root, &[]) {
-            Ok(resolution) => {
-                let chosen = &resolution.packages;
-                let of_chosen = chosen.iter().flat_map(|(name, version)| {
-                    universe.requirements[&PackageId { name: name.clone(), version: version.clone() }].clone()
-                });
-                for asked in root.iter().cloned().chain(of_chosen) {
-                    prop_assert!(asked.versions.matches(&chosen[&asked.name]), "{asked:?} in {chosen:?}");
-                }
-                let locked: Vec<_> = chosen.iter().map(|(name, version)| (name.to_string(), version.to_string())).collect();
-                let locked: Vec<_> = locked.iter().map(|(name, version)| (name.as_str(), version.as_str())).collect();
-                prop_assert_eq!(&universe.solve(&root, &locked).unwrap().packages, chosen, "a locked set is a fixed point");
-            }
-            Err(conflict) => {
-                prop_assert!(!some_choice_exists(&universe, &root), "{conflict:?}");
-                prop_assert!(!conflict.facts.is_empty());
-            }
-        }
-    }
 }

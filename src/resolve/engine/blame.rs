@@ -1,5 +1,6 @@
 //! What is to blame where a clause cannot hold: a new clause, and in the end the facts.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
 
 use super::{ClauseId, DECAY, Engine, Fact, Origin, Set, Term, World};
@@ -14,7 +15,7 @@ pub(super) struct Learnt {
 impl<W: World> Engine<W> {
     /// The change that made a term impossible; nothing if it always was.
     pub(super) fn false_since(&self, package: u32, set: &Set) -> Option<u32> {
-        let mut changes = self.package(package).changes.iter().rev();
+        let changes = self.package(package).changes.iter().rev();
         changes.copied().find(|change| !self.trail[*change as usize].before.misses(set))
     }
 
@@ -141,7 +142,7 @@ impl Blame {
         let level = |since: u32| engine.trail[since as usize].level;
         let mut all: Vec<_> =
             self.terms.iter().map(|(package, (set, since))| (*since, *package, set.clone())).collect();
-        all.sort_by(|a, b| b.0.cmp(&a.0));
+        all.sort_by_key(|(since, ..)| Reverse(*since));
         let never = all.iter().filter(|(since, ..)| level(*since) == 0);
         let never = never.map(|(_, package, set)| (*package, set.clone())).collect();
         all.retain(|(since, ..)| level(*since) > 0);

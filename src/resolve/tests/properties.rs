@@ -1,5 +1,7 @@
 //! What holds of every answer, whatever the universe; checked on random small ones with the oracle.
 
+use proptest::prelude::*;
+
 use super::oracle::Choice;
 use super::*;
 use crate::resolve::known::Known;
