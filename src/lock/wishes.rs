@@ -128,9 +128,26 @@ impl Wishes {
         self.packages.values().any(Wish::is_by_cargo)
     }
 
-    /// Everything that is asked, for the resolver.
-    pub fn requirements(&self) -> Vec<Requirement> {
-        self.packages.values().flat_map(|wish| wish.requirements.iter().cloned()).collect()
+    /// What is asked at the top: by the site itself, and not by its packages.
+    pub fn asked(&self) -> Vec<Requirement> {
+        let asked = self.packages.values().flat_map(|wish| &wish.requirements);
+        asked.filter(|one| self.asker(one).is_none()).cloned().collect()
+    }
+
+    /// What a package requires of others.
+    pub fn needs_of(&self, name: &PackageName) -> Vec<Requirement> {
+        let needed = self.packages.get(name).into_iter().flat_map(|wish| &wish.needs);
+        let wishes: BTreeSet<_> = needed.map(|(_, needed)| needed).collect();
+        let asked = wishes.into_iter().flat_map(|needed| &self.packages[needed].requirements);
+        asked.filter(|one| self.asker(one) == Some(name)).cloned().collect()
+    }
+
+    /// The package that requires something, where it is one. Messages write packages between backticks, and sites not
+    /// by their name alone.
+    fn asker(&self, one: &Requirement) -> Option<&PackageName> {
+        let name = one.by.strip_prefix('`')?.strip_suffix('`')?.parse().ok()?;
+        let (name, wish) = self.packages.get_key_value::<PackageName>(&name)?;
+        wish.needs.iter().any(|(_, needed)| *needed == one.name).then_some(name)
     }
 
     /// Names all of it.

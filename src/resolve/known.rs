@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
-use super::bits::Bits;
 use super::engine::Set;
 use super::{Candidate, Index};
 use crate::package::{PackageId, PackageName, Range, Requirement};
@@ -20,11 +19,6 @@ pub(super) struct Offer {
 
 impl Offer {
     /// The candidates that a range allows, those that cannot be chosen included.
-    pub fn allowed(&self, range: &Range) -> Bits {
-        Bits::of(self.numbered().filter(|(_, one)| range.matches(&one.version)).map(|(number, _)| number))
-    }
-
-    /// The same, as the engine has it.
     pub fn fitting(&self, range: &Range) -> Set {
         let fitting = self.numbered().filter(|(_, one)| range.matches(&one.version));
         Set::of(self.count(), fitting.map(|(number, _)| number))

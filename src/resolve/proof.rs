@@ -1,6 +1,7 @@
 //! What a refutation rests on: the facts of a universe that by themselves leave no choice.
 
-use super::bits::Bits;
+use std::collections::BTreeSet;
+
 use crate::package::PackageName;
 
 /// Facts that leave no choice: who requires what. Which candidates there are at all counts among the facts.
@@ -14,8 +15,8 @@ pub(super) struct Proof {
 pub(super) struct Edge {
     pub from: From,
     pub to: PackageName,
-    /// The candidates of it that would do.
-    pub allowed: Bits,
+    /// The candidates of it that would do, by their numbers.
+    pub allowed: BTreeSet<u32>,
 }
 
 /// Who requires.
@@ -37,5 +38,16 @@ impl Proof {
     /// Whether what somebody asks for at the top is one of the facts.
     pub fn holds_asked(&self, by: &str, to: &PackageName) -> bool {
         self.edges.iter().any(|edge| edge.to == *to && matches!(&edge.from, From::Asker(asker) if asker == by))
+    }
+}
+
+impl From {
+    /// Whether it is the same who requires, in whatever versions.
+    pub fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Asker(one), Self::Asker(other)) => one == other,
+            (Self::Package(one, _), Self::Package(other, _)) => one == other,
+            _ => false,
+        }
     }
 }

@@ -3,10 +3,9 @@
 //! Names get their numbers in the order in which they are met, and of those that are met together the lesser name comes
 //! first. So the order of requirements and of candidates is nothing to the search.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
-use super::bits::Bits;
 use super::engine::{self, Fact, Set, World};
 use super::known::{Known, Offer};
 use super::proof::{Edge, From, Proof};
@@ -81,7 +80,7 @@ impl<I: Index> Names<'_, '_, I> {
     /// A fact as who asks tells it: of what was asked at the top, everyone who asked just that.
     fn edges(&self, fact: &Fact, asked: &[&Requirement]) -> Vec<Edge> {
         let target = self.offered(fact.to);
-        let allowed = Bits::of(fact.allowed.numbers());
+        let allowed: BTreeSet<u32> = fact.allowed.numbers().collect();
         let edge = |from| Edge { from, to: target.name.clone(), allowed: allowed.clone() };
         if let Some((package, candidates)) = &fact.from {
             let candidates = candidates.numbers().collect();

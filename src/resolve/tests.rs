@@ -7,6 +7,7 @@ use expect_test::{Expect, expect};
 
 use super::*;
 
+mod conflicts;
 mod oracle;
 mod properties;
 
@@ -35,6 +36,10 @@ impl Index for Universe {
     fn similar(&self, name: &PackageName) -> Vec<String> {
         let known = self.versions.keys().map(|known| known.as_str().to_owned());
         known.filter(|known| strsim::levenshtein(known, name.as_str()) < 3).collect()
+    }
+
+    fn written(&self, name: &PackageName, versions: &Range) -> String {
+        format!("{name} = {{ recipe = \"{name}\", version = \"{versions}\" }}")
     }
 }
 
@@ -83,8 +88,9 @@ impl Universe {
     }
 
     fn solve(&self, requirements: &[Requirement], locked: &[(&str, &str)]) -> Result<Resolution, Conflict> {
-        let locked = locked.iter().map(|(package, version)| (name(package), version.parse().unwrap())).collect();
-        solve(requirements, &locked, self).unwrap()
+        let preferred = locked.iter().map(|(package, version)| (name(package), version.parse().unwrap())).collect();
+        let problem = Problem { requirements, preferred: &preferred, strategy: Strategy::Highest };
+        super::solve(&problem, self).unwrap()
     }
 }
 
@@ -97,7 +103,8 @@ fn check_chosen(universe: &Universe, requirements: &[Requirement], locked: &[(&s
 fn check_conflict(universe: &Universe, requirements: &[Requirement], expected: Expect) {
     let conflict = universe.solve(requirements, &[]).unwrap_err();
     let facts: String = conflict.facts.iter().map(|fact| format!("{fact}\n")).collect();
-    expected.assert_eq(&format!("{facts}hint: {}\n", conflict.hint.as_deref().unwrap_or("none")));
+    let hints: String = conflict.hints.iter().map(|hint| format!("hint: {hint}\n")).collect();
+    expected.assert_eq(&format!("{facts}{hints}"));
 }
 
 fn hexyl() -> Universe {
@@ -152,10 +159,11 @@ fn two_askers_that_disagree_are_both_named() {
         &hexyl(),
         &[asks("site `a`", "hexyl", "0.16"), asks("every site", "hexyl", "0.17")],
         expect![[r#"
-        site `a` requires hexyl ^0.16
-        every site requires hexyl ^0.17
-        hint: change one of the requirements of `hexyl` in `envy.toml`
-    "#]],
+            every site requires hexyl ^0.17
+            site `a` requires hexyl ^0.16
+            hint: ask for hexyl ^0.17 in `envy.toml`
+            hint: ask for hexyl ^0.16 in `envy.toml`
+        "#]],
     );
 }
 
@@ -174,10 +182,10 @@ fn an_unknown_name_gets_the_nearest() {
         &hexyl(),
         &[asks("site `a`", "nothing-like-it", "1")],
         expect![[r#"
-        site `a` requires nothing-like-it ^1
-        crates.io has no crate `nothing-like-it`
-        hint: none
-    "#]],
+            site `a` requires nothing-like-it ^1
+            crates.io has no crate `nothing-like-it`
+            hint: go without `nothing-like-it`: run `envy remove nothing-like-it`
+        "#]],
     );
 }
 
@@ -197,20 +205,21 @@ fn versions_that_would_fit_but_are_hidden_say_why() {
         &hexyl(),
         &[asks("site `a`", "hexyl", "^0.18")],
         expect![[r#"
-        site `a` requires hexyl ^0.18
-        hexyl 0.18.0 would fit, but needs rust 1.99.0, and the toolchain is 1.95.0
-        the versions of hexyl go from 0.15.0 to 0.17.0
-        hint: ask for hexyl ^0.17 in `envy.toml`
-    "#]],
+            site `a` requires hexyl ^0.18
+            hexyl 0.18.0 would fit, but needs rust 1.99.0, and the toolchain is 1.95.0
+            the versions of hexyl go from 0.15.0 to 0.17.0
+            hint: for hexyl 0.18.0, write `rust = "1.99"` under `[toolchain]` in `envy.toml`
+            hint: ask for hexyl ^0.17 in `envy.toml`
+        "#]],
     );
     check_conflict(
         &Universe::default().with("gone", &["1.0.0 yanked"]),
         &[asks("site `a`", "gone", "1")],
         expect![[r#"
-        site `a` requires gone ^1
-        gone 1.0.0 would fit, but is yanked
-        hint: none
-    "#]],
+            site `a` requires gone ^1
+            gone 1.0.0 would fit, but is yanked
+            hint: go without `gone`: run `envy remove gone`
+        "#]],
     );
 }
 
@@ -226,7 +235,9 @@ fn versions_after_the_cut_off_say_when_they_were_published() {
             site `a` requires new ^2
             new 2.0.1 would fit, but was published 2026-11-17T09:00:00Z, after the cut-off 2026-11-17T08:00:00Z
             new 2.0.0 would fit, but was published 2026-11-20, after the cut-off 2026-11-17
+            the only version of new is 1.0.0
             hint: to take it all the same, write `exclude-newer = false` beside `new` in `envy.toml`, or add it with `--exclude-newer false`
+            hint: ask for new ^1.0 in `envy.toml`
         "#]],
     );
     check_conflict(

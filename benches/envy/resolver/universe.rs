@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
-use envy::package::{PackageId, PackageName, Requirement, Version, VersionReq};
+use envy::package::{PackageId, PackageName, Range, Requirement, Version, VersionReq};
 use envy::resolve::{Candidate, Index};
 
 /// Everything there is.
@@ -49,6 +49,10 @@ impl Index for Universe {
 
     fn requirements(&self, id: &PackageId) -> Result<Vec<Requirement>, Infallible> {
         Ok(self.packages[&id.name][&id.version].clone())
+    }
+
+    fn written(&self, name: &PackageName, versions: &Range) -> String {
+        format!("{name} = \"{versions}\"")
     }
 
     fn owner(&self, _name: &PackageName) -> String {

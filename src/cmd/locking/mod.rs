@@ -16,7 +16,7 @@ use crate::index::{Place, SiteIndex};
 use crate::lock::{self, Drift, Lockfile, Package, Pinned, Pinner, Task, Wishes};
 use crate::manifest::{ExcludeNewer, GitReference, Manifest, Site, Source};
 use crate::package::{Cutoff, Cutoffs, PackageId, PackageName, Range, Version};
-use crate::resolve::{self, Hidden};
+use crate::resolve::{self, Hidden, Problem, Strategy};
 use crate::source::Sources;
 use compiler::Compiler;
 pub use telling::{foretell, tell};
@@ -25,10 +25,20 @@ pub use telling::{foretell, tell};
 pub enum Moves {
     /// Nothing that need not.
     Needed,
-    /// Everything.
-    All,
+    /// Everything, to versions that are chosen like this.
+    All(Strategy),
     /// These packages, each to a version if one is named.
     These(BTreeMap<PackageName, Option<Version>>),
+}
+
+impl Moves {
+    /// Which of several versions that fit is taken.
+    fn strategy(&self) -> Strategy {
+        match self {
+            Self::All(strategy) => *strategy,
+            Self::Needed | Self::These(_) => Strategy::Highest,
+        }
+    }
 }
 
 /// A lockfile that is not written yet.
@@ -154,7 +164,7 @@ fn choose(
         .collect();
     let preferred: BTreeMap<_, _> = match moves {
         Moves::Needed => locked,
-        Moves::All => BTreeMap::new(),
+        Moves::All(_) => BTreeMap::new(),
         Moves::These(moving) => locked.into_iter().filter(|(name, _)| !moving.contains_key(name)).collect(),
     };
     let places = wishes.packages().iter().map(|(name, wish)| {
@@ -164,7 +174,7 @@ fn choose(
         };
         let place = Place::new(wish.source.clone(), &wish.requirements, listed);
         let commit = old.and_then(|old| old.packages.get(name)).and_then(|old| lock::kept_commit(old, wish));
-        (name.clone(), Place { commit, ..place })
+        (name.clone(), Place { commit, needs: wishes.needs_of(name), ..place })
     });
     let index = SiteIndex::new(sources, places.collect(), &preferred, rust, cutoffs.clone(), context.ui);
     // What was chosen before a limit was set may be beyond it.
@@ -174,7 +184,8 @@ fn choose(
         return Ok(Chosen { versions, commits: BTreeMap::new() });
     }
     let requirements = narrowed(wishes, moves);
-    let solved = index.prefetch().and_then(|()| resolve::solve(&requirements, &preferred, &index));
+    let problem = Problem { requirements: &requirements, preferred: &preferred, strategy: moves.strategy() };
+    let solved = index.prefetch().and_then(|()| resolve::solve(&problem, &index));
     let solved = solved.map_err(|error| if error.missing_offline().is_some() { index.all_missing() } else { error })?;
     let chosen = solved.map_err(|conflict| not_solved(site, moves, &conflict))?;
     tell_hidden(context, &chosen.hidden);
@@ -279,7 +290,7 @@ fn not_solved(site: &Site, moves: &Moves, conflict: &resolve::Conflict) -> Failu
 
 /// What is asked for, with the exact versions that an update names.
 fn narrowed(wishes: &Wishes, moves: &Moves) -> Vec<crate::package::Requirement> {
-    let mut requirements = wishes.requirements();
+    let mut requirements = wishes.asked();
     if let Moves::These(moving) = moves {
         for (name, version) in moving.iter().filter_map(|(name, version)| Some((name, version.as_ref()?))) {
             let versions = Range::Exactly(version.clone());
@@ -298,7 +309,7 @@ fn narrowed(wishes: &Wishes, moves: &Moves) -> Vec<crate::package::Requirement> 
 fn moving(wishes: &Wishes, moves: &Moves) -> BTreeSet<PackageName> {
     let asked = |name: &PackageName| match moves {
         Moves::Needed => false,
-        Moves::All => true,
+        Moves::All(_) => true,
         Moves::These(moving) => moving.contains_key(name),
     };
     let may_move = |wish: &lock::Wish| match &wish.source {

@@ -103,7 +103,7 @@ fn is_meant(universe: &Universe, edge: &Edge, needs: &[Requirement]) -> bool {
     let about: Vec<_> = needs.iter().filter(|one| one.name == edge.to).collect();
     let all = sorted(universe, &edge.to).into_iter().enumerate();
     let mut all = all.map(|(number, version)| (number as u32, about.iter().all(|one| one.versions.matches(version))));
-    !about.is_empty() && all.all(|(number, fits)| edge.allowed.has(number) == fits)
+    !about.is_empty() && all.all(|(number, fits)| edge.allowed.contains(&number) == fits)
 }
 
 fn is_true(universe: &Universe, asked: &[Requirement], edge: &Edge) -> bool {
