@@ -172,17 +172,18 @@ impl<I: Index> Trial<'_, '_, I> {
         ))
     }
 
-    /// Go without what is asked for at the top.
+    /// Go without what is asked for at the top. That nothing else is in the way needs no saying.
     fn dropped(&self) -> Vec<String> {
-        let without = |name: &PackageName| {
-            let requirements = self.problem.requirements.iter().filter(|one| one.name != *name).cloned().collect();
+        if self.proof.edges.len() < 2 {
+            return Vec::new();
+        }
+        let helps = |asked: &&Requirement| {
+            let requirements = self.problem.requirements.iter().filter(|one| one.name != asked.name).cloned().collect();
             let question = Question { requirements: Cow::Owned(requirements), ..self.plain() };
             matches!(solve::search(&question, self.known), Ok(Ok(_)))
         };
-        let mut names: Vec<_> = self.asked().into_iter().map(|asked| &asked.name).collect();
-        names.dedup();
-        let hint = |name: &PackageName| format!("go without `{name}`: run `envy remove {name}`");
-        names.into_iter().filter(|name| without(name)).map(hint).take(1).collect()
+        let first = self.asked().into_iter().find(helps);
+        first.map(|asked| format!("go without `{}`, which {} requires", asked.name, asked.by)).into_iter().collect()
     }
 }
 

@@ -184,7 +184,6 @@ fn an_unknown_name_gets_the_nearest() {
         expect![[r#"
             site `a` requires nothing-like-it ^1
             crates.io has no crate `nothing-like-it`
-            hint: go without `nothing-like-it`: run `envy remove nothing-like-it`
         "#]],
     );
 }
@@ -218,7 +217,6 @@ fn versions_that_would_fit_but_are_hidden_say_why() {
         expect![[r#"
             site `a` requires gone ^1
             gone 1.0.0 would fit, but is yanked
-            hint: go without `gone`: run `envy remove gone`
         "#]],
     );
 }

@@ -45,6 +45,7 @@ mod registries;
 mod registry;
 mod relocation;
 mod repository;
+mod resolving;
 mod scratch;
 mod server;
 mod shared_recipes;

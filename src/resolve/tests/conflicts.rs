@@ -89,7 +89,7 @@ fn what_has_nothing_to_do_with_it_is_left_out() {
             site `a` requires app ^1
             app 1.0.0 requires openssl ^4
             the only version of openssl is 3.0.0
-            hint: go without `app`: run `envy remove app`
+            hint: go without `app`, which site `a` requires
         "#]],
     );
 }
@@ -161,11 +161,11 @@ fn what_needs_a_newer_compiler_is_named_with_it() {
         &universe,
         &[asks("site `a`", "app", "*")],
         expect![[r#"
-        site `a` requires app *
-        app 1.0.0 requires lib ^2
-        the only version of lib is 1.0.0
-        hint: go without `app`: run `envy remove app`
-    "#]],
+            site `a` requires app *
+            app 1.0.0 requires lib ^2
+            the only version of lib is 1.0.0
+            hint: go without `app`, which site `a` requires
+        "#]],
     );
 }
 
@@ -178,10 +178,9 @@ fn what_is_not_there_for_a_platform_is_named_with_it() {
         &universe,
         &[asks("site `a`", "geoip", "*")],
         expect![[r#"
-        site `a` requires geoip *
-        geoip 2026.1.0 would fit, but has nothing for aarch64-linux-gnu
-        hint: go without `geoip`: run `envy remove geoip`
-    "#]],
+            site `a` requires geoip *
+            geoip 2026.1.0 would fit, but has nothing for aarch64-linux-gnu
+        "#]],
     );
 }
 
@@ -222,13 +221,13 @@ fn versions_with_gaps_are_named_in_stretches() {
         &universe,
         &[asks("site `a`", "grpc", "1")],
         expect![[r#"
-        site `a` requires grpc ^1
-        grpc 1.0.0 and 1.2.0 to 1.3.0 require a ^2
-        grpc 1.1.0 requires b ^2
-        the only version of a is 1.0.0
-        the only version of b is 1.0.0
-        hint: go without `grpc`: run `envy remove grpc`
-    "#]],
+            site `a` requires grpc ^1
+            grpc 1.0.0 and 1.2.0 to 1.3.0 require a ^2
+            grpc 1.1.0 requires b ^2
+            the only version of a is 1.0.0
+            the only version of b is 1.0.0
+            hint: go without `grpc`, which site `a` requires
+        "#]],
     );
 }
 
