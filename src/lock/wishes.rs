@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::digest::{BlobDigest, TextDigest};
 use crate::manifest::{ExcludeNewer, Manifest, Site, Source};
-use crate::package::{PackageName, Requirement, Version, VersionReq};
+use crate::package::{PackageName, Range, Requirement, Version, VersionReq};
 use crate::platform::Platform;
 use crate::recipe::{self, Book, Need, Params, Purpose, Recipe};
 use crate::source::Patch;
@@ -24,6 +24,7 @@ pub struct Wishes {
     toolchain: Option<VersionReq>,
     platforms: Vec<Platform>,
     exclude_newer: Option<ExcludeNewer>,
+    constraints: BTreeMap<PackageName, Range>,
 }
 
 /// What is asked of one package.
@@ -90,7 +91,9 @@ impl Wishes {
         let mut platforms = manifest.platforms().to_vec();
         platforms.sort();
         let (toolchain, exclude_newer) = (manifest.toolchain().cloned(), manifest.exclude_newer().cloned());
-        Ok(Self { packages, toolchain, platforms, exclude_newer })
+        let constraints = manifest.constraints().iter().filter(|(name, _)| packages.contains_key(*name));
+        let constraints = constraints.map(|(name, to)| (name.clone(), to.clone())).collect();
+        Ok(Self { packages, toolchain, platforms, exclude_newer, constraints })
     }
 
     /// What is asked of each package.
@@ -123,6 +126,11 @@ impl Wishes {
         self.exclude_newer.as_ref()
     }
 
+    /// The versions that packages are limited to, of those that are asked for.
+    pub fn constraints(&self) -> &BTreeMap<PackageName, Range> {
+        &self.constraints
+    }
+
     /// Whether any package is built by cargo.
     pub fn needs_rust(&self) -> bool {
         self.packages.values().any(Wish::is_by_cargo)
@@ -143,6 +151,10 @@ impl Wishes {
         });
         if let Some(limit) = &self.exclude_newer {
             canonical["exclude-newer"] = text::limit(limit).into();
+        }
+        if !self.constraints.is_empty() {
+            let limit = |(name, to): (&PackageName, &Range)| (name.as_str().to_owned(), to.to_string().into());
+            canonical["constraints"] = self.constraints.iter().map(limit).collect::<serde_json::Map<_, _>>().into();
         }
         TextDigest::of(canonical.to_string().as_bytes())
     }

@@ -17,6 +17,7 @@ use crate::package::{Cutoff, PackageName, Range, SiteName, VersionReq};
 use crate::platform::Platform;
 
 mod check;
+mod constraints;
 mod dependency;
 pub mod edit;
 #[cfg(test)]
@@ -63,6 +64,7 @@ pub struct Manifest {
     exclude_newer: Option<ExcludeNewer>,
     largest_source: Option<u64>,
     largest_ratio: Option<u64>,
+    constraints: BTreeMap<PackageName, Range>,
     sites: BTreeMap<SiteName, Site>,
 }
 
@@ -128,6 +130,11 @@ impl Manifest {
     /// How many times its own size an archive may unpack to, where the project says so.
     pub fn largest_ratio(&self) -> Option<u64> {
         self.largest_ratio
+    }
+
+    /// The versions that packages are limited to, whoever asks for them.
+    pub fn constraints(&self) -> &BTreeMap<PackageName, Range> {
+        &self.constraints
     }
 
     /// All sites, sorted by name.

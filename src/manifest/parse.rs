@@ -12,7 +12,9 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::problem::{Findings, Invalid, nearest};
 use super::source::has_credentials;
-use super::{Asker, Dependency, Manifest, SandboxSetting, Site, check, dependency, files, recipes, variables};
+use super::{
+    Asker, Dependency, Manifest, SandboxSetting, Site, check, constraints, dependency, files, recipes, variables,
+};
 use crate::package::{Range as Versions, SiteName, Version, VersionReq};
 use crate::platform::Platform;
 
@@ -109,6 +111,7 @@ fn empty() -> Manifest {
         exclude_newer: None,
         largest_source: None,
         largest_ratio: None,
+        constraints: BTreeMap::new(),
         sites: BTreeMap::new(),
     }
 }
@@ -142,6 +145,7 @@ fn read(document: &DeTable<'_>, findings: &mut Findings<'_>) -> Manifest {
         |(from, to): (&Text<'_>, &Item<'_>)| Some((from.get_ref().to_string(), to.get_ref().as_str()?.to_owned()));
     manifest.mirrors = entries(document, "mirrors").filter_map(mirror).collect();
     manifest.recipes = recipes::recipes(document, findings);
+    manifest.constraints = constraints::constraints(document, findings);
     manifest.sites = sites(document, findings);
     manifest
 }

@@ -65,7 +65,7 @@ pub(super) const MANIFEST: &[Key] = &[
     now("recipes", Shape::Each(&Shape::Table(RECIPES))),
     now("mirrors", Shape::Each(&Shape::String)),
     later("overrides", DEPENDENCIES),
-    later("constraints", Shape::Each(&Shape::String)),
+    now("constraints", Shape::Each(&Shape::String)),
     later("remote", Shape::Table(&[now("cache", Shape::String)])),
 ];
 
