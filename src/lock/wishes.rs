@@ -85,9 +85,10 @@ pub enum Error {
 
 impl Wishes {
     /// Collect what a site asks for: what every site has, what it has alone, and what those packages need in turn, as
-    /// their recipes and they themselves say. Lists that several ask for are united.
+    /// their recipes and they themselves say. Lists that several ask for are united. What is overridden is made as the
+    /// override says, whoever asks.
     pub fn of(manifest: &Manifest, site: &Site, book: &Book, stated: &Stated) -> Result<Self, Error> {
-        let packages = gather::gather(site, book, stated)?;
+        let packages = gather::gather(site, manifest.overrides(), book, stated)?;
         let mut platforms = manifest.platforms().to_vec();
         platforms.sort();
         let (toolchain, exclude_newer) = (manifest.toolchain().cloned(), manifest.exclude_newer().cloned());

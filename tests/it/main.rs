@@ -36,6 +36,7 @@ mod mirrors;
 mod network;
 mod outcome;
 mod outputs;
+mod overrides;
 mod packed;
 mod patches;
 mod paths;
