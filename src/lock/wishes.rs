@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::digest::{BlobDigest, TextDigest};
 use crate::manifest::{ExcludeNewer, Manifest, Site, Source};
-use crate::package::{PackageName, Requirement, Version, VersionReq};
+use crate::package::{PackageName, Range, Requirement, Version, VersionReq};
 use crate::platform::Platform;
 use crate::recipe::{self, Book, Need, Params, Purpose, Recipe};
 use crate::source::Patch;
@@ -24,6 +24,7 @@ pub struct Wishes {
     toolchain: Option<VersionReq>,
     platforms: Vec<Platform>,
     exclude_newer: Option<ExcludeNewer>,
+    constraints: BTreeMap<PackageName, Range>,
 }
 
 /// What is asked of one package.
@@ -84,13 +85,16 @@ pub enum Error {
 
 impl Wishes {
     /// Collect what a site asks for: what every site has, what it has alone, and what those packages need in turn, as
-    /// their recipes and they themselves say. Lists that several ask for are united.
+    /// their recipes and they themselves say. Lists that several ask for are united. What is overridden is made as the
+    /// override says, whoever asks.
     pub fn of(manifest: &Manifest, site: &Site, book: &Book, stated: &Stated) -> Result<Self, Error> {
-        let packages = gather::gather(site, book, stated)?;
+        let packages = gather::gather(site, manifest.overrides(), book, stated)?;
         let mut platforms = manifest.platforms().to_vec();
         platforms.sort();
         let (toolchain, exclude_newer) = (manifest.toolchain().cloned(), manifest.exclude_newer().cloned());
-        Ok(Self { packages, toolchain, platforms, exclude_newer })
+        let constraints = manifest.constraints().iter().filter(|(name, _)| packages.contains_key(*name));
+        let constraints = constraints.map(|(name, to)| (name.clone(), to.clone())).collect();
+        Ok(Self { packages, toolchain, platforms, exclude_newer, constraints })
     }
 
     /// What is asked of each package.
@@ -121,6 +125,11 @@ impl Wishes {
     /// How new a version may be, where the project says so.
     pub fn exclude_newer(&self) -> Option<&ExcludeNewer> {
         self.exclude_newer.as_ref()
+    }
+
+    /// The versions that packages are limited to, of those that are asked for.
+    pub fn constraints(&self) -> &BTreeMap<PackageName, Range> {
+        &self.constraints
     }
 
     /// Whether any package is built by cargo.
@@ -160,6 +169,10 @@ impl Wishes {
         });
         if let Some(limit) = &self.exclude_newer {
             canonical["exclude-newer"] = text::limit(limit).into();
+        }
+        if !self.constraints.is_empty() {
+            let limit = |(name, to): (&PackageName, &Range)| (name.as_str().to_owned(), to.to_string().into());
+            canonical["constraints"] = self.constraints.iter().map(limit).collect::<serde_json::Map<_, _>>().into();
         }
         TextDigest::of(canonical.to_string().as_bytes())
     }

@@ -159,7 +159,7 @@ fn choose(
     let locked: BTreeMap<_, _> = old
         .into_iter()
         .flat_map(|old| &old.packages)
-        .filter(|(name, package)| wishes.packages().get(*name).is_some_and(|wish| still_fits(wish, package)))
+        .filter(|(name, package)| wishes.packages().get(*name).is_some_and(|wish| still_fits(wishes, wish, package)))
         .map(|(name, package)| (name.clone(), package.id.version.clone()))
         .collect();
     let preferred: BTreeMap<_, _> = match moves {
@@ -231,22 +231,25 @@ fn unmoved(
             Source::Path { path } => Some(index.in_directory(name, path)?.version),
             _ => preferred.get(name).cloned(),
         };
-        let Some(version) = version.filter(|version| fits(wish, version)) else { return Ok(None) };
+        let Some(version) = version.filter(|version| fits(wishes, name, version)) else { return Ok(None) };
         versions.insert(name.clone(), version);
     }
     Ok(Some(versions))
 }
 
 /// Whether a locked package is one that is asked for: what came from elsewhere says nothing about this source.
-fn still_fits(wish: &lock::Wish, package: &lock::Package) -> bool {
+fn still_fits(wishes: &Wishes, wish: &lock::Wish, package: &lock::Package) -> bool {
     let is_listed =
         !matches!(wish.source, Source::Recipe { .. }) || wish.recipe.releases().contains_key(&package.id.version);
-    lock::same_origin(&package.source, &wish.source_text) && fits(wish, &package.id.version) && is_listed
+    lock::same_origin(&package.source, &wish.source_text)
+        && fits(wishes, &package.id.name, &package.id.version)
+        && is_listed
 }
 
-/// Whether a version is all that is asked of a package.
-fn fits(wish: &lock::Wish, version: &Version) -> bool {
-    wish.requirements.iter().all(|one| one.versions.matches(version))
+/// Whether a version is all that is asked of a package, and in its limits.
+fn fits(wishes: &Wishes, name: &PackageName, version: &Version) -> bool {
+    let asked = wishes.packages()[name].requirements.iter().map(|one| &one.versions);
+    asked.chain(wishes.constraints().get(name)).all(|versions| versions.matches(version))
 }
 
 /// The moment after which a version is too new for the project.
