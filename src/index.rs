@@ -31,6 +31,8 @@ pub struct Place {
     pub commit: Option<(Version, Commit)>,
     /// What it needs in turn, whatever its version.
     pub needs: Vec<Requirement>,
+    /// What the project limits it to, if it does.
+    pub limit: Option<Range>,
 }
 
 /// Everything that a site's names may stand for, as candidates.
@@ -199,13 +201,9 @@ impl<'a, 's> SiteIndex<'a, 's> {
         let version = project.map_or(Version::new(0, 0, 0), |project| project.version);
         Ok(Candidate { version, hidden: None })
     }
-}
 
-impl Index for SiteIndex<'_, '_> {
-    type Error = source::Error;
-
-    fn candidates(&self, name: &PackageName) -> Result<Option<Vec<Candidate>>, source::Error> {
-        let Some(place) = self.places.get(name) else { return Ok(None) };
+    /// Every version that a source has.
+    fn offered(&self, name: &PackageName, place: &Place) -> Result<Option<Vec<Candidate>>, source::Error> {
         match &place.source {
             Source::Crate { registry } => {
                 let crates = self.sources.registry(registry.as_deref())?;
@@ -228,6 +226,15 @@ impl Index for SiteIndex<'_, '_> {
             }
             Source::Carried { .. } | Source::Nothing => Ok(None),
         }
+    }
+}
+
+impl Index for SiteIndex<'_, '_> {
+    type Error = source::Error;
+
+    fn candidates(&self, name: &PackageName) -> Result<Option<Vec<Candidate>>, source::Error> {
+        let Some(place) = self.places.get(name) else { return Ok(None) };
+        Ok(self.offered(name, place)?.map(|offered| offered.into_iter().map(|one| place.limited(one)).collect()))
     }
 
     /// What its recipe needs, and what it states itself, as far as that is known when versions are chosen.
@@ -285,12 +292,19 @@ pub fn fixed(reference: &GitReference) -> Option<Reference> {
 }
 
 impl Place {
+    /// A version, hidden where it is outside of what the project limits the name to.
+    fn limited(&self, candidate: Candidate) -> Candidate {
+        let outside = self.limit.as_ref().filter(|limit| !limit.matches(&candidate.version));
+        let limited = outside.map(|limit| Hidden::Limited { to: limit.clone() });
+        Candidate { hidden: candidate.hidden.or(limited), ..candidate }
+    }
+
     /// A source, and the requirements that are put to it.
     pub fn new(source: Source, requirements: &[Requirement], listed: Vec<Version>) -> Self {
         let exact = requirements.iter().find_map(|one| match &one.versions {
             Range::Exactly(version) => Some(version.clone()),
             Range::Any | Range::Req(_) => None,
         });
-        Self { source, version: exact, listed, commit: None, needs: Vec::new() }
+        Self { source, version: exact, listed, commit: None, needs: Vec::new(), limit: None }
     }
 }

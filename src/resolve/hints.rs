@@ -198,8 +198,8 @@ fn to_show(name: &PackageName, version: &Version, why: &Hidden) -> Option<String
             needed.major, needed.minor
         )),
         Hidden::Limited { .. } => Some(format!("let `{name}` under `[constraints]` allow {version}")),
-        // What its author took back, and what does not exist, is not to be had by typing.
-        Hidden::Yanked | Hidden::NoPlatform { .. } => None,
+        // What its author took back is not to be had by typing.
+        Hidden::Yanked => None,
     }
 }
 

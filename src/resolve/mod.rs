@@ -99,7 +99,9 @@ fn resolution<I: Index>(
         let above = offer.candidates.iter().filter(|one| one.version > *chosen);
         for one in above.filter(|one| asked.iter().all(|range| range.matches(&one.version))) {
             let id = PackageId { name: name.clone(), version: one.version.clone() };
-            hidden.extend(one.hidden.clone().map(|why| (id, why)));
+            // Whoever limits a name knows that it is limited.
+            let told = one.hidden.clone().filter(|why| !matches!(why, Hidden::Limited { .. }));
+            hidden.extend(told.map(|why| (id, why)));
         }
     }
     Ok(Resolution { packages, hidden })
@@ -164,11 +166,6 @@ pub enum Hidden {
         /// The versions that the project allows.
         to: Range,
     },
-    /// It has nothing for a platform that is built for.
-    NoPlatform {
-        /// The platform's name.
-        platform: String,
-    },
 }
 
 impl std::fmt::Display for Hidden {
@@ -185,7 +182,6 @@ impl std::fmt::Display for Hidden {
                 write!(f, "has no publish time, and the cut-off {cutoff} is in force")
             }
             Self::Limited { to } => write!(f, "is outside of `[constraints]`, which allow {to}"),
-            Self::NoPlatform { platform } => write!(f, "has nothing for {platform}"),
         }
     }
 }

@@ -77,3 +77,23 @@ fn an_update_moves_what_a_package_needs_only_if_told_to() {
     "#]]);
     scratch.envy("update --recursive").ends(2);
 }
+
+#[test]
+fn a_limit_keeps_versions_away_and_says_so_where_nothing_is_left() {
+    let scratch = world("app = { recipe = 'app', version = '3' }\n[constraints]\nlib = '<2.1'");
+    scratch.envy("lock").ok(expect![[r#"
+        locked 2 packages for site `api`
+          + app 3.1.0
+          + lib 2.0.0
+    "#]]);
+    scratch.write("envy.toml", scratch.read("envy.toml").replace("<2.1", "<2"));
+    scratch.envy("lock").fails(6, expect![[r#"
+        error: no choice of packages satisfies site `api`
+          site `api` requires app ^3
+          every app requires lib >=2
+          lib 2.1.0 would fit, but is outside of `[constraints]`, which allow <2
+          lib 2.0.0 would fit, but is outside of `[constraints]`, which allow <2
+          the versions of lib go from 1.0.0 to 1.1.0
+        hint: let `lib` under `[constraints]` allow 2.1.0
+    "#]]);
+}

@@ -174,7 +174,8 @@ fn choose(
         };
         let place = Place::new(wish.source.clone(), &wish.requirements, listed);
         let commit = old.and_then(|old| old.packages.get(name)).and_then(|old| lock::kept_commit(old, wish));
-        (name.clone(), Place { commit, needs: wishes.needs_of(name), ..place })
+        let limit = wishes.constraints().get(name).cloned();
+        (name.clone(), Place { commit, needs: wishes.needs_of(name), limit, ..place })
     });
     let index = SiteIndex::new(sources, places.collect(), &preferred, rust, cutoffs.clone(), context.ui);
     // What was chosen before a limit was set may be beyond it.

@@ -170,21 +170,6 @@ fn what_needs_a_newer_compiler_is_named_with_it() {
 }
 
 #[test]
-fn what_is_not_there_for_a_platform_is_named_with_it() {
-    let mut universe = Universe::default().with("geoip", &["2026.1.0"]);
-    let platform = "aarch64-linux-gnu".to_owned();
-    universe.versions.get_mut(&name("geoip")).unwrap()[0].hidden = Some(Hidden::NoPlatform { platform });
-    check_conflict(
-        &universe,
-        &[asks("site `a`", "geoip", "*")],
-        expect![[r#"
-            site `a` requires geoip *
-            geoip 2026.1.0 would fit, but has nothing for aarch64-linux-gnu
-        "#]],
-    );
-}
-
-#[test]
 fn three_who_ask_are_all_named() {
     let universe = Universe::default()
         .with("one", &["1.0.0"])
