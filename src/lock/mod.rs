@@ -9,6 +9,7 @@ mod drift;
 mod format;
 #[cfg(test)]
 mod format_tests;
+mod graph;
 mod pin;
 mod shared;
 mod wishes;
@@ -22,6 +23,7 @@ use crate::package::{PackageId, PackageName, SiteName, Version};
 use crate::platform::{Needs, Platform};
 use crate::recipe::{Need, Purpose};
 pub use drift::{Drift, drift};
+pub use graph::{Chain, Edge, Graph};
 pub use pin::{
     Error as PinError, Pinned, Pinner, Task, all_patches, archive_url, carrier, file_name, kept_commit, same_origin,
     stated,
