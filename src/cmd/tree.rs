@@ -5,6 +5,7 @@ mod drawing;
 
 use std::collections::BTreeSet;
 
+pub(super) use self::document::commit;
 use super::context::Context;
 use super::project::Project;
 use crate::failure::{Exit, Failure};

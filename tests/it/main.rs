@@ -17,6 +17,7 @@ mod bad_input;
 mod cli_reference;
 mod commands;
 mod cutoff;
+mod diff;
 mod docs;
 mod documents;
 mod fenced;

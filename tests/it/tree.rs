@@ -60,18 +60,27 @@ fn a_tree_is_turned_round_to_show_who_requires_a_package() {
         ├── http 1.2.0 recipe+http (not built) [build]
         └── tls 3.2.0 recipe+tls loud=true (not built) [build]
     "#]]);
-    scratch.envy("tree none -i tool").fails(1, expect![[r#"
+    scratch.envy("tree none -i tool").fails(
+        1,
+        expect![[r#"
         error: site `none` has no package `tool`
         hint: run `envy tree` to see the packages there are
-    "#]]);
-    scratch.envy("tree -i toll").fails(1, expect![[r#"
+    "#]],
+    );
+    scratch.envy("tree -i toll").fails(
+        1,
+        expect![[r#"
         error: no site has a package `toll`
         hint: did you mean `tool`?
-    "#]]);
-    scratch.envy("tree -i nothing-like-it").fails(1, expect![[r#"
+    "#]],
+    );
+    scratch.envy("tree -i nothing-like-it").fails(
+        1,
+        expect![[r#"
         error: no site has a package `nothing-like-it`
         hint: run `envy tree` to see the packages there are
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
