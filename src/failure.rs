@@ -109,7 +109,7 @@ impl Failure {
     pub fn conflict(site: &SiteName, conflict: &Conflict) -> Self {
         let mut failure = Self::new(Exit::NoSolution, format!("no choice of packages satisfies site `{site}`"));
         failure.facts = conflict.facts.iter().map(ToString::to_string).collect();
-        failure.hints = conflict.hint.iter().cloned().collect();
+        failure.hints = conflict.hints.clone();
         failure
     }
 

@@ -29,6 +29,8 @@ pub struct Place {
     pub listed: Vec<Version>,
     /// The version and the commit that are locked from this very source, if any are.
     pub commit: Option<(Version, Commit)>,
+    /// What it needs in turn, whatever its version.
+    pub needs: Vec<Requirement>,
 }
 
 /// Everything that a site's names may stand for, as candidates.
@@ -228,9 +230,9 @@ impl Index for SiteIndex<'_, '_> {
         }
     }
 
-    /// Programs need no other package of the site.
-    fn requirements(&self, _id: &PackageId) -> Result<Vec<Requirement>, source::Error> {
-        Ok(Vec::new())
+    /// What its recipe needs, and what it states itself, as far as that is known when versions are chosen.
+    fn requirements(&self, id: &PackageId) -> Result<Vec<Requirement>, source::Error> {
+        Ok(self.places.get(&id.name).map(|place| place.needs.clone()).unwrap_or_default())
     }
 
     fn owner(&self, name: &PackageName) -> String {
@@ -240,6 +242,15 @@ impl Index for SiteIndex<'_, '_> {
             _ => None,
         };
         self.sources.registry(registry).map(|crates| crates.title().to_owned()).unwrap_or_default()
+    }
+
+    fn written(&self, name: &PackageName, versions: &Range) -> String {
+        match self.places.get(name).map(|place| &place.source) {
+            Some(Source::Recipe { recipe }) => {
+                format!("{name} = {{ recipe = \"{recipe}\", version = \"{versions}\" }}")
+            }
+            _ => format!("{name} = \"{versions}\""),
+        }
     }
 
     fn similar(&self, name: &PackageName) -> Vec<String> {
@@ -280,6 +291,6 @@ impl Place {
             Range::Exactly(version) => Some(version.clone()),
             Range::Any | Range::Req(_) => None,
         });
-        Self { source, version: exact, listed, commit: None }
+        Self { source, version: exact, listed, commit: None, needs: Vec::new() }
     }
 }

@@ -1,7 +1,6 @@
 //! Packages: names, versions, sets of versions, and who requires what.
 
 mod cutoff;
-mod set;
 mod version;
 
 use std::fmt;
@@ -9,7 +8,6 @@ use std::str::FromStr;
 
 pub use cutoff::{Cutoff, Cutoffs, Error as CutoffError};
 pub use semver::VersionReq;
-pub use set::VersionSet;
 pub use version::{ParseVersionError, Version};
 
 /// A package's name: letters, digits, `-` and `_`, beginning with a letter or digit. It is safe as a file's name.
@@ -136,13 +134,6 @@ impl fmt::Display for Range {
 impl From<VersionReq> for Range {
     fn from(req: VersionReq) -> Self {
         Self::Req(req)
-    }
-}
-
-impl Requirement {
-    /// The versions that would do, as a set.
-    pub fn set(&self) -> VersionSet {
-        VersionSet::from(&self.versions)
     }
 }
 

@@ -5,6 +5,7 @@
 //! $ cargo bench -- --check             # the same, and fail where a limit is passed
 //! $ cargo bench -- --real fetch        # fetch this project's own crates, next to cargo
 //! $ cargo bench -- --real tools        # build five small tools, next to cargo: some minutes
+//! $ cargo bench -- --draw docs/inside/resolver-speed.svg
 //! $ cargo bench -- nothing second --against ../before/envy
 //! ```
 //!
@@ -17,9 +18,11 @@
 #![allow(dead_code, reason = "the harness of the tests offers more than is used here")]
 
 mod cases;
+mod cold;
 mod fetch;
 mod git;
 mod measure;
+mod resolver;
 mod scene;
 mod tools;
 mod unpack;
@@ -43,7 +46,7 @@ use clap::Parser;
 /// Measure envy, side by side with others.
 #[derive(Debug, Parser)]
 struct Cli {
-    /// Only these: version, nothing, second, moves, plan, sandbox, git, unpack, fetch, tools [default: all but the last two]
+    /// Only these: version, nothing, second, moves, plan, sandbox, git, unpack, resolver, relock, cold, fetch, tools [default: all but the last two]
     cases: Vec<String>,
     /// How often each side runs
     #[arg(short = 'n', long, default_value_t = 40)]
@@ -72,6 +75,12 @@ struct Cli {
     /// Be the process that brings a tag of a git repository into the store in this directory
     #[arg(long, hide = true, num_args = 3, value_names = ["URL", "TAG", "DIRECTORY"])]
     only_git: Option<Vec<String>>,
+    /// Make the fixture of real crates from the entries that cargo keeps in this directory
+    #[arg(long, hide = true, value_name = "CACHE")]
+    make_fixture: Option<PathBuf>,
+    /// Draw the picture of the resolver's speed into this file
+    #[arg(long, value_name = "FILE")]
+    draw: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -86,6 +95,14 @@ fn main() -> ExitCode {
     }
     if let Some([url, tag, directory]) = cli.only_git.as_deref() {
         git::tag(url, tag, directory.as_ref());
+        return ExitCode::SUCCESS;
+    }
+    if let Some(cache) = cli.make_fixture.as_deref() {
+        resolver::make_fixture(cache);
+        return ExitCode::SUCCESS;
+    }
+    if let Some(file) = cli.draw.as_deref() {
+        resolver::draw(file);
         return ExitCode::SUCCESS;
     }
     let mut report = measure::Report::new(cli.rounds);
@@ -116,6 +133,15 @@ fn main() -> ExitCode {
     }
     if wanted("sandbox") {
         cases::sandbox(&mut report, &programs);
+    }
+    if wanted("resolver") {
+        resolver::case(&mut report, cli.rounds);
+    }
+    if wanted("relock") {
+        cold::relock(&mut report, &programs);
+    }
+    if wanted("cold") {
+        cold::case(&mut report, &programs);
     }
     if wanted("unpack") {
         unpack::unpack(&mut report);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::krate::Crate;
-use crate::registry::Registry;
+use crate::registry::{Fault, Registry};
 use crate::scratch::Scratch;
 
 /// How many packages the site has.
@@ -69,6 +69,33 @@ impl Scene {
         scene.scratch.write("envy.toml", manifest);
         scene.run("build first");
         scene
+    }
+
+    /// A site of so many crates of this registry, which is slow to answer; nothing is locked.
+    pub fn unlocked(programs: Programs, registry: &Registry, count: usize, late: u64) -> Self {
+        let mut manifest = "[sites.first.dependencies]\n".to_owned();
+        for number in 0..count {
+            let name = format!("tool-{number}");
+            registry.publish(Crate::new(&name, "1.0.0").bin(&name));
+            manifest += &format!("{name} = \"1\"\n");
+        }
+        let scene = Self { programs, scratch: Scratch::with(registry) };
+        scene.scratch.write("envy.toml", manifest);
+        registry.misbehave("", Fault::Late(late));
+        scene
+    }
+
+    /// Put away the lockfile and all that was fetched, but not what is known of the host's own tools.
+    pub fn forget(&self) {
+        let grave = tempfile::Builder::new().tempdir_in(self.scratch.root()).expect("there is room").keep();
+        let cache = std::fs::read_dir(self.scratch.root().join("cache/envy")).expect("a scene has one");
+        let fetched = cache.flatten().map(|entry| entry.path());
+        let fetched = fetched.filter(|path| !path.ends_with("identity.json") && !path.ends_with("host"));
+        let rest = ["project/lockfiles", "data"].map(|name| self.scratch.root().join(name));
+        for (number, path) in fetched.chain(rest).enumerate() {
+            // What was never made is as good as gone.
+            let _ = std::fs::rename(path, grave.join(number.to_string()));
+        }
     }
 
     /// A program ready to be started in the project.

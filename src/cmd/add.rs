@@ -19,7 +19,7 @@ use crate::lock::file_name;
 use crate::manifest::Param;
 use crate::manifest::edit::{self, NewDependency, Where};
 use crate::package::{Cutoff, Cutoffs, PackageName, Requirement, SiteName, VersionReq};
-use crate::resolve::{self, Conflict, Fact};
+use crate::resolve::{self, Conflict, Fact, Problem, Strategy};
 
 /// Arguments of `envy add`.
 #[derive(Debug, clap::Args)]
@@ -312,7 +312,8 @@ fn highest(
             by: "`envy add`".to_owned(),
         };
         let requirements: Vec<_> = names.iter().map(any).collect();
-        let solved = resolve::solve(&requirements, &nothing, &index)?;
+        let problem = Problem { requirements: &requirements, preferred: &nothing, strategy: Strategy::Highest };
+        let solved = resolve::solve(&problem, &index)?;
         solved.map(|chosen| chosen.packages).map_err(|conflict| not_had(&conflict))
     })
 }

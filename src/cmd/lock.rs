@@ -3,6 +3,7 @@
 use super::committing::Writes;
 use super::context::Context;
 use super::locking::{self, Moves, propose};
+use super::options::Resolution;
 use super::project::Project;
 use super::{LockMode, for_each};
 use crate::failure::Failure;
@@ -17,6 +18,9 @@ pub struct Args {
     /// Write nothing; fail if a lockfile is missing or does not match envy.toml
     #[arg(long)]
     check: bool,
+    /// Choose all versions anew: the highest or lowest that fit, or the lowest of what the site names itself
+    #[arg(long, value_name = "STRATEGY", conflicts_with = "check")]
+    resolution: Option<Resolution>,
 }
 
 /// Write the lockfiles of sites, moving nothing that need not move.
@@ -27,7 +31,8 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     }
     let _held = project.hold(context)?;
     let sites = project.sites(&args.sites)?;
-    write(context, &project, &sites, &Moves::Needed)
+    let moves = args.resolution.map_or(Moves::Needed, |resolution| Moves::All(resolution.into()));
+    write(context, &project, &sites, &moves)
 }
 
 fn check(context: &Context<'_>, project: &Project, names: &[SiteName]) -> Result<(), Failure> {
@@ -36,6 +41,25 @@ fn check(context: &Context<'_>, project: &Project, names: &[SiteName]) -> Result
         context.ui.done("unchanged", format!("lockfile of site `{}` matches `envy.toml`", site.name));
     }
     Ok(())
+}
+
+/// Say what locking would change, and write nothing.
+pub(super) fn foretell(
+    context: &Context<'_>,
+    project: &Project,
+    sites: &[&Site],
+    moves: &Moves,
+) -> Result<(), Failure> {
+    context.with_sources(project, LockMode::default(), |sources| {
+        for site in sites {
+            let proposal = propose(context, project, site, moves, sources)?;
+            locking::foretell(context, site, &proposal);
+            if !proposal.is_new() {
+                context.ui.done("unchanged", format!("lockfile of site `{}` would stay", site.name));
+            }
+        }
+        Ok(())
+    })
 }
 
 /// Lock sites and write all lockfiles together.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::resolve::Strategy;
 use crate::ui::Volume;
 
 /// Options of every command.
@@ -51,6 +52,27 @@ pub enum Color {
     Always,
     /// Never.
     Never,
+}
+
+/// Which of several versions that fit is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Resolution {
+    /// The highest.
+    Highest,
+    /// The lowest, of every package.
+    Lowest,
+    /// The lowest of what a site names itself, the highest of what that needs.
+    LowestDirect,
+}
+
+impl From<Resolution> for Strategy {
+    fn from(resolution: Resolution) -> Self {
+        match resolution {
+            Resolution::Highest => Self::Highest,
+            Resolution::Lowest => Self::Lowest,
+            Resolution::LowestDirect => Self::LowestDirect,
+        }
+    }
 }
 
 impl Globals {

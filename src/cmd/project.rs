@@ -260,10 +260,14 @@ impl Project {
         lockfile: &Lockfile,
         generation: &Generation,
     ) -> Result<bool, Failure> {
-        let unpinned = lockfile.packages.values().filter(|package| !package.pin.is_fixed());
+        let unpinned: Vec<_> = lockfile.packages.values().filter(|package| !package.pin.is_fixed()).collect();
+        if unpinned.is_empty() {
+            return Ok(true);
+        }
+        let wishes = self.wishes(context, site, Some(lockfile))?;
         for package in unpinned {
-            let path = site.dependencies.iter().find_map(|one| match &one.source {
-                Source::Path { path } if one.name == package.id.name => Some(path),
+            let path = wishes.packages().get(&package.id.name).and_then(|wish| match &wish.source {
+                Source::Path { path } => Some(path),
                 _ => None,
             });
             let member = generation.packages.iter().find(|member| member.name == package.id.name.as_str());

@@ -54,6 +54,6 @@ fn not_there(project: &Project, name: &PackageName, site: Option<&SiteName>) -> 
         Some(Asker::Site(other)) => {
             failure.hint(format!("site `{other}` requires it: run `envy remove {name} --site {other}`"))
         }
-        None => failure,
+        Some(Asker::Overrides) | None => failure,
     }
 }

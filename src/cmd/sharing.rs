@@ -189,11 +189,11 @@ impl<'a> Repository<'a> {
         let resolve = || sources.git().resolve(self.url, &self.reference);
         match (locked, &self.reference, moves) {
             (Some(locked), Reference::Rev(_), _) | (Some(locked), _, Moves::Needed | Moves::These(_)) => Ok(locked),
-            (Some(locked), Reference::Tag(tag), Moves::All) => {
+            (Some(locked), Reference::Tag(tag), Moves::All(_)) => {
                 index::tell_moved(self.url, tag, locked, resolve()?, context.ui);
                 Ok(locked)
             }
-            (None, ..) | (_, Reference::Default | Reference::Branch(_), Moves::All) => Ok(resolve()?),
+            (None, ..) | (_, Reference::Default | Reference::Branch(_), Moves::All(_)) => Ok(resolve()?),
         }
     }
 

@@ -1,11 +1,14 @@
 //! `envy update`
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use super::context::Context;
 use super::lock;
 use super::locking::{Moves, require_known};
+use super::options::Resolution;
 use crate::failure::Failure;
+use crate::lock::Wishes;
 use crate::package::{PackageName, SiteName, Version};
 
 /// Arguments of `envy update`.
@@ -17,6 +20,15 @@ pub struct Args {
     /// In this site alone
     #[arg(long, value_name = "SITE")]
     site: Option<SiteName>,
+    /// Move what these packages need, too
+    #[arg(long, requires = "packages")]
+    recursive: bool,
+    /// Say what would move, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Which of the versions that fit is taken
+    #[arg(long, value_name = "STRATEGY", default_value = "highest", conflicts_with = "packages")]
+    resolution: Resolution,
 }
 
 #[derive(Clone, Debug)]
@@ -41,8 +53,9 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let mut project = context.project()?;
     let _held = project.hold(context)?;
     let sites = project.sites(args.site.as_slice())?;
+    let write = if args.dry_run { lock::foretell } else { lock::write };
     if args.packages.is_empty() {
-        return lock::write(context, &project, &sites, &Moves::All);
+        return write(context, &project, &sites, &Moves::All(args.resolution.into()));
     }
     let wishes = sites.iter().map(|site| {
         let locked = project.locked(&site.name)?;
@@ -50,10 +63,26 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     });
     let wishes = wishes.collect::<Result<Vec<_>, _>>()?;
     require_known(&wishes, args.packages.iter().map(|moving| moving.name.clone()))?;
-    let moving = || args.packages.iter().map(|moving| (moving.name.clone(), moving.version.clone()));
+    let named = || args.packages.iter().map(|moving| (moving.name.clone(), moving.version.clone()));
     let asks = |(at, _): &(usize, &&crate::manifest::Site)| {
-        moving().any(|(name, _)| wishes[*at].packages().contains_key(&name))
+        named().any(|(name, _)| wishes[*at].packages().contains_key(&name))
     };
     let concerned: Vec<_> = sites.iter().enumerate().filter(asks).map(|(_, site)| *site).collect();
-    lock::write(context, &project, &concerned, &Moves::These(moving().collect()))
+    let mut moving: BTreeMap<_, _> = match args.recursive {
+        true => wishes.iter().flat_map(|wishes| needed(wishes, named().map(|(name, _)| name))).collect(),
+        false => BTreeMap::new(),
+    };
+    moving.extend(named());
+    write(context, &project, &concerned, &Moves::These(moving))
+}
+
+/// Whatever packages need, and what that needs in turn, free to move.
+fn needed(wishes: &Wishes, of: impl Iterator<Item = PackageName>) -> BTreeMap<PackageName, Option<Version>> {
+    let (mut open, mut all): (Vec<_>, _) = (of.collect(), BTreeMap::new());
+    while let Some(name) = open.pop() {
+        let needs = wishes.packages().get(&name).into_iter().flat_map(|wish| &wish.needs);
+        open.extend(needs.map(|(_, needed)| needed).filter(|needed| !all.contains_key(*needed)).cloned());
+        all.insert(name, None);
+    }
+    all
 }

@@ -6,7 +6,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::package::{Cutoffs, PackageId, PackageName, Requirement, Version};
+use crate::package::{Cutoffs, PackageId, PackageName, Range, Requirement, Version};
 use crate::resolve::{Candidate, Hidden, Index};
 use crate::source::{self, CrateVersion, Crates};
 
@@ -73,6 +73,10 @@ impl Index for CrateIndex<'_> {
 
     fn owner(&self, _name: &PackageName) -> String {
         self.crates.title().to_owned()
+    }
+
+    fn written(&self, name: &PackageName, versions: &Range) -> String {
+        format!("{name} = \"{versions}\"")
     }
 
     fn similar(&self, name: &PackageName) -> Vec<String> {

@@ -25,6 +25,15 @@ pub enum Drift {
         /// What is locked.
         locked: Version,
     },
+    /// Locked at a version outside of those that it is limited to.
+    Limited {
+        /// The package.
+        name: PackageName,
+        /// What it is limited to.
+        to: Range,
+        /// What is locked.
+        locked: Version,
+    },
     /// Locked, but nobody asks for it.
     Unwanted(PackageName),
     /// Locked from somewhere else.
@@ -88,6 +97,9 @@ impl fmt::Display for Drift {
             Self::Version { name, wanted, locked } => {
                 write!(f, "`{name}` is required at {wanted}, but locked at {locked}")
             }
+            Self::Limited { name, to, locked } => {
+                write!(f, "`{name}` is limited to {to} by `[constraints]`, but locked at {locked}")
+            }
             Self::Source { name, wanted, locked } => {
                 write!(f, "`{name}` shall come from {wanted}, but is locked from {locked}")
             }
@@ -128,6 +140,7 @@ pub fn drift(
     }
     let unwanted = lockfile.packages.keys().filter(|name| !wishes.packages().contains_key(*name));
     drifts.extend(unwanted.cloned().map(Drift::Unwanted));
+    drifts.extend(limit_drift(wishes, lockfile));
     drifts.extend(toolchain_drift(wishes, lockfile));
     if drifts.is_empty() && lockfile.requirements != wishes.digest() {
         drifts.push(Drift::Other);
@@ -191,6 +204,13 @@ fn other_archive(wish: &Wish, package: &Package) -> Option<BlobDigest> {
         Pin::Archives(each) => each.iter().find_map(|(platform, one)| differs(Some(*platform), one.archive)),
         Pin::Crate(_) | Pin::Git { .. } | Pin::Path | Pin::Nothing => None,
     }
+}
+
+fn limit_drift(wishes: &Wishes, lockfile: &Lockfile) -> impl Iterator<Item = Drift> {
+    wishes.constraints().iter().filter_map(|(name, to)| {
+        let locked = lockfile.packages.get(name)?.id.version.clone();
+        (!to.matches(&locked)).then(|| Drift::Limited { name: name.clone(), to: to.clone(), locked })
+    })
 }
 
 fn toolchain_drift(wishes: &Wishes, lockfile: &Lockfile) -> Option<Drift> {

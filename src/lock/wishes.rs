@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::digest::{BlobDigest, TextDigest};
 use crate::manifest::{ExcludeNewer, Manifest, Site, Source};
-use crate::package::{PackageName, Requirement, Version, VersionReq};
+use crate::package::{PackageName, Range, Requirement, Version, VersionReq};
 use crate::platform::Platform;
 use crate::recipe::{self, Book, Need, Params, Purpose, Recipe};
 use crate::source::Patch;
@@ -24,6 +24,7 @@ pub struct Wishes {
     toolchain: Option<VersionReq>,
     platforms: Vec<Platform>,
     exclude_newer: Option<ExcludeNewer>,
+    constraints: BTreeMap<PackageName, Range>,
 }
 
 /// What is asked of one package.
@@ -84,13 +85,16 @@ pub enum Error {
 
 impl Wishes {
     /// Collect what a site asks for: what every site has, what it has alone, and what those packages need in turn, as
-    /// their recipes and they themselves say. Lists that several ask for are united.
+    /// their recipes and they themselves say. Lists that several ask for are united. What is overridden is made as the
+    /// override says, whoever asks.
     pub fn of(manifest: &Manifest, site: &Site, book: &Book, stated: &Stated) -> Result<Self, Error> {
-        let packages = gather::gather(site, book, stated)?;
+        let packages = gather::gather(site, manifest.overrides(), book, stated)?;
         let mut platforms = manifest.platforms().to_vec();
         platforms.sort();
         let (toolchain, exclude_newer) = (manifest.toolchain().cloned(), manifest.exclude_newer().cloned());
-        Ok(Self { packages, toolchain, platforms, exclude_newer })
+        let constraints = manifest.constraints().iter().filter(|(name, _)| packages.contains_key(*name));
+        let constraints = constraints.map(|(name, to)| (name.clone(), to.clone())).collect();
+        Ok(Self { packages, toolchain, platforms, exclude_newer, constraints })
     }
 
     /// What is asked of each package.
@@ -123,14 +127,36 @@ impl Wishes {
         self.exclude_newer.as_ref()
     }
 
+    /// The versions that packages are limited to, of those that are asked for.
+    pub fn constraints(&self) -> &BTreeMap<PackageName, Range> {
+        &self.constraints
+    }
+
     /// Whether any package is built by cargo.
     pub fn needs_rust(&self) -> bool {
         self.packages.values().any(Wish::is_by_cargo)
     }
 
-    /// Everything that is asked, for the resolver.
-    pub fn requirements(&self) -> Vec<Requirement> {
-        self.packages.values().flat_map(|wish| wish.requirements.iter().cloned()).collect()
+    /// What is asked at the top: by the site itself, and not by its packages.
+    pub fn asked(&self) -> Vec<Requirement> {
+        let asked = self.packages.values().flat_map(|wish| &wish.requirements);
+        asked.filter(|one| self.asker(one).is_none()).cloned().collect()
+    }
+
+    /// What a package requires of others.
+    pub fn needs_of(&self, name: &PackageName) -> Vec<Requirement> {
+        let needed = self.packages.get(name).into_iter().flat_map(|wish| &wish.needs);
+        let wishes: BTreeSet<_> = needed.map(|(_, needed)| needed).collect();
+        let asked = wishes.into_iter().flat_map(|needed| &self.packages[needed].requirements);
+        asked.filter(|one| self.asker(one) == Some(name)).cloned().collect()
+    }
+
+    /// The package that requires something, where it is one. Messages write packages between backticks, and sites not
+    /// by their name alone.
+    fn asker(&self, one: &Requirement) -> Option<&PackageName> {
+        let name = one.by.strip_prefix('`')?.strip_suffix('`')?.parse().ok()?;
+        let (name, wish) = self.packages.get_key_value::<PackageName>(&name)?;
+        wish.needs.iter().any(|(_, needed)| *needed == one.name).then_some(name)
     }
 
     /// Names all of it.
@@ -143,6 +169,10 @@ impl Wishes {
         });
         if let Some(limit) = &self.exclude_newer {
             canonical["exclude-newer"] = text::limit(limit).into();
+        }
+        if !self.constraints.is_empty() {
+            let limit = |(name, to): (&PackageName, &Range)| (name.as_str().to_owned(), to.to_string().into());
+            canonical["constraints"] = self.constraints.iter().map(limit).collect::<serde_json::Map<_, _>>().into();
         }
         TextDigest::of(canonical.to_string().as_bytes())
     }

@@ -17,6 +17,7 @@ use crate::package::{Cutoff, PackageName, Range, SiteName, VersionReq};
 use crate::platform::Platform;
 
 mod check;
+mod constraints;
 mod dependency;
 pub mod edit;
 #[cfg(test)]
@@ -63,6 +64,8 @@ pub struct Manifest {
     exclude_newer: Option<ExcludeNewer>,
     largest_source: Option<u64>,
     largest_ratio: Option<u64>,
+    overrides: BTreeMap<PackageName, Dependency>,
+    constraints: BTreeMap<PackageName, Range>,
     sites: BTreeMap<SiteName, Site>,
 }
 
@@ -128,6 +131,16 @@ impl Manifest {
     /// How many times its own size an archive may unpack to, where the project says so.
     pub fn largest_ratio(&self) -> Option<u64> {
         self.largest_ratio
+    }
+
+    /// What takes the place of a package, whoever asks for it.
+    pub fn overrides(&self) -> &BTreeMap<PackageName, Dependency> {
+        &self.overrides
+    }
+
+    /// The versions that packages are limited to, whoever asks for them.
+    pub fn constraints(&self) -> &BTreeMap<PackageName, Range> {
+        &self.constraints
     }
 
     /// All sites, sorted by name.
@@ -350,6 +363,8 @@ pub enum Asker {
     EverySite,
     /// It stands among a site's own dependencies.
     Site(SiteName),
+    /// It stands in `[overrides]`, which by itself asks for nothing.
+    Overrides,
 }
 
 impl fmt::Display for Asker {
@@ -357,6 +372,7 @@ impl fmt::Display for Asker {
         match self {
             Self::EverySite => f.write_str("every site"),
             Self::Site(name) => write!(f, "site `{name}`"),
+            Self::Overrides => f.write_str("`[overrides]`"),
         }
     }
 }

@@ -12,7 +12,9 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::problem::{Findings, Invalid, nearest};
 use super::source::has_credentials;
-use super::{Asker, Dependency, Manifest, SandboxSetting, Site, check, dependency, files, recipes, variables};
+use super::{
+    Asker, Dependency, Manifest, SandboxSetting, Site, check, constraints, dependency, files, recipes, variables,
+};
 use crate::package::{Range as Versions, SiteName, Version, VersionReq};
 use crate::platform::Platform;
 
@@ -109,6 +111,8 @@ fn empty() -> Manifest {
         exclude_newer: None,
         largest_source: None,
         largest_ratio: None,
+        overrides: BTreeMap::new(),
+        constraints: BTreeMap::new(),
         sites: BTreeMap::new(),
     }
 }
@@ -142,6 +146,9 @@ fn read(document: &DeTable<'_>, findings: &mut Findings<'_>) -> Manifest {
         |(from, to): (&Text<'_>, &Item<'_>)| Some((from.get_ref().to_string(), to.get_ref().as_str()?.to_owned()));
     manifest.mirrors = entries(document, "mirrors").filter_map(mirror).collect();
     manifest.recipes = recipes::recipes(document, findings);
+    let overrides = dependencies(document, "overrides", &Asker::Overrides, findings);
+    manifest.overrides = overrides.into_iter().map(|one| (one.name.clone(), one)).collect();
+    manifest.constraints = constraints::constraints(document, findings);
     manifest.sites = sites(document, findings);
     manifest
 }
@@ -281,7 +288,7 @@ fn sandbox(value: &Item<'_>, findings: &mut Findings<'_>) -> SandboxSetting {
 }
 
 fn sites(document: &DeTable<'_>, findings: &mut Findings<'_>) -> BTreeMap<SiteName, Site> {
-    let shared = dependencies(document, &Asker::EverySite, findings);
+    let shared = dependencies(document, "dependencies", &Asker::EverySite, findings);
     let mut sites = BTreeMap::new();
     for (key, value) in entries(document, "sites") {
         let Some(table) = value.get_ref().as_table() else { continue };
@@ -294,13 +301,13 @@ fn sites(document: &DeTable<'_>, findings: &mut Findings<'_>) -> BTreeMap<SiteNa
 }
 
 fn site(name: SiteName, table: &DeTable<'_>, shared: &[Dependency], findings: &mut Findings<'_>) -> Site {
-    let own = dependencies(table, &Asker::Site(name.clone()), findings);
+    let own = dependencies(table, "dependencies", &Asker::Site(name.clone()), findings);
     let vars = variables::vars(table, findings);
     let env = variables::env(table, findings);
     let files = files::files(table, findings);
     Site { name, dependencies: [shared, &own].concat(), env, vars, files }
 }
 
-fn dependencies(parent: &DeTable<'_>, by: &Asker, findings: &mut Findings<'_>) -> Vec<Dependency> {
-    entries(parent, "dependencies").filter_map(|(key, value)| dependency::read(key, value, by, findings)).collect()
+fn dependencies(parent: &DeTable<'_>, table: &str, by: &Asker, findings: &mut Findings<'_>) -> Vec<Dependency> {
+    entries(parent, table).filter_map(|(key, value)| dependency::read(key, value, by, findings)).collect()
 }

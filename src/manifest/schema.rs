@@ -64,8 +64,8 @@ pub(super) const MANIFEST: &[Key] = &[
     now("registries", Shape::Each(&Shape::Table(&[now("index", Shape::String)]))),
     now("recipes", Shape::Each(&Shape::Table(RECIPES))),
     now("mirrors", Shape::Each(&Shape::String)),
-    later("overrides", DEPENDENCIES),
-    later("constraints", Shape::Each(&Shape::String)),
+    now("overrides", DEPENDENCIES),
+    now("constraints", Shape::Each(&Shape::String)),
     later("remote", Shape::Table(&[now("cache", Shape::String)])),
 ];
 

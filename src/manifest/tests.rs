@@ -133,7 +133,7 @@ fn an_unknown_key_is_named_with_the_nearest() {
         envy.toml:1:1: unknown key `zebra`
           zebra = 1
           ^^^^^
-        hint: known here are `project`, `toolchain`, `dependencies`, `sites`, `settings`, `registries`, `recipes` and `mirrors`
+        hint: known here are `project`, `toolchain`, `dependencies`, `sites`, `settings`, `registries`, `recipes`, `mirrors`, `overrides` and `constraints`
         envy.toml:3:1: unknown key `nme`
           nme = 'x'
           ^^^
@@ -257,12 +257,8 @@ fn what_only_a_later_envy_can_use_is_refused_by_name() {
     for (key, value) in [("extends", "['b']"), ("check", "['x']"), ("after-switch", "['x']")] {
         assert_refused(&format!("[sites.a]\n{key} = {value}"), key);
     }
-    for (key, value) in
-        [("overrides", "x = { recipe = 'x', version = '1' }"), ("constraints", "x = '1'"), ("remote", "cache = 'x'")]
-    {
-        assert_refused(&format!("[{key}]\n{value}"), key);
-        Manifest::parse("envy.toml", &format!("[{key}]")).expect("an empty table asks for nothing");
-    }
+    assert_refused("[remote]\ncache = 'x'", "remote");
+    Manifest::parse("envy.toml", "[remote]").expect("an empty table asks for nothing");
     assert_refused("settings.require-outputs = true", "require-outputs");
     brief(
         "[sites.a]\nextends = []\ncheck = []\nafter-switch = []\nfiles = {}\n[dependencies]\nx = { version = '1', patches = [] }").is(expect![[""]])

@@ -1,210 +1,240 @@
 //! Why there is no choice, in sentences. Pure.
+//!
+//! A refutation rests on facts: who requires what. Those that it does not need are dropped, equal ones of several
+//! versions are put together, and the rest is told from the top down, so that it reads as chains. Then comes what the
+//! packages at their ends offer instead.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use pubgrub::VersionSet as _;
-use pubgrub::{DerivationTree, External};
-
-use super::solve::{Memo, Node};
-use super::{Candidate, Hidden, Index};
-use crate::package::{PackageName, Requirement, Version, VersionSet};
+use super::known::{Known, Offer};
+use super::proof::{Edge, From, Proof};
+use super::question::Question;
+use super::wording::{self, Fact};
+use super::{Index, Problem, hints, solve};
+use crate::package::{PackageName, Requirement};
 
 /// No choice of versions satisfies all requirements.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
     /// What stands against each other, in the order to be read in.
     pub facts: Vec<Fact>,
-    /// What might be typed instead.
-    pub hint: Option<String>,
+    /// What might be typed instead, the smallest change first.
+    pub hints: Vec<String>,
 }
-
-/// One thing that is so.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fact {
-    /// Somebody asks for a package.
-    Requires {
-        /// Who.
-        by: String,
-        /// Which package.
-        name: PackageName,
-        /// Which versions of it, as they were written.
-        versions: String,
-    },
-    /// There is no package of this name.
-    Unknown {
-        /// The name.
-        name: PackageName,
-        /// Who would have it.
-        owner: String,
-        /// Names like it that exist.
-        similar: Vec<String>,
-    },
-    /// No version fits.
-    None {
-        /// The package.
-        name: PackageName,
-        /// The lowest and the highest version that could be chosen at all.
-        offered: Option<(Version, Version)>,
-    },
-    /// A version would fit, but cannot be chosen.
-    Hidden {
-        /// The package.
-        name: PackageName,
-        /// The version.
-        version: Version,
-        /// Why not.
-        why: Hidden,
-    },
-    /// Only pre-releases would fit, and nobody asked for one.
-    PrereleasesOnly {
-        /// The package.
-        name: PackageName,
-        /// The highest of them.
-        highest: Version,
-    },
-}
-
-impl std::fmt::Display for Fact {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Requires { by, name, versions } => write!(f, "{by} requires {name} {versions}"),
-            Self::Unknown { name, owner, similar } => {
-                write!(f, "{owner} has no crate `{name}`")?;
-                match similar.as_slice() {
-                    [] => Ok(()),
-                    names => write!(f, "; there is `{}`", names.join("`, `")),
-                }
-            }
-            Self::None { name, offered: Some((low, high)) } if low == high => {
-                write!(f, "the only version of {name} is {low}")
-            }
-            Self::None { name, offered: Some((low, high)) } => {
-                write!(f, "the versions of {name} go from {low} to {high}")
-            }
-            Self::None { name, offered: None } => write!(f, "no version of {name} can be chosen"),
-            Self::Hidden { name, version, why } => write!(f, "{name} {version} would fit, but {why}"),
-            Self::PrereleasesOnly { name, highest } => {
-                write!(f, "{name} has only pre-releases, up to {highest}, and they are taken only if asked for")
-            }
-        }
-    }
-}
-
-type Derivation = DerivationTree<Node, VersionSet, String>;
 
 /// How many versions that would fit are named one by one.
 const NAMED: usize = 3;
 
-pub(super) fn conflict<I: Index>(tree: &Derivation, requirements: &[Requirement], memo: &Memo, index: &I) -> Conflict {
-    let packages = packages(tree);
-    let mut facts = requires(tree, requirements);
-    let mut hint = None;
-    for name in &packages {
-        match memo.get(name) {
-            Some(None) => {
-                let similar = index.similar(name);
-                hint = similar.first().map(|similar| format!("write `{similar}` instead of `{name}` in `envy.toml`"));
-                facts.push(Fact::Unknown { name: name.clone(), owner: index.owner(name), similar });
-            }
-            Some(Some(candidates)) => {
-                let wanted: Vec<_> = requirements.iter().filter(|asked| asked.name == *name).collect();
-                let (more, advice) = unmet(name, candidates, &wanted);
-                facts.extend(more);
-                hint = hint.or(advice);
-            }
-            None => {}
+/// The longest refutation that is searched for facts that it does not need.
+const LONGEST: usize = 64;
+
+/// Why a problem has no solution.
+pub(super) fn conflict<I: Index>(
+    problem: &Problem<'_>,
+    known: &Known<'_, I>,
+    proof: Proof,
+) -> Result<Conflict, I::Error> {
+    let proof = shortened(problem, known, proof)?;
+    let mut facts = requires(problem, known, &proof)?;
+    for name in named(&facts) {
+        facts.extend(instead(known, &proof, &name)?);
+    }
+    Ok(Conflict { hints: hints::hints(problem, known, &proof), facts })
+}
+
+/// The same refutation without the facts that it does not need.
+fn shortened<I: Index>(problem: &Problem<'_>, known: &Known<'_, I>, mut proof: Proof) -> Result<Proof, I::Error> {
+    let mut at = 0;
+    while at < proof.edges.len() && proof.edges.len() <= LONGEST {
+        let mut fewer = proof.clone();
+        fewer.edges.remove(at);
+        match refuted(problem, known, &fewer)? {
+            Some(shorter) => proof = shorter,
+            None => at += 1,
         }
     }
-    Conflict { facts, hint }
+    Ok(proof)
 }
 
-/// The packages that the explanation is about.
-fn packages(tree: &Derivation) -> BTreeSet<PackageName> {
-    let names = tree.packages().into_iter().filter_map(|node| match node {
-        Node::Package(name) => Some(name.clone()),
-        Node::Site | Node::Asker(_) => None,
-    });
-    names.collect()
+/// A refutation from these facts alone, if they still leave no choice.
+fn refuted<I: Index>(problem: &Problem<'_>, known: &Known<'_, I>, facts: &Proof) -> Result<Option<Proof>, I::Error> {
+    let plain = Question::plain(problem);
+    let counts = |asked: &&Requirement| facts.holds_asked(&asked.by, &asked.name);
+    let requirements = problem.requirements.iter().filter(counts).cloned().collect();
+    let question = Question { requirements: Cow::Owned(requirements), only: Some(facts), ..plain };
+    let answer = solve::search(&question, known)?;
+    // A refutation that is no shorter would be looked at for ever.
+    Ok(answer.err().filter(|proof| proof.edges.len() <= facts.edges.len()))
 }
 
-/// Who asks for what, of those requirements that the explanation rests on.
-fn requires(tree: &Derivation, requirements: &[Requirement]) -> Vec<Fact> {
-    let mut edges = Vec::new();
-    collect_edges(tree, &mut edges);
-    let mut facts = Vec::new();
-    for (by, set, name) in edges {
-        let written = requirements.iter().find(|asked| asked.by == by && asked.name == name);
-        let versions = written.map_or_else(|| set.to_string(), |asked| asked.versions.to_string());
-        let fact = Fact::Requires { by, name, versions };
-        if !facts.contains(&fact) {
-            facts.push(fact);
+/// Who requires what, from the top down: below each requirement, what its package requires in turn.
+fn requires<I: Index>(problem: &Problem<'_>, known: &Known<'_, I>, proof: &Proof) -> Result<Vec<Fact>, I::Error> {
+    let merged = merged(proof);
+    let (mut facts, mut told) = (Vec::new(), BTreeSet::new());
+    let asked = merged.iter().filter(|edge| matches!(edge.from, From::Asker(_)));
+    let mut open: Vec<&Edge> = asked.collect();
+    open.reverse();
+    while let Some(edge) = open.pop() {
+        for fact in sentences(problem, known, edge)? {
+            if !facts.contains(&fact) {
+                facts.push(fact);
+            }
         }
+        if told.insert(edge.to.clone()) {
+            let below = |one: &&Edge| matches!(&one.from, From::Package(name, _) if *name == edge.to);
+            open.extend(merged.iter().filter(below).rev());
+        }
+    }
+    Ok(facts)
+}
+
+/// Facts of several versions of a package that ask for the same, as one.
+fn merged(proof: &Proof) -> Vec<Edge> {
+    let mut merged: Vec<Edge> = Vec::new();
+    for edge in &proof.edges {
+        let same = merged
+            .iter_mut()
+            .find(|one| one.to == edge.to && one.allowed == edge.allowed && one.from.is_like(&edge.from));
+        match (same.map(|one| &mut one.from), &edge.from) {
+            (Some(From::Package(_, versions)), From::Package(_, more)) => {
+                versions.extend(more);
+                versions.sort_unstable();
+                versions.dedup();
+            }
+            (Some(From::Asker(_)), _) => {}
+            _ => merged.push(edge.clone()),
+        }
+    }
+    merged.sort_by(|a, b| (&a.from, &a.to).cmp(&(&b.from, &b.to)));
+    merged
+}
+
+/// A fact of a refutation, once for each way in which its requirement was written.
+fn sentences<I: Index>(problem: &Problem<'_>, known: &Known<'_, I>, edge: &Edge) -> Result<Vec<Fact>, I::Error> {
+    let name = edge.to.clone();
+    match &edge.from {
+        From::Asker(by) => {
+            let asked = problem.requirements.iter().filter(|asked| asked.by == *by && asked.name == name);
+            let fact = |one: &Requirement| Fact::Requires {
+                by: by.clone(),
+                many: false,
+                name: name.clone(),
+                versions: one.versions.to_string(),
+            };
+            Ok(asked.map(fact).collect())
+        }
+        From::Package(from, numbers) => {
+            let offer = known.offer(from)?;
+            let mut written: Vec<(String, Vec<u32>)> = Vec::new();
+            for number in numbers {
+                let needs = known.needs(&offer.id(*number))?;
+                let texts: Vec<_> =
+                    needs.iter().filter(|need| need.name == name).map(|need| need.versions.to_string()).collect();
+                match written.iter_mut().find(|(text, _)| *text == texts.join(", ")) {
+                    Some((_, numbers)) => numbers.push(*number),
+                    None => written.push((texts.join(", "), vec![*number])),
+                }
+            }
+            let fact = |(versions, numbers): (String, Vec<u32>)| {
+                let (by, many) = wording::versions(&offer, &numbers);
+                Fact::Requires { by, many, name: name.clone(), versions }
+            };
+            Ok(written.into_iter().map(fact).collect())
+        }
+    }
+}
+
+/// The packages that are required, in the order of the sentences.
+fn named(facts: &[Fact]) -> Vec<PackageName> {
+    let mut names: Vec<PackageName> = Vec::new();
+    for fact in facts {
+        if let Fact::Requires { name, .. } = fact
+            && !names.contains(name)
+        {
+            names.push(name.clone());
+        }
+    }
+    names
+}
+
+/// What a package offers instead of what is wanted of it.
+fn instead<I: Index>(known: &Known<'_, I>, proof: &Proof, name: &PackageName) -> Result<Vec<Fact>, I::Error> {
+    let offer = known.offer(name)?;
+    if !offer.exists {
+        let (owner, similar) = (known.index.owner(name), known.index.similar(name));
+        return Ok(vec![Fact::Unknown { name: name.clone(), owner, similar }]);
+    }
+    Ok(match unmet(&offer, proof) {
+        Some(wanted) => hidden_or_offered(&offer, &wanted),
+        None => Vec::new(),
+    })
+}
+
+/// What is wanted of a package and cannot be had: by one alone where that is so, else by all together. Nothing where it is
+/// not this package that is the end of a chain.
+pub(super) fn unmet(offer: &Offer, proof: &Proof) -> Option<Wanted> {
+    let visible: BTreeSet<u32> =
+        offer.numbered().filter(|(_, one)| one.hidden.is_none()).map(|(number, _)| number).collect();
+    let sets: Vec<_> = proof.edges.iter().filter(|edge| edge.to == offer.name).map(|edge| &edge.allowed).collect();
+    if let Some(alone) = sets.iter().find(|set| set.is_disjoint(&visible)) {
+        return Some(Wanted { set: (*alone).clone(), alone: true });
+    }
+    let every = offer.numbered().map(|(number, _)| number).collect::<BTreeSet<_>>();
+    let all = sets.iter().fold(every, |all, set| &all & *set);
+    all.is_disjoint(&visible).then_some(Wanted { set: all, alone: false })
+}
+
+/// What is wanted of a package and cannot be had.
+pub(super) struct Wanted {
+    /// The candidates that would do: none, or hidden ones.
+    pub set: BTreeSet<u32>,
+    /// Whether one who asks wants it by itself.
+    pub alone: bool,
+}
+
+impl Wanted {
+    /// The candidates that would do if they were not hidden, the highest first.
+    pub fn hidden<'o>(&self, offer: &'o Offer) -> impl Iterator<Item = &'o super::Candidate> {
+        let set = self.set.clone();
+        offer
+            .numbered()
+            .rev()
+            .filter(move |(number, one)| set.contains(number) && one.hidden.is_some())
+            .map(|(_, one)| one)
+    }
+}
+
+fn hidden_or_offered(offer: &Offer, wanted: &Wanted) -> Vec<Fact> {
+    let name = &offer.name;
+    let hidden = |one: &super::Candidate| {
+        let (version, why) = (one.version.clone(), one.hidden.clone()?);
+        Some(Fact::Hidden { name: name.clone(), version, why })
+    };
+    let mut facts: Vec<_> = wanted.hidden(offer).filter_map(hidden).collect();
+    if facts.len() > NAMED {
+        let count = facts.len() - NAMED;
+        facts.truncate(NAMED);
+        facts.push(Fact::HiddenToo { name: name.clone(), count });
+    }
+    // Where several ask, and each could be satisfied alone, who asks for what says it all.
+    if wanted.alone {
+        facts.extend(offered(offer, facts.is_empty()));
     }
     facts
 }
 
-fn collect_edges(tree: &Derivation, edges: &mut Vec<(String, VersionSet, PackageName)>) {
-    match tree {
-        DerivationTree::External(External::FromDependencyOf(from, _, Node::Package(to), set))
-            if *from != Node::Site =>
-        {
-            edges.push((from.to_string(), set.clone(), to.clone()));
+/// Which versions there are.
+fn offered(offer: &Offer, even_if_none: bool) -> Option<Fact> {
+    let name = offer.name.clone();
+    let visible = || offer.candidates.iter().filter(|one| one.hidden.is_none()).map(|one| &one.version);
+    let mut releases = visible().filter(|version| version.pre.is_empty());
+    match (releases.next(), visible().next_back()) {
+        (Some(low), _) => {
+            let high = releases.next_back().unwrap_or(low);
+            Some(Fact::None { name, offered: Some((low.clone(), high.clone())) })
         }
-        DerivationTree::External(_) => {}
-        DerivationTree::Derived(derived) => {
-            collect_edges(&derived.cause1, edges);
-            collect_edges(&derived.cause2, edges);
-        }
+        (None, Some(highest)) => Some(Fact::PrereleasesOnly { name, highest: highest.clone() }),
+        (None, None) => even_if_none.then_some(Fact::None { name, offered: None }),
     }
-}
-
-/// What a package offers instead of what is wanted, and what to ask for.
-fn unmet(name: &PackageName, candidates: &[Candidate], wanted: &[&Requirement]) -> (Vec<Fact>, Option<String>) {
-    let set = wanted.iter().fold(VersionSet::full(), |all, asked| all.intersection(&asked.set()));
-    let mut fitting: Vec<_> = candidates.iter().filter(|one| set.contains(&one.version)).collect();
-    fitting.sort_by(|a, b| b.version.cmp(&a.version));
-    let mut facts: Vec<_> = fitting.iter().filter_map(|one| hidden_fact(name, one)).take(NAMED).collect();
-    let alone =
-        |asked: &&&Requirement| candidates.iter().any(|one| one.hidden.is_none() && asked.set().contains(&one.version));
-    if wanted.len() > 1
-        && let Some(unmet_alone) = wanted.iter().find(|asked| !alone(asked))
-    {
-        // Whatever the others ask for, this one cannot be met.
-        return unmet(name, candidates, &[*unmet_alone]);
-    }
-    if wanted.len() > 1 {
-        // Several ask, and each could be satisfied alone: who asks for what says it all.
-        return (facts, Some(format!("change one of the requirements of `{name}` in `envy.toml`")));
-    }
-    if fitting.iter().any(|one| matches!(one.hidden, Some(Hidden::Newer { .. } | Hidden::NoTime { .. }))) {
-        let advice = format!(
-            "to take it all the same, write `exclude-newer = false` beside `{name}` in `envy.toml`, or add it with `--exclude-newer false`"
-        );
-        return (facts, Some(advice));
-    }
-    let mut offered: Vec<_> = candidates.iter().filter(|one| one.hidden.is_none()).map(|one| &one.version).collect();
-    offered.sort();
-    let releases: Vec<_> = offered.iter().filter(|version| version.pre.is_empty()).collect();
-    match (releases.first(), releases.last(), offered.last()) {
-        (Some(low), Some(high), _) => {
-            facts.push(Fact::None { name: name.clone(), offered: Some(((**low).clone(), (**high).clone())) });
-            let advice = format!("ask for {name} ^{}.{} in `envy.toml`", high.major, high.minor);
-            (facts, Some(advice))
-        }
-        (_, _, Some(highest)) => {
-            facts.push(Fact::PrereleasesOnly { name: name.clone(), highest: (*highest).clone() });
-            (facts, Some(format!("ask for {name} ={highest} in `envy.toml`")))
-        }
-        _ => {
-            if facts.is_empty() {
-                facts.push(Fact::None { name: name.clone(), offered: None });
-            }
-            (facts, None)
-        }
-    }
-}
-
-fn hidden_fact(name: &PackageName, candidate: &Candidate) -> Option<Fact> {
-    let why = candidate.hidden.clone()?;
-    Some(Fact::Hidden { name: name.clone(), version: candidate.version.clone(), why })
 }

@@ -1,22 +1,109 @@
 //! The resolver: requirements and an [`Index`] in, a [`Resolution`] or a [`Conflict`] out. Pure.
 //!
-//! It knows names and versions only; where they come from, and what a version needs, it asks the index. The search
-//! is PubGrub (Natalie Weizenbaum, "PubGrub: Next-Generation Version Solving", 2018), through the crate of that name,
-//! which this room alone knows. Highest versions win, but a version that is locked already and still fits wins over
-//! a higher one, so that nothing moves that need not.
+//! It knows names and versions only; where they come from, and what a version needs, it asks the index. Highest
+//! versions win, unless a [`Strategy`] says otherwise, but a version that is locked already and still fits wins over
+//! them all, so that nothing moves that need not.
+//!
+//! - [`known`]: what the index said, so that it is asked once
+//! - [`question`]: what is asked, and what if something were otherwise
+//! - [`mod@solve`]: from names to the numbers that the search, [`engine`], is over, and back
+//! - [`proof`]: the facts that leave no choice
+//! - [`explain`]: why there is no choice, in sentences; [`wording`]: how they are put
+//! - [`hints`]: what might be typed instead, each tried out
 
+mod engine;
 mod explain;
+mod hints;
+mod known;
+mod proof;
+mod question;
 mod solve;
 #[cfg(test)]
 mod tests;
+mod wording;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::package::{PackageId, PackageName, Requirement, Version};
-pub use explain::{Conflict, Fact};
-pub use solve::solve;
+use crate::package::{PackageId, PackageName, Range, Requirement, Version};
+pub use explain::Conflict;
+use known::Known;
+use question::Question;
+pub use wording::Fact;
+
+/// What is to be solved.
+#[derive(Clone, Copy, Debug)]
+pub struct Problem<'a> {
+    /// What is asked at the top: by a site, or by what it takes its packages from.
+    pub requirements: &'a [Requirement],
+    /// Versions that stay where they fit.
+    pub preferred: &'a BTreeMap<PackageName, Version>,
+    /// Which of those that fit is taken otherwise.
+    pub strategy: Strategy,
+}
+
+/// Which of several versions that fit is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// The highest.
+    #[default]
+    Highest,
+    /// The lowest, of each package.
+    Lowest,
+    /// The lowest of what is asked for at the top, the highest of what that needs.
+    LowestDirect,
+}
+
+/// Choose a version for everything that is required, directly or in turn.
+///
+/// # Errors
+/// Only the index's own. That there is no choice is a value.
+pub fn solve<I: Index>(problem: &Problem<'_>, index: &I) -> Result<Result<Resolution, Conflict>, I::Error> {
+    let known = Known::new(index);
+    match solve::search(&Question::plain(problem), &known)? {
+        Ok(packages) => Ok(Ok(resolution(problem, &known, packages)?)),
+        Err(proof) => Ok(Err(explain::conflict(problem, &known, proof)?)),
+    }
+}
+
+/// The versions alone, or how many facts leave no choice: the search and nothing else, to be measured.
+///
+/// # Errors
+/// Only the index's own.
+pub fn choose<I: Index>(
+    problem: &Problem<'_>,
+    index: &I,
+) -> Result<Result<BTreeMap<PackageName, Version>, usize>, I::Error> {
+    let answer = solve::search(&Question::plain(problem), &Known::new(index))?;
+    Ok(answer.map_err(|proof| proof.edges.len()))
+}
+
+/// What was chosen, and what would have been, had it not been hidden.
+fn resolution<I: Index>(
+    problem: &Problem<'_>,
+    known: &Known<'_, I>,
+    packages: BTreeMap<PackageName, Version>,
+) -> Result<Resolution, I::Error> {
+    let mut asked: BTreeMap<PackageName, Vec<Range>> = BTreeMap::new();
+    let mut ask = |one: &Requirement| asked.entry(one.name.clone()).or_default().push(one.versions.clone());
+    problem.requirements.iter().for_each(&mut ask);
+    for (name, version) in &packages {
+        let id = PackageId { name: name.clone(), version: version.clone() };
+        known.needs(&id)?.iter().for_each(&mut ask);
+    }
+    let mut hidden = Vec::new();
+    for (name, chosen) in &packages {
+        let asked = asked.get(name).map(Vec::as_slice).unwrap_or_default();
+        let offer = known.offer(name)?;
+        let above = offer.candidates.iter().filter(|one| one.version > *chosen);
+        for one in above.filter(|one| asked.iter().all(|range| range.matches(&one.version))) {
+            let id = PackageId { name: name.clone(), version: one.version.clone() };
+            hidden.extend(one.hidden.clone().map(|why| (id, why)));
+        }
+    }
+    Ok(Resolution { packages, hidden })
+}
 
 /// What can be chosen from.
 pub trait Index {
@@ -34,6 +121,9 @@ pub trait Index {
 
     /// Names like this one that exist, for whoever mistyped.
     fn similar(&self, name: &PackageName) -> Vec<String>;
+
+    /// A line of a manifest that asks for these versions of a package.
+    fn written(&self, name: &PackageName, versions: &Range) -> String;
 }
 
 /// One version that an index offers.
@@ -69,6 +159,16 @@ pub enum Hidden {
         /// The last moment that would do.
         cutoff: Timestamp,
     },
+    /// It is outside of what the project limits the name to.
+    Limited {
+        /// The versions that the project allows.
+        to: Range,
+    },
+    /// It has nothing for a platform that is built for.
+    NoPlatform {
+        /// The platform's name.
+        platform: String,
+    },
 }
 
 impl std::fmt::Display for Hidden {
@@ -84,6 +184,8 @@ impl std::fmt::Display for Hidden {
                 let cutoff = cutoff.strftime("%F");
                 write!(f, "has no publish time, and the cut-off {cutoff} is in force")
             }
+            Self::Limited { to } => write!(f, "is outside of `[constraints]`, which allow {to}"),
+            Self::NoPlatform { platform } => write!(f, "has nothing for {platform}"),
         }
     }
 }

@@ -1,156 +1,131 @@
-//! The search.
+//! From names to the numbers that the engine searches over, and back.
+//!
+//! Names get their numbers in the order in which they are met, and of those that are met together the lesser name comes
+//! first. So the order of requirements and of candidates is nothing to the search.
 
-use std::cell::RefCell;
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
-use std::fmt;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
 
-use pubgrub::VersionSet as _;
-use pubgrub::{Dependencies, DependencyConstraints, DependencyProvider, PackageResolutionStatistics, PubGrubError};
+use super::engine::{self, Fact, Set, World};
+use super::known::{Known, Offer};
+use super::proof::{Edge, From, Proof};
+use super::question::Question;
+use super::{Index, Strategy};
+use crate::package::{PackageName, Range, Requirement, Version};
 
-use super::{Candidate, Conflict, Index, Resolution, explain};
-use crate::package::{PackageId, PackageName, Requirement, Version, VersionSet};
+/// What a search came to.
+pub(super) type Answer = Result<BTreeMap<PackageName, Version>, Proof>;
 
-/// What PubGrub calls a package: beside real ones, the site, and everyone who asks something of it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Node {
-    /// The beginning: requires everyone who asks.
-    Site,
-    /// One who asks; with its own node, its name can stand in an explanation.
-    Asker(String),
-    /// A package.
-    Package(PackageName),
-}
-
-impl fmt::Display for Node {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Site => f.write_str("the site"),
-            Self::Asker(asker) => f.write_str(asker),
-            Self::Package(name) => write!(f, "{name}"),
+/// Choose a version for everything that is required, directly or in turn, or find the facts that leave no choice.
+pub(super) fn search<I: Index>(question: &Question<'_>, known: &Known<'_, I>) -> Result<Answer, I::Error> {
+    let mut names = Names { question, known, numbers: HashMap::new(), offers: Vec::new(), fitting: Vec::new() };
+    let mut requirements: Vec<_> = question.requirements.iter().collect();
+    requirements.sort_by(|a, b| (&a.name, &a.by).cmp(&(&b.name, &b.by)));
+    let mut asked = Vec::with_capacity(requirements.len());
+    for one in &requirements {
+        asked.push(names.numbered(one)?);
+    }
+    match engine::solve(&mut names, &asked)? {
+        Ok(chosen) => Ok(Ok(chosen.into_iter().map(|(package, candidate)| names.chosen(package, candidate)).collect())),
+        Err(facts) => {
+            let mut edges: Vec<_> = facts.iter().flat_map(|fact| names.edges(fact, &requirements)).collect();
+            edges.sort_by(|a, b| (&a.from, &a.to).cmp(&(&b.from, &b.to)));
+            edges.dedup();
+            Ok(Err(Proof { edges }))
         }
     }
 }
 
-/// Choose a version for everything that is required, directly or in turn.
-///
-/// # Errors
-/// Only the index's own. That there is no choice is a value.
-pub fn solve<I: Index>(
-    requirements: &[Requirement],
-    preferred: &BTreeMap<PackageName, Version>,
-    index: &I,
-) -> Result<Result<Resolution, Conflict>, I::Error> {
-    let search = Search { requirements, preferred, index, memo: RefCell::default() };
-    match pubgrub::resolve(&search, Node::Site, Version::new(0, 0, 0)) {
-        Ok(chosen) => {
-            let packages = chosen.into_iter().filter_map(|(node, version)| match node {
-                Node::Package(name) => Some((name, version)),
-                Node::Site | Node::Asker(_) => None,
-            });
-            Ok(Ok(search.resolution(packages.collect())))
+struct Names<'a, 'i, I> {
+    question: &'a Question<'a>,
+    known: &'a Known<'i, I>,
+    numbers: HashMap<PackageName, u32>,
+    offers: Vec<Rc<Offer>>,
+    /// What ranges mean for each package: most are written again and again.
+    fitting: Vec<Vec<(Range, Set)>>,
+}
+
+impl<I: Index> Names<'_, '_, I> {
+    fn number(&mut self, name: &PackageName) -> Result<u32, I::Error> {
+        if let Some(number) = self.numbers.get(name) {
+            return Ok(*number);
         }
-        Err(PubGrubError::NoSolution(tree)) => {
-            Ok(Err(explain::conflict(&tree, requirements, &search.memo.into_inner(), index)))
+        let number = self.offers.len() as u32;
+        self.offers.push(self.known.offer(name)?);
+        self.fitting.push(Vec::new());
+        self.numbers.insert(name.clone(), number);
+        Ok(number)
+    }
+
+    fn offered(&self, package: u32) -> &Offer {
+        &self.offers[package as usize]
+    }
+
+    fn numbered(&mut self, one: &Requirement) -> Result<(u32, Set), I::Error> {
+        let package = self.number(&one.name)?;
+        let before = self.fitting[package as usize].iter().find(|(range, _)| *range == one.versions);
+        if let Some((_, fitting)) = before {
+            return Ok((package, fitting.clone()));
         }
-        Err(
-            PubGrubError::ErrorRetrievingDependencies { source, .. }
-            | PubGrubError::ErrorChoosingVersion { source, .. }
-            | PubGrubError::ErrorInShouldCancel(source),
-        ) => Err(source),
+        let fitting = self.offered(package).fitting(&one.versions);
+        self.fitting[package as usize].push((one.versions.clone(), fitting.clone()));
+        Ok((package, fitting))
+    }
+
+    fn chosen(&self, package: u32, candidate: u32) -> (PackageName, Version) {
+        let id = self.offered(package).id(candidate);
+        (id.name, id.version)
+    }
+
+    /// A fact as who asks tells it: of what was asked at the top, everyone who asked just that.
+    fn edges(&self, fact: &Fact, asked: &[&Requirement]) -> Vec<Edge> {
+        let target = self.offered(fact.to);
+        let allowed: BTreeSet<u32> = fact.allowed.numbers().collect();
+        let edge = |from| Edge { from, to: target.name.clone(), allowed: allowed.clone() };
+        if let Some((package, candidates)) = &fact.from {
+            let candidates = candidates.numbers().collect();
+            return vec![edge(From::Package(self.offered(*package).name.clone(), candidates))];
+        }
+        let same = |one: &&&Requirement| one.name == target.name && target.fitting(&one.versions) == fact.allowed;
+        asked.iter().find(same).map(|one| edge(From::Asker(one.by.clone()))).into_iter().collect()
     }
 }
 
-/// What an index said of each package, so that it is asked once.
-pub(super) type Memo = BTreeMap<PackageName, Option<Vec<Candidate>>>;
+impl<I: Index> World for &mut Names<'_, '_, I> {
+    type Error = I::Error;
 
-struct Search<'a, I> {
-    requirements: &'a [Requirement],
-    preferred: &'a BTreeMap<PackageName, Version>,
-    index: &'a I,
-    memo: RefCell<Memo>,
-}
-
-impl<I: Index> Search<'_, I> {
-    fn with_candidates<T>(&self, name: &PackageName, look: impl FnOnce(&[Candidate]) -> T) -> Result<T, I::Error> {
-        if !self.memo.borrow().contains_key(name) {
-            let candidates = self.index.candidates(name)?;
-            self.memo.borrow_mut().insert(name.clone(), candidates);
-        }
-        Ok(look(self.memo.borrow()[name].as_deref().unwrap_or_default()))
-    }
-
-    /// The preferred version where it fits, else the highest that does.
-    fn choose(&self, name: &PackageName, set: &VersionSet) -> Result<Option<Version>, I::Error> {
-        self.with_candidates(name, |candidates| {
-            let fitting = || candidates.iter().filter(|one| one.hidden.is_none() && set.contains(&one.version));
-            let preferred = self.preferred.get(name);
-            let kept = fitting().find(|one| Some(&one.version) == preferred);
-            kept.or_else(|| fitting().max_by_key(|one| &one.version)).map(|one| one.version.clone())
+    fn offer(&mut self, package: u32) -> Result<engine::Offer, I::Error> {
+        let offer = self.offered(package);
+        let open = offer.numbered().filter(|(_, one)| self.question.offers(&offer.name, one));
+        let wanted = self.question.preferred.get(&offer.name);
+        let preferred = offer.numbered().find(|(_, one)| Some(&one.version) == wanted);
+        let lowest = match self.question.strategy {
+            Strategy::Highest => false,
+            Strategy::Lowest => true,
+            Strategy::LowestDirect => self.question.requirements.iter().any(|asked| asked.name == offer.name),
+        };
+        Ok(engine::Offer {
+            count: offer.count(),
+            open: Set::of(offer.count(), open.map(|(number, _)| number)),
+            preferred: preferred.map(|(number, _)| number),
+            lowest,
         })
     }
 
-    fn resolution(&self, packages: BTreeMap<PackageName, Version>) -> Resolution {
-        let mut hidden = Vec::new();
-        let memo = self.memo.borrow();
-        for (name, chosen) in &packages {
-            let asked: Vec<_> =
-                self.requirements.iter().filter(|asked| asked.name == *name).map(Requirement::set).collect();
-            let above =
-                memo.get(name).and_then(Option::as_ref).into_iter().flatten().filter(|one| one.version > *chosen);
-            for candidate in above.filter(|one| asked.iter().all(|set| set.contains(&one.version))) {
-                if let Some(why) = &candidate.hidden {
-                    let id = PackageId { name: name.clone(), version: candidate.version.clone() };
-                    hidden.push((id, why.clone()));
-                }
+    fn needs(&mut self, package: u32, candidate: u32) -> Result<Vec<(u32, Set)>, I::Error> {
+        let offer = self.offers[package as usize].clone();
+        let needs = self.known.needs(&offer.id(candidate))?;
+        let mut needs = self.question.counting(&offer.name, candidate, &needs);
+        needs.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut sets: Vec<(u32, Set)> = Vec::with_capacity(needs.len());
+        for need in &needs {
+            let (to, allowed) = self.numbered(need)?;
+            // Whoever asks twice means both.
+            match sets.last_mut().filter(|(last, _)| *last == to) {
+                Some((_, both)) => *both = both.and(&allowed),
+                None => sets.push((to, allowed)),
             }
         }
-        hidden.sort_by(|a, b| a.0.cmp(&b.0));
-        Resolution { packages, hidden }
-    }
-}
-
-impl<I: Index> DependencyProvider for Search<'_, I> {
-    type P = Node;
-    type V = Version;
-    type VS = VersionSet;
-    type Priority = (u32, Reverse<usize>);
-    type M = String;
-    type Err = I::Error;
-
-    /// Packages with many conflicts first, then those with few candidates left: both narrow the search soonest.
-    fn prioritize(&self, node: &Node, set: &VersionSet, statistics: &PackageResolutionStatistics) -> Self::Priority {
-        let Node::Package(name) = node else { return (u32::MAX, Reverse(0)) };
-        let count = self.with_candidates(name, |candidates| {
-            candidates.iter().filter(|one| one.hidden.is_none() && set.contains(&one.version)).count()
-        });
-        // An index that fails here fails again when the version is chosen, and is reported then.
-        (statistics.conflict_count(), Reverse(count.unwrap_or(0)))
-    }
-
-    fn choose_version(&self, node: &Node, set: &VersionSet) -> Result<Option<Version>, I::Error> {
-        match node {
-            Node::Site | Node::Asker(_) => Ok(Some(Version::new(0, 0, 0)).filter(|only| set.contains(only))),
-            Node::Package(name) => self.choose(name, set),
-        }
-    }
-
-    fn get_dependencies(
-        &self,
-        node: &Node,
-        version: &Version,
-    ) -> Result<Dependencies<Node, VersionSet, String>, I::Error> {
-        let requires = |required: &Requirement| (Node::Package(required.name.clone()), required.set());
-        let constraints: DependencyConstraints<_, _> = match node {
-            Node::Site => {
-                self.requirements.iter().map(|asked| (Node::Asker(asked.by.clone()), VersionSet::full())).collect()
-            }
-            Node::Asker(asker) => self.requirements.iter().filter(|asked| asked.by == *asker).map(requires).collect(),
-            Node::Package(name) => {
-                let id = PackageId { name: name.clone(), version: version.clone() };
-                self.index.requirements(&id)?.iter().map(requires).collect()
-            }
-        };
-        Ok(Dependencies::Available(constraints))
+        Ok(sets)
     }
 }

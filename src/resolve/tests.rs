@@ -1,12 +1,15 @@
-//! The resolver against small universes, told and random; a slow, obvious solver is the oracle.
+//! The resolver against small universes: told ones here, random ones in `properties`.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
 use expect_test::{Expect, expect};
-use proptest::prelude::*;
 
 use super::*;
+
+mod conflicts;
+mod oracle;
+mod properties;
 
 /// Packages with their versions, what hides them, and what each requires.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +36,10 @@ impl Index for Universe {
     fn similar(&self, name: &PackageName) -> Vec<String> {
         let known = self.versions.keys().map(|known| known.as_str().to_owned());
         known.filter(|known| strsim::levenshtein(known, name.as_str()) < 3).collect()
+    }
+
+    fn written(&self, name: &PackageName, versions: &Range) -> String {
+        format!("{name} = {{ recipe = \"{name}\", version = \"{versions}\" }}")
     }
 }
 
@@ -81,8 +88,9 @@ impl Universe {
     }
 
     fn solve(&self, requirements: &[Requirement], locked: &[(&str, &str)]) -> Result<Resolution, Conflict> {
-        let locked = locked.iter().map(|(package, version)| (name(package), version.parse().unwrap())).collect();
-        solve(requirements, &locked, self).unwrap()
+        let preferred = locked.iter().map(|(package, version)| (name(package), version.parse().unwrap())).collect();
+        let problem = Problem { requirements, preferred: &preferred, strategy: Strategy::Highest };
+        super::solve(&problem, self).unwrap()
     }
 }
 
@@ -95,7 +103,8 @@ fn check_chosen(universe: &Universe, requirements: &[Requirement], locked: &[(&s
 fn check_conflict(universe: &Universe, requirements: &[Requirement], expected: Expect) {
     let conflict = universe.solve(requirements, &[]).unwrap_err();
     let facts: String = conflict.facts.iter().map(|fact| format!("{fact}\n")).collect();
-    expected.assert_eq(&format!("{facts}hint: {}\n", conflict.hint.as_deref().unwrap_or("none")));
+    let hints: String = conflict.hints.iter().map(|hint| format!("hint: {hint}\n")).collect();
+    expected.assert_eq(&format!("{facts}{hints}"));
 }
 
 fn hexyl() -> Universe {
@@ -150,10 +159,11 @@ fn two_askers_that_disagree_are_both_named() {
         &hexyl(),
         &[asks("site `a`", "hexyl", "0.16"), asks("every site", "hexyl", "0.17")],
         expect![[r#"
-        site `a` requires hexyl ^0.16
-        every site requires hexyl ^0.17
-        hint: change one of the requirements of `hexyl` in `envy.toml`
-    "#]],
+            every site requires hexyl ^0.17
+            site `a` requires hexyl ^0.16
+            hint: ask for hexyl ^0.17 in `envy.toml`
+            hint: ask for hexyl ^0.16 in `envy.toml`
+        "#]],
     );
 }
 
@@ -172,10 +182,9 @@ fn an_unknown_name_gets_the_nearest() {
         &hexyl(),
         &[asks("site `a`", "nothing-like-it", "1")],
         expect![[r#"
-        site `a` requires nothing-like-it ^1
-        crates.io has no crate `nothing-like-it`
-        hint: none
-    "#]],
+            site `a` requires nothing-like-it ^1
+            crates.io has no crate `nothing-like-it`
+        "#]],
     );
 }
 
@@ -195,20 +204,20 @@ fn versions_that_would_fit_but_are_hidden_say_why() {
         &hexyl(),
         &[asks("site `a`", "hexyl", "^0.18")],
         expect![[r#"
-        site `a` requires hexyl ^0.18
-        hexyl 0.18.0 would fit, but needs rust 1.99.0, and the toolchain is 1.95.0
-        the versions of hexyl go from 0.15.0 to 0.17.0
-        hint: ask for hexyl ^0.17 in `envy.toml`
-    "#]],
+            site `a` requires hexyl ^0.18
+            hexyl 0.18.0 would fit, but needs rust 1.99.0, and the toolchain is 1.95.0
+            the versions of hexyl go from 0.15.0 to 0.17.0
+            hint: for hexyl 0.18.0, write `rust = "1.99"` under `[toolchain]` in `envy.toml`
+            hint: ask for hexyl ^0.17 in `envy.toml`
+        "#]],
     );
     check_conflict(
         &Universe::default().with("gone", &["1.0.0 yanked"]),
         &[asks("site `a`", "gone", "1")],
         expect![[r#"
-        site `a` requires gone ^1
-        gone 1.0.0 would fit, but is yanked
-        hint: none
-    "#]],
+            site `a` requires gone ^1
+            gone 1.0.0 would fit, but is yanked
+        "#]],
     );
 }
 
@@ -224,7 +233,9 @@ fn versions_after_the_cut_off_say_when_they_were_published() {
             site `a` requires new ^2
             new 2.0.1 would fit, but was published 2026-11-17T09:00:00Z, after the cut-off 2026-11-17T08:00:00Z
             new 2.0.0 would fit, but was published 2026-11-20, after the cut-off 2026-11-17
+            the only version of new is 1.0.0
             hint: to take it all the same, write `exclude-newer = false` beside `new` in `envy.toml`, or add it with `--exclude-newer false`
+            hint: ask for new ^1.0 in `envy.toml`
         "#]],
     );
     check_conflict(
@@ -260,90 +271,4 @@ fn prereleases_are_taken_only_if_asked_for() {
     "#]],
     );
     check_chosen(&universe, &[asks("site `a`", "new", "1.0.0-alpha.1")], &[], "new 1.0.0-alpha.2");
-}
-
-/// Try every combination: the requirements that apply are those of the chosen versions of what is reached.
-fn some_choice_exists(universe: &Universe, requirements: &[Requirement]) -> bool {
-    fn go(universe: &Universe, chosen: &mut BTreeMap<PackageName, Version>, mut open: Vec<Requirement>) -> bool {
-        let Some(next) = open.pop() else { return true };
-        if let Some(version) = chosen.get(&next.name) {
-            return next.versions.matches(version) && go(universe, chosen, open);
-        }
-        let candidates = universe.versions.get(&next.name).cloned().unwrap_or_default();
-        candidates.into_iter().filter(|one| one.hidden.is_none() && next.versions.matches(&one.version)).any(|one| {
-            let id = PackageId { name: next.name.clone(), version: one.version.clone() };
-            let more = universe.requirements.get(&id).cloned().unwrap_or_default();
-            chosen.insert(next.name.clone(), one.version);
-            let found = go(universe, chosen, open.iter().cloned().chain(more).collect());
-            if !found {
-                chosen.remove(&next.name);
-            }
-            found
-        })
-    }
-    go(universe, &mut BTreeMap::new(), requirements.to_vec())
-}
-
-fn universe() -> impl Strategy<Value = (Universe, Vec<Requirement>)> {
-    let requirement = || (0..5usize, prop::sample::select(vec!["*", "1", "2", "=1.0.0", ">=1.1", "<2", "~1.1"]));
-    let version = (1..3u64, 0..3u64, prop::bool::weighted(0.15), prop::collection::vec(requirement(), 0..3));
-    let packages = prop::collection::vec(prop::collection::vec(version, 0..4), 5);
-    (packages, prop::collection::vec(requirement(), 1..4)).prop_map(|(packages, root)| {
-        let called = |number: usize| name(&format!("p{number}"));
-        let ask = |by: String, (number, versions): (usize, &str)| Requirement {
-            name: called(number),
-            versions: versions.parse::<crate::package::VersionReq>().unwrap().into(),
-            by,
-        };
-        let mut universe = Universe::default();
-        for (number, versions) in packages.into_iter().enumerate() {
-            let mut candidates: Vec<Candidate> = Vec::new();
-            for (major, minor, yanked, requires) in versions {
-                let version = Version::new(major, minor, 0);
-                if candidates.iter().any(|one| one.version == version) {
-                    continue;
-                }
-                let id = PackageId { name: called(number), version: version.clone() };
-                let requires = requires.into_iter().map(|one| ask(id.to_string(), one)).collect::<Vec<_>>();
-                // A table of dependencies asks once for another package, and never for the one that it belongs to.
-                let mut once: Vec<Requirement> = Vec::new();
-                for one in requires {
-                    if one.name != id.name && once.iter().all(|other| other.name != one.name) {
-                        once.push(one);
-                    }
-                }
-                universe.requirements.insert(id, once);
-                candidates.push(Candidate { version, hidden: yanked.then_some(Hidden::Yanked) });
-            }
-            universe.versions.insert(called(number), candidates);
-        }
-        let root = root.into_iter().enumerate().map(|(at, one)| ask(format!("asker {at}"), one)).collect();
-        (universe, root)
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn a_choice_is_found_exactly_where_one_exists((universe, root) in universe()) {
-        match universe.solve(&root, &[]) {
-            Ok(resolution) => {
-                let chosen = &resolution.packages;
-                let of_chosen = chosen.iter().flat_map(|(name, version)| {
-                    universe.requirements[&PackageId { name: name.clone(), version: version.clone() }].clone()
-                });
-                for asked in root.iter().cloned().chain(of_chosen) {
-                    prop_assert!(asked.versions.matches(&chosen[&asked.name]), "{asked:?} in {chosen:?}");
-                }
-                let locked: Vec<_> = chosen.iter().map(|(name, version)| (name.to_string(), version.to_string())).collect();
-                let locked: Vec<_> = locked.iter().map(|(name, version)| (name.as_str(), version.as_str())).collect();
-                prop_assert_eq!(&universe.solve(&root, &locked).unwrap().packages, chosen, "a locked set is a fixed point");
-            }
-            Err(conflict) => {
-                prop_assert!(!some_choice_exists(&universe, &root), "{conflict:?}");
-                prop_assert!(!conflict.facts.is_empty());
-            }
-        }
-    }
 }

@@ -74,11 +74,12 @@ fn what_every_site_has_is_added_to_and_removed_from_every_site() {
     scratch.envy("add hello@2 --site web --no-build").fails(
         6,
         expect![[r#"
-        error: no choice of packages satisfies site `web`
-          every site requires hello ^1.0
-          site `web` requires hello ^2
-        hint: change one of the requirements of `hello` in `envy.toml`
-    "#]],
+            error: no choice of packages satisfies site `web`
+              every site requires hello ^1.0
+              site `web` requires hello ^2
+            hint: ask for hello ^2.0 in `envy.toml`
+            hint: ask for hello ^1.1 in `envy.toml`
+        "#]],
     );
     scratch.envy("remove hello --no-build").ok(expect![[r#"
         locked 1 package for site `api`

@@ -119,11 +119,11 @@ fn what_a_repository_does_not_have_is_told() {
     scratch.envy("lock").fails(
         6,
         expect![[r#"
-        note: file://[SCRATCH]/upstream/app.git has no tag that is a version of `app`
-        error: no choice of packages satisfies site `api`
-          site `api` requires app ^1
-          no version of app can be chosen
-    "#]],
+            note: file://[SCRATCH]/upstream/app.git has no tag that is a version of `app`
+            error: no choice of packages satisfies site `api`
+              site `api` requires app ^1
+              no version of app can be chosen
+        "#]],
     );
 }
 

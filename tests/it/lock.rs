@@ -204,12 +204,13 @@ fn a_version_for_a_newer_rust_is_passed_over_and_that_is_said() {
     check(
         scratch.envy("lock").ends(6).text(),
         expect![[r#"
-        error: no choice of packages satisfies site `api`
-          site `api` requires hello ^1.1
-          hello 1.1.0 would fit, but needs rust 1.200.0, and the toolchain is [RUST]
-          the only version of hello is 1.0.0
-        hint: ask for hello ^1.0 in `envy.toml`
-    "#]],
+            error: no choice of packages satisfies site `api`
+              site `api` requires hello ^1.1
+              hello 1.1.0 would fit, but needs rust 1.200.0, and the toolchain is [RUST]
+              the only version of hello is 1.0.0
+            hint: for hello 1.1.0, write `rust = "1.200"` under `[toolchain]` in `envy.toml`
+            hint: ask for hello ^1.0 in `envy.toml`
+        "#]],
     );
     check(
         scratch.envy("add future --site api").ends(6).text(),
@@ -229,11 +230,12 @@ fn requirements_that_exclude_each_other_are_told_in_sentences() {
     scratch.envy("lock").fails(
         6,
         expect![[r#"
-        error: no choice of packages satisfies site `api`
-          every site requires hello ^1
-          site `api` requires hello ^2
-        hint: change one of the requirements of `hello` in `envy.toml`
-    "#]],
+            error: no choice of packages satisfies site `api`
+              every site requires hello ^1
+              site `api` requires hello ^2
+            hint: ask for hello ^2.0 in `envy.toml`
+            hint: ask for hello ^1.0 in `envy.toml`
+        "#]],
     );
     scratch.write("envy.toml", "[dependencies]\nhello = '1'\n[sites.api.dependencies]\nhello = '>=0.9, <2'\n");
     scratch.envy("lock").succeeds();
@@ -252,12 +254,11 @@ fn requirements_that_exclude_each_other_are_told_in_sentences() {
     scratch.envy("lock").fails(
         6,
         expect![[r#"
-        error: no choice of packages satisfies site `api`
-          every site requires hello ^3
-          site `api` requires hello ^2
-          the versions of hello go from 0.9.0 to 2.0.0
-        hint: ask for hello ^2.0 in `envy.toml`
-    "#]],
+            error: no choice of packages satisfies site `api`
+              every site requires hello ^3
+              the versions of hello go from 0.9.0 to 2.0.0
+            hint: ask for hello ^2.0 in `envy.toml`
+        "#]],
     );
 }
 

@@ -136,10 +136,10 @@ fn a_name_that_another_registry_does_not_have_is_told_of_that_registry() {
     scratch.envy("lock").fails(
         6,
         expect![[r#"
-        error: no choice of packages satisfies site `api`
-          site `api` requires hello ^1
-          registry `company` has no crate `hello`
-    "#]],
+            error: no choice of packages satisfies site `api`
+              site `api` requires hello ^1
+              registry `company` has no crate `hello`
+        "#]],
     );
     assert_eq!(usual.requests(), [""; 0], "nothing falls back from one registry to another");
 }

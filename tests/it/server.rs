@@ -45,6 +45,8 @@ pub enum Fault {
     Page(&'static str),
     /// The right answer, at so many bytes a second.
     Slow(usize),
+    /// The right answer, so many milliseconds later.
+    Late(u64),
 }
 
 /// A server that listens until it is dropped.
@@ -221,6 +223,9 @@ fn serve(shared: &Shared, connection: &TcpStream) -> io::Result<()> {
         if matches!(fault, Some(Fault::Hang)) {
             shared.note(&request, "(hang)");
             return shared.hang(&request, connection);
+        }
+        if let Some(Fault::Late(milliseconds)) = fault {
+            thread::sleep(Duration::from_millis(milliseconds));
         }
         let response = match fault {
             Some(Fault::NotFound) => Response::status(404),

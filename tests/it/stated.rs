@@ -134,9 +134,11 @@ fn a_site_that_wants_another_version_than_a_service_is_told_who_asks() {
         6,
         expect![[r#"
             error: no choice of packages satisfies site `api`
+              site `api` requires app *
+              app 1.0.0 requires greet ^1
               site `api` requires greet ^2
-              `app` requires greet ^1
-            hint: change one of the requirements of `greet` in `envy.toml`
+            hint: ask for greet ^1.0 in `envy.toml`
+            hint: write `greet = { recipe = "greet", version = "^2" }` under `[overrides]`, which all have to take then
         "#]],
     );
     assert!(!scratch.path("lockfiles/api.lock").exists());

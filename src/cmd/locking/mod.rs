@@ -16,7 +16,7 @@ use crate::index::{Place, SiteIndex};
 use crate::lock::{self, Drift, Lockfile, Package, Pinned, Pinner, Task, Wishes};
 use crate::manifest::{ExcludeNewer, GitReference, Manifest, Site, Source};
 use crate::package::{Cutoff, Cutoffs, PackageId, PackageName, Range, Version};
-use crate::resolve::{self, Hidden};
+use crate::resolve::{self, Hidden, Problem, Strategy};
 use crate::source::Sources;
 use compiler::Compiler;
 pub use telling::{foretell, tell};
@@ -25,10 +25,20 @@ pub use telling::{foretell, tell};
 pub enum Moves {
     /// Nothing that need not.
     Needed,
-    /// Everything.
-    All,
+    /// Everything, to versions that are chosen like this.
+    All(Strategy),
     /// These packages, each to a version if one is named.
     These(BTreeMap<PackageName, Option<Version>>),
+}
+
+impl Moves {
+    /// Which of several versions that fit is taken.
+    fn strategy(&self) -> Strategy {
+        match self {
+            Self::All(strategy) => *strategy,
+            Self::Needed | Self::These(_) => Strategy::Highest,
+        }
+    }
 }
 
 /// A lockfile that is not written yet.
@@ -149,12 +159,12 @@ fn choose(
     let locked: BTreeMap<_, _> = old
         .into_iter()
         .flat_map(|old| &old.packages)
-        .filter(|(name, package)| wishes.packages().get(*name).is_some_and(|wish| still_fits(wish, package)))
+        .filter(|(name, package)| wishes.packages().get(*name).is_some_and(|wish| still_fits(wishes, wish, package)))
         .map(|(name, package)| (name.clone(), package.id.version.clone()))
         .collect();
     let preferred: BTreeMap<_, _> = match moves {
         Moves::Needed => locked,
-        Moves::All => BTreeMap::new(),
+        Moves::All(_) => BTreeMap::new(),
         Moves::These(moving) => locked.into_iter().filter(|(name, _)| !moving.contains_key(name)).collect(),
     };
     let places = wishes.packages().iter().map(|(name, wish)| {
@@ -164,7 +174,7 @@ fn choose(
         };
         let place = Place::new(wish.source.clone(), &wish.requirements, listed);
         let commit = old.and_then(|old| old.packages.get(name)).and_then(|old| lock::kept_commit(old, wish));
-        (name.clone(), Place { commit, ..place })
+        (name.clone(), Place { commit, needs: wishes.needs_of(name), ..place })
     });
     let index = SiteIndex::new(sources, places.collect(), &preferred, rust, cutoffs.clone(), context.ui);
     // What was chosen before a limit was set may be beyond it.
@@ -174,7 +184,8 @@ fn choose(
         return Ok(Chosen { versions, commits: BTreeMap::new() });
     }
     let requirements = narrowed(wishes, moves);
-    let solved = index.prefetch().and_then(|()| resolve::solve(&requirements, &preferred, &index));
+    let problem = Problem { requirements: &requirements, preferred: &preferred, strategy: moves.strategy() };
+    let solved = index.prefetch().and_then(|()| resolve::solve(&problem, &index));
     let solved = solved.map_err(|error| if error.missing_offline().is_some() { index.all_missing() } else { error })?;
     let chosen = solved.map_err(|conflict| not_solved(site, moves, &conflict))?;
     tell_hidden(context, &chosen.hidden);
@@ -220,22 +231,25 @@ fn unmoved(
             Source::Path { path } => Some(index.in_directory(name, path)?.version),
             _ => preferred.get(name).cloned(),
         };
-        let Some(version) = version.filter(|version| fits(wish, version)) else { return Ok(None) };
+        let Some(version) = version.filter(|version| fits(wishes, name, version)) else { return Ok(None) };
         versions.insert(name.clone(), version);
     }
     Ok(Some(versions))
 }
 
 /// Whether a locked package is one that is asked for: what came from elsewhere says nothing about this source.
-fn still_fits(wish: &lock::Wish, package: &lock::Package) -> bool {
+fn still_fits(wishes: &Wishes, wish: &lock::Wish, package: &lock::Package) -> bool {
     let is_listed =
         !matches!(wish.source, Source::Recipe { .. }) || wish.recipe.releases().contains_key(&package.id.version);
-    lock::same_origin(&package.source, &wish.source_text) && fits(wish, &package.id.version) && is_listed
+    lock::same_origin(&package.source, &wish.source_text)
+        && fits(wishes, &package.id.name, &package.id.version)
+        && is_listed
 }
 
-/// Whether a version is all that is asked of a package.
-fn fits(wish: &lock::Wish, version: &Version) -> bool {
-    wish.requirements.iter().all(|one| one.versions.matches(version))
+/// Whether a version is all that is asked of a package, and in its limits.
+fn fits(wishes: &Wishes, name: &PackageName, version: &Version) -> bool {
+    let asked = wishes.packages()[name].requirements.iter().map(|one| &one.versions);
+    asked.chain(wishes.constraints().get(name)).all(|versions| versions.matches(version))
 }
 
 /// The moment after which a version is too new for the project.
@@ -279,7 +293,7 @@ fn not_solved(site: &Site, moves: &Moves, conflict: &resolve::Conflict) -> Failu
 
 /// What is asked for, with the exact versions that an update names.
 fn narrowed(wishes: &Wishes, moves: &Moves) -> Vec<crate::package::Requirement> {
-    let mut requirements = wishes.requirements();
+    let mut requirements = wishes.asked();
     if let Moves::These(moving) = moves {
         for (name, version) in moving.iter().filter_map(|(name, version)| Some((name, version.as_ref()?))) {
             let versions = Range::Exactly(version.clone());
@@ -298,7 +312,7 @@ fn narrowed(wishes: &Wishes, moves: &Moves) -> Vec<crate::package::Requirement> 
 fn moving(wishes: &Wishes, moves: &Moves) -> BTreeSet<PackageName> {
     let asked = |name: &PackageName| match moves {
         Moves::Needed => false,
-        Moves::All => true,
+        Moves::All(_) => true,
         Moves::These(moving) => moving.contains_key(name),
     };
     let may_move = |wish: &lock::Wish| match &wish.source {

@@ -31,14 +31,24 @@ struct Edge {
 struct Asked<'a> {
     site: Vec<&'a Dependency>,
     packages: Vec<&'a Edge>,
+    /// What takes the place of what they ask for.
+    instead: Option<&'a Dependency>,
 }
 
+/// What takes the place of packages.
+type Overrides = BTreeMap<PackageName, Dependency>;
+
 /// What is asked of each package of a site.
-pub(super) fn gather(site: &Site, book: &Book, stated: &Stated) -> Result<BTreeMap<PackageName, Wish>, Error> {
+pub(super) fn gather(
+    site: &Site,
+    overrides: &Overrides,
+    book: &Book,
+    stated: &Stated,
+) -> Result<BTreeMap<PackageName, Wish>, Error> {
     let mut edges: Vec<Edge> = Vec::new();
     for _ in 0..ROUNDS {
-        let mut packages = wishes(site, book, &edges)?;
-        let now = edges_of(site, &packages, stated)?;
+        let mut packages = wishes(site, overrides, book, &edges)?;
+        let now = edges_of(site, overrides, &packages, stated)?;
         if now == edges {
             no_circle(&packages)?;
             mark_installed(site, &mut packages);
@@ -51,7 +61,12 @@ pub(super) fn gather(site: &Site, book: &Book, stated: &Stated) -> Result<BTreeM
     Err(Error::Differs { name, asked: vec!["what it needs depends on params that depend on what it needs".to_owned()] })
 }
 
-fn wishes(site: &Site, book: &Book, edges: &[Edge]) -> Result<BTreeMap<PackageName, Wish>, Error> {
+fn wishes(
+    site: &Site,
+    overrides: &Overrides,
+    book: &Book,
+    edges: &[Edge],
+) -> Result<BTreeMap<PackageName, Wish>, Error> {
     let mut asked: BTreeMap<&PackageName, Asked<'_>> = BTreeMap::new();
     for dependency in &site.dependencies {
         asked.entry(&dependency.name).or_default().site.push(dependency);
@@ -60,7 +75,8 @@ fn wishes(site: &Site, book: &Book, edges: &[Edge]) -> Result<BTreeMap<PackageNa
         asked.entry(&edge.need.package.name).or_default().packages.push(edge);
     }
     let mut wishes = BTreeMap::new();
-    for (name, asked) in asked {
+    for (name, mut asked) in asked {
+        asked.instead = overrides.get(name);
         let mut wish = asked.wish(name, book)?;
         let own = edges.iter().filter(|edge| edge.by == *name);
         wish.needs = own.map(|edge| (edge.need.purpose, edge.need.package.name.clone())).collect();
@@ -70,12 +86,17 @@ fn wishes(site: &Site, book: &Book, edges: &[Edge]) -> Result<BTreeMap<PackageNa
 }
 
 /// What all of these packages need.
-fn edges_of(site: &Site, packages: &BTreeMap<PackageName, Wish>, stated: &Stated) -> Result<Vec<Edge>, Error> {
+fn edges_of(
+    site: &Site,
+    overrides: &Overrides,
+    packages: &BTreeMap<PackageName, Wish>,
+    stated: &Stated,
+) -> Result<Vec<Edge>, Error> {
     let mut edges = Vec::new();
     for (name, wish) in packages {
         let mut needs = wish.recipe.needs(&wish.params)?;
         needs.extend(stated.get(name).cloned().unwrap_or_default());
-        for dependency in site.dependencies.iter().filter(|one| one.name == *name) {
+        for dependency in site.dependencies.iter().filter(|one| one.name == *name).chain(overrides.get(name)) {
             let run = dependency.dependencies.iter().map(|one| (one, Purpose::Run));
             let build = dependency.build_dependencies.iter().map(|one| (one, Purpose::Build));
             needs.extend(run.chain(build).map(|(package, purpose)| Need { package: package.clone(), purpose }));
@@ -89,15 +110,15 @@ fn edges_of(site: &Site, packages: &BTreeMap<PackageName, Wish>, stated: &Stated
     Ok(edges)
 }
 
-impl Asked<'_> {
+impl<'a> Asked<'a> {
     fn wish(&self, name: &PackageName, book: &Book) -> Result<Wish, Error> {
         self.same(name)?;
-        let source = match (self.site.first(), self.packages.first()) {
+        let first = self.first();
+        let source = match (first, self.packages.first()) {
             (Some(first), _) => first.source.clone(),
             (None, Some(edge)) => Source::Recipe { recipe: edge.need.package.recipe.clone() },
             (None, None) => unreachable!("a name stands here because somebody asks for it"),
         };
-        let first = self.site.first();
         let recipe = match (&source, first.and_then(|first| first.recipe.as_deref())) {
             (Source::Recipe { recipe }, _) => recipe,
             (_, Some(recipe)) => recipe,
@@ -108,14 +129,14 @@ impl Asked<'_> {
         if matches!(source, Source::Recipe { .. }) && recipe.releases().is_empty() {
             return Err(self.blamed(recipe::Error::NoVersions(recipe.name().to_owned())));
         }
-        let mut without: Vec<_> = self.site.iter().flat_map(|one| one.without.iter().cloned()).collect();
+        let mut without: Vec<_> = self.entries().flat_map(|one| one.without.iter().cloned()).collect();
         without.sort();
         without.dedup();
         let requirements = self.requirements();
         Ok(Wish {
             source_text: source_text(&source, &requirements),
             patches: first.map(|first| first.patches.clone()).unwrap_or_default(),
-            exclude_newer: self.site.iter().rev().find_map(|one| one.exclude_newer.clone()),
+            exclude_newer: self.entries().rev().find_map(|one| one.exclude_newer.clone()),
             params: recipe.params(self.params(name)?).map_err(|error| self.blamed(error))?,
             recipe: recipe.clone(),
             source,
@@ -126,15 +147,28 @@ impl Asked<'_> {
         })
     }
 
-    /// An error of a recipe, with the package that needs it, where the site itself does not name it.
+    /// The entry of the manifest that says what the package is, if any does.
+    fn first(&self) -> Option<&'a Dependency> {
+        self.instead.or(self.site.first().copied())
+    }
+
+    /// All entries of the manifest, those that count more later.
+    fn entries(&self) -> impl DoubleEndedIterator<Item = &'a Dependency> {
+        self.site.iter().copied().chain(self.instead)
+    }
+
+    /// An error of a recipe, with the package that needs it, where the manifest itself does not name it.
     fn blamed(&self, error: recipe::Error) -> Error {
-        match (self.site.first(), self.packages.first()) {
+        match (self.first(), self.packages.first()) {
             (None, Some(edge)) => Error::Needed { by: edge.by.clone(), source: error },
             _ => error.into(),
         }
     }
 
     fn requirements(&self) -> Vec<Requirement> {
+        if let Some(instead) = self.instead {
+            return vec![requirement(instead)];
+        }
         let site = self.site.iter().map(|one| requirement(one));
         let packages = self.packages.iter().map(|edge| Requirement {
             name: edge.need.package.name.clone(),
@@ -147,8 +181,12 @@ impl Asked<'_> {
     }
 
     /// Refuse one name for two things: nobody could say which of them is meant. What a package needs is the work of a
-    /// recipe, so a site may say that it comes from elsewhere, but not that another recipe makes it.
+    /// recipe, so a site may say that it comes from elsewhere, but not that another recipe makes it: that is for
+    /// an override, which says it of all who ask.
     fn same(&self, name: &PackageName) -> Result<(), Error> {
+        if self.instead.is_some() {
+            return Ok(());
+        }
         let what = |one: &&Dependency| (one.source.clone(), one.patches.clone(), one.recipe.clone());
         let of_site = self.site.windows(2).all(|pair| what(&pair[0]) == what(&pair[1]));
         let made_by = self.site.first().map(|first| match &first.source {
@@ -166,10 +204,12 @@ impl Asked<'_> {
     }
 
     /// The params that several ask for: lists are united, what one package switches on is on, and what the site itself
-    /// says counts.
+    /// says counts. What an override says takes the place of all of it.
     fn params(&self, name: &PackageName) -> Result<BTreeMap<&str, Value>, Error> {
         let mut params: BTreeMap<&str, Value> = BTreeMap::new();
-        for (key, value) in self.packages.iter().flat_map(|edge| &edge.need.package.params) {
+        let overridden = |key: &str| self.instead.is_some_and(|instead| instead.params.contains_key(key));
+        let of_packages = self.packages.iter().flat_map(|edge| &edge.need.package.params);
+        for (key, value) in of_packages.filter(|(key, _)| !overridden(key)) {
             match (params.get(key.as_str()), Value::from(value)) {
                 (Some(Value::Bool(true)), Value::Bool(_)) | (Some(Value::List(_)), Value::List(_)) => {}
                 (Some(before), after) if *before != after && !matches!(after, Value::Bool(_)) => {
@@ -187,6 +227,9 @@ impl Asked<'_> {
             if let Value::List(texts) = list {
                 *texts = self.united(key);
             }
+        }
+        for (key, value) in self.instead.iter().flat_map(|instead| &instead.params) {
+            params.insert(key, value.into());
         }
         Ok(params)
     }

@@ -201,12 +201,11 @@ fn an_update_of_one_package_leaves_the_others() {
     scratch.envy("update app@7.0.0").fails(
         6,
         expect![[r#"
-        error: no choice of packages satisfies site `api`
-          site `api` requires app ^1
-          this update requires app =7.0.0
-          the versions of app go from 1.0.0 to 1.1.0
-        hint: run `envy update app`, which takes the highest version that `envy.toml` allows
-    "#]],
+            error: no choice of packages satisfies site `api`
+              this update requires app =7.0.0
+              the versions of app go from 1.0.0 to 1.1.0
+            hint: run `envy update app`, which takes the highest version that `envy.toml` allows
+        "#]],
     );
 }
 
