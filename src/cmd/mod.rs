@@ -14,6 +14,7 @@ pub mod completions;
 mod context;
 pub mod create;
 pub mod delete;
+pub mod diff;
 pub mod env;
 pub mod fetch;
 pub mod generations;

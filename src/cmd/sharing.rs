@@ -3,7 +3,7 @@
 //! The files of a repository are in the store; where they are not, they come like those of any commit. A directory is
 //! read where it is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::LockMode;
@@ -156,30 +156,6 @@ fn to_build(package: &Package, sources: &Sources<'_>) -> Option<Item> {
     }
     let sha256 = Some(package.pin.archive(host)?.archive);
     Some(Item::Archive(WantedArchive { name, url: package.source.clone(), sha256 }))
-}
-
-/// How the pins of shared recipes differ from what they were, in a line each.
-pub fn differences(old: Option<&Lockfile>, new: &Lockfile) -> Vec<String> {
-    let none = BTreeMap::new();
-    let before = old.map_or(&none, |old| &old.recipes);
-    let names: BTreeSet<_> = before.keys().chain(new.recipes.keys()).collect();
-    let line = |name: &String| match (before.get(name), new.recipes.get(name)) {
-        (None, Some(now)) => Some(format!("+ recipes {name}{}", at(now))),
-        (Some(_), None) => Some(format!("- recipes {name}")),
-        (Some(before), Some(now)) if before.source != now.source => {
-            Some(format!("~ recipes {name}, from {} instead of {}", now.source, before.source))
-        }
-        (Some(before), Some(now)) if before != now => Some(match (before.commit, now.commit) {
-            (Some(old), Some(new)) => format!("~ recipes {name}, commit {} -> {}", old.short(), new.short()),
-            _ => format!("~ recipes {name}, other content"),
-        }),
-        _ => None,
-    };
-    names.into_iter().filter_map(line).collect()
-}
-
-fn at(pin: &SharedRecipes) -> String {
-    pin.commit.map(|commit| format!(", commit {}", commit.short())).unwrap_or_default()
 }
 
 /// A repository of recipes.

@@ -1,94 +1,120 @@
 //! `envy tree`
 
+mod document;
+mod drawing;
+
+use std::collections::BTreeSet;
+
+pub(super) use self::document::commit;
 use super::context::Context;
-use crate::failure::Failure;
-use crate::lock::{Lockfile, Pin, Wish};
-use crate::manifest::Site;
-use crate::package::SiteName;
-use crate::platform::Platform;
+use super::project::Project;
+use crate::failure::{Exit, Failure};
+use crate::lock::{Graph, Lockfile, Wishes};
+use crate::manifest::{Site, nearest};
+use crate::package::{PackageName, SiteName};
 
 /// Arguments of `envy tree`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = NOTES)]
 pub struct Args {
     /// The sites [default: all]
     sites: Vec<SiteName>,
+    /// Show who requires this package, up to the site
+    #[arg(short, long, value_name = "NAME")]
+    invert: Option<PackageName>,
+    /// Show so many levels below the site, or below the package of `--invert`
+    #[arg(long, value_name = "N")]
+    depth: Option<usize>,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
 }
 
-/// Show what sites consist of, as they are locked.
+const NOTES: &str = "\
+Marks:
+  (*)              what it needs is shown above
+  [build]          needed to build the one above it, and not in the prefix because of it
+  (unpinned)       a directory: the lockfile does not say what is in it
+  (not built)      the lockfile records no output for this host
+  (not locked)     required by envy.toml, and not in the lockfile
+  (not required)   in the lockfile, and required by nobody any more";
+
+/// A site as it is locked.
+struct Seen<'p> {
+    site: &'p Site,
+    lockfile: Lockfile,
+    wishes: Wishes,
+}
+
+impl Seen<'_> {
+    fn graph(&self) -> Graph<'_> {
+        Graph::new(&self.lockfile, self.site.dependencies.iter().map(|one| &one.name))
+    }
+}
+
+/// Show what sites consist of, as they are locked, and what needs what.
 pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let project = context.project()?;
-    let mut documents = Vec::new();
+    let mut sites = Vec::new();
     for site in project.sites(&args.sites)? {
-        let locked = project.locked(&site.name)?.ok_or_else(|| Failure::not_locked(&site.name))?;
-        let wishes = project.wishes(context, site, Some(&locked.lockfile))?;
-        let packages = wishes.packages();
-        match args.json {
-            true => documents.push(document(site, &locked.lockfile, packages)),
-            false => context.ui.result(&drawn(site, &locked.lockfile, packages)),
-        }
+        sites.push(look(context, &project, site)?);
+    }
+    if let Some(name) = &args.invert {
+        sites = those_with(sites, name)?;
     }
     if args.json {
+        let documents: Vec<_> = sites.iter().map(|seen| document::of(seen, &shown(seen, args))).collect();
         context.ui.json(&serde_json::json!({ "schema": "envy.tree/1", "sites": documents }));
+        return Ok(());
     }
+    let drawn: Vec<_> = sites.iter().map(|seen| drawing::of(seen, args.invert.as_ref(), args.depth)).collect();
+    context.ui.result(&drawn.join(if args.invert.is_some() { "\n" } else { "" }));
     Ok(())
 }
 
-type Wishes = std::collections::BTreeMap<crate::package::PackageName, Wish>;
-
-/// Params that were chosen, in words.
-fn params(wish: Option<&Wish>) -> Vec<(String, serde_json::Value)> {
-    let Some(wish) = wish else { return Vec::new() };
-    wish.recipe.chosen(&wish.params).map(|(name, value)| (name.to_owned(), value.to_json())).collect()
+fn look<'p>(context: &Context<'_>, project: &Project, site: &'p Site) -> Result<Seen<'p>, Failure> {
+    let locked = project.locked(&site.name)?.ok_or_else(|| Failure::not_locked(&site.name))?;
+    let wishes = project.wishes(context, site, Some(&locked.lockfile))?;
+    Ok(Seen { site, lockfile: locked.lockfile, wishes })
 }
 
-fn drawn(site: &Site, lockfile: &Lockfile, wishes: &Wishes) -> String {
-    let mut text = format!("{}{}\n", site.name, if lockfile.packages.is_empty() { " (empty)" } else { "" });
-    let last = lockfile.packages.len();
-    for (index, (name, package)) in lockfile.packages.iter().enumerate() {
-        let branch = if index + 1 == last { "└──" } else { "├──" };
-        let chosen: String = params(wishes.get(name)).iter().map(|(name, value)| format!(" {name}={value}")).collect();
-        let built = match lockfile.outputs(name, Platform::host()).next() {
-            _ if !package.pin.is_fixed() => " (unpinned)",
-            Some(_) => "",
-            None => " (not built)",
-        };
-        text.push_str(&format!("{branch} {} {}{chosen}{built}\n", package.id, package.source));
+/// The sites that a package is locked for.
+fn those_with<'p>(sites: Vec<Seen<'p>>, name: &PackageName) -> Result<Vec<Seen<'p>>, Failure> {
+    let (with, without): (Vec<_>, Vec<_>) =
+        sites.into_iter().partition(|seen| seen.lockfile.packages.contains_key(name));
+    if !with.is_empty() {
+        return Ok(with);
     }
-    text
-}
-
-fn document(site: &Site, lockfile: &Lockfile, wishes: &Wishes) -> serde_json::Value {
-    let package = |(name, package): (&crate::package::PackageName, &crate::lock::Package)| {
-        let required_by: Vec<_> = wishes
-            .get(name)
-            .into_iter()
-            .flat_map(|wish| &wish.requirements)
-            .map(|one| format!("{} {}", one.by, one.versions))
-            .collect();
-        let outputs: Vec<_> = package.outputs.iter().map(|output| {
-            serde_json::json!({ "platform": output.platform.to_string(), "action": output.action.to_string(), "tree": output.tree.to_string() })
-        }).collect();
-        serde_json::json!({
-            "name": name.as_str(),
-            "version": package.id.version.to_string(),
-            "source": package.source,
-            "archive": package.pin.archive(Platform::host()).map(|unpacked| unpacked.archive.to_string()),
-            "commit": commit(&package.pin),
-            "pinned": package.pin.is_fixed(),
-            "params": params(wishes.get(name)).into_iter().collect::<serde_json::Map<_, _>>(),
-            "required-by": required_by,
-            "outputs": outputs,
-        })
+    let of = match &without[..] {
+        [only] => format!("site `{}` has no package `{name}`", only.site.name),
+        _ => format!("no site has a package `{name}`"),
     };
-    serde_json::json!({ "site": site.name.as_str(), "packages": lockfile.packages.iter().map(package).collect::<Vec<_>>() })
+    let known: BTreeSet<_> =
+        without.iter().flat_map(|seen| seen.lockfile.packages.keys()).map(PackageName::as_str).collect();
+    let failure = Failure::new(Exit::Failed, of);
+    Err(match nearest(name.as_str(), known) {
+        Some(near) => failure.hint(format!("did you mean `{near}`?")),
+        None => failure.hint("run `envy tree` to see the packages there are"),
+    })
 }
 
-fn commit(pin: &Pin) -> Option<String> {
-    match pin {
-        Pin::Git { commit, .. } => Some(commit.to_string()),
-        Pin::Crate(_) | Pin::Archive(_) | Pin::Archives(_) | Pin::Path | Pin::Nothing => None,
+/// The packages that a drawing would show.
+fn shown<'s>(seen: &'s Seen<'_>, args: &Args) -> BTreeSet<&'s PackageName> {
+    let graph = seen.graph();
+    let mut level: Vec<_> = match &args.invert {
+        Some(name) => seen.lockfile.packages.get_key_value(name).map(|(name, _)| name).into_iter().collect(),
+        None => graph.roots().chain(graph.left_over()).collect(),
+    };
+    // Of a site, the first level is what it asks for; of a package, it is who asks for it.
+    let mut levels = args.depth.map(|depth| if args.invert.is_some() { depth + 1 } else { depth });
+    let mut shown = BTreeSet::new();
+    while !level.is_empty() && levels != Some(0) {
+        let beside =
+            |name: &&'s PackageName| if args.invert.is_some() { graph.needed_by(name) } else { graph.needs(name) };
+        let next: Vec<_> = level.iter().flat_map(beside).map(|(name, _)| name).collect();
+        shown.extend(level);
+        level = next.into_iter().filter(|name| !shown.contains(name)).collect();
+        levels = levels.map(|levels| levels - 1);
     }
+    shown
 }

@@ -5,10 +5,12 @@
 //! is text for people to review and to merge: sorted, one block a package, and nothing of the host that wrote it.
 //! Registries stand in it by name, other sources as `envy.toml` has them; the one time is that of a cut-off.
 
+mod difference;
 mod drift;
 mod format;
 #[cfg(test)]
 mod format_tests;
+mod graph;
 mod pin;
 mod shared;
 mod wishes;
@@ -21,7 +23,9 @@ use crate::disk;
 use crate::package::{PackageId, PackageName, SiteName, Version};
 use crate::platform::{Needs, Platform};
 use crate::recipe::{Need, Purpose};
+pub use difference::{Aspect, Change, Difference, aspects};
 pub use drift::{Drift, drift};
+pub use graph::{Chain, Edge, Graph};
 pub use pin::{
     Error as PinError, Pinned, Pinner, Task, all_patches, archive_url, carrier, file_name, kept_commit, same_origin,
     stated,

@@ -51,8 +51,8 @@ pub use crate_sources::{CrateSource, Error as CrateSourcesError, SourceCrates, c
 pub use crates::{Archive, Crates, Error as CratesError, Failure as CrateFailure, FailureKind};
 pub use credentials::Error as CredentialsError;
 pub use git::{
-    BadEntry, Checkout, EntryKind, Error as GitError, Git, GitSettings, Reference, Submodule, Tag, TreeEntry,
-    WantedCommit, WireError, read_entries,
+    BadEntry, Checkout, EntryKind, Error as GitError, Git, GitSettings, Reference, RevisionError, Submodule, Tag,
+    TreeEntry, WantedCommit, WireError, file_at, read_entries,
 };
 pub use git_index::{GitIndexError, GitIndexes, NoGit};
 pub use index::CrateVersion;

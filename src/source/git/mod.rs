@@ -22,6 +22,7 @@ mod place;
 mod program;
 mod protocol;
 mod refs;
+mod revision;
 mod session;
 mod ssh;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub use self::entries::{BadEntry, Kind as EntryKind, TreeEntry, read as read_ent
 pub use self::error::Error;
 pub use self::mirror::Submodule;
 pub use self::packet::WireError;
+pub use self::revision::{RevisionError, file_at};
 
 use self::checkout::{Budget, Problem};
 use self::fetch::{Errand, each, of_reading};
