@@ -368,12 +368,20 @@ fn names(texts: &[String]) -> Result<Vec<PackageName>, Source> {
     texts.iter().map(|text| read(text)).collect()
 }
 
+/// A range as it is written. A version that is none of cargo's stands for itself alone, after a `=`.
+fn range(text: &str) -> Result<Range, Source> {
+    match text.parse() {
+        Ok(req) => Ok(Range::Req(req)),
+        Err(error) => match text.strip_prefix('=') {
+            Some(only) => Ok(Range::Exactly(Version::loose(only)?)),
+            None => Err(Source::from(error)),
+        },
+    }
+}
+
 impl FileNeed {
     fn read(&self) -> Result<Need, Source> {
-        let versions = match &self.version {
-            Some(text) => Range::Req(text.parse()?),
-            None => Range::Any,
-        };
+        let versions = self.version.as_deref().map_or(Ok(Range::Any), range)?;
         let params = self.params.iter().map(|(name, value)| (name.clone(), value.into())).collect();
         let recipe = self.recipe.clone().unwrap_or_else(|| self.name.clone());
         let package = Needed { name: read(&self.name)?, recipe, versions, params, when: self.when.clone() };

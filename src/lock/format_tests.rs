@@ -128,6 +128,14 @@ fn text_reads_back() {
 }
 
 #[test]
+fn a_need_of_a_version_that_is_none_of_cargos_reads_back() {
+    let mut lockfile = every_source();
+    let stating = lockfile.packages.values_mut().find(|package| !package.stated.is_empty()).unwrap();
+    stating.stated[0].package.versions = Range::Exactly(Version::loose("1.1.1w").unwrap());
+    assert_eq!(parse(&lockfile.text()).unwrap(), lockfile);
+}
+
+#[test]
 fn what_is_no_lockfile_is_refused() {
     let text = sample().text();
     let check = |text: &str, expected: &str| {

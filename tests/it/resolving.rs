@@ -87,7 +87,9 @@ fn a_limit_keeps_versions_away_and_says_so_where_nothing_is_left() {
           + lib 2.0.0
     "#]]);
     scratch.write("envy.toml", scratch.read("envy.toml").replace("<2.1", "<2"));
-    scratch.envy("lock").fails(6, expect![[r#"
+    scratch.envy("lock").fails(
+        6,
+        expect![[r#"
         error: no choice of packages satisfies site `api`
           site `api` requires app ^3
           every app requires lib >=2
@@ -95,5 +97,6 @@ fn a_limit_keeps_versions_away_and_says_so_where_nothing_is_left() {
           lib 2.0.0 would fit, but is outside of `[constraints]`, which allow <2
           the versions of lib go from 1.0.0 to 1.1.0
         hint: let `lib` under `[constraints]` allow 2.1.0
-    "#]]);
+    "#]],
+    );
 }
