@@ -65,6 +65,8 @@ pub enum Command {
     Status(cmd::status::Args),
     /// Show what a site consists of
     Tree(cmd::tree::Args),
+    /// Show which locked packages have newer versions
+    Outdated(cmd::outdated::Args),
     /// Say how two sites, generations or lockfiles differ
     Diff(cmd::diff::Args),
     /// Show the generations of a site
@@ -102,6 +104,7 @@ impl Cli {
             Command::Env(args) => cmd::env::run(&context, &args),
             Command::Status(args) => cmd::status::run(&context, &args),
             Command::Tree(args) => cmd::tree::run(&context, &args),
+            Command::Outdated(args) => cmd::outdated::run(&context, &args),
             Command::Diff(args) => return cmd::diff::run(&context, &args),
             Command::Generations(args) => cmd::generations::run(&context, &args),
             Command::Rollback(args) => cmd::rollback::run(&context, &args),

@@ -23,6 +23,7 @@ pub mod list;
 pub mod lock;
 mod locking;
 mod options;
+pub mod outdated;
 mod project;
 pub mod recipe;
 pub mod remove;

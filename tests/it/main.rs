@@ -36,6 +36,7 @@ mod media;
 mod mirrors;
 mod network;
 mod outcome;
+mod outdated;
 mod outputs;
 mod overrides;
 mod packed;

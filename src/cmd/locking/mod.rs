@@ -167,17 +167,7 @@ fn choose(
         Moves::All(_) => BTreeMap::new(),
         Moves::These(moving) => locked.into_iter().filter(|(name, _)| !moving.contains_key(name)).collect(),
     };
-    let places = wishes.packages().iter().map(|(name, wish)| {
-        let listed = match wish.source {
-            Source::Recipe { .. } => wish.recipe.releases().keys().cloned().collect(),
-            _ => Vec::new(),
-        };
-        let place = Place::new(wish.source.clone(), &wish.requirements, listed);
-        let commit = old.and_then(|old| old.packages.get(name)).and_then(|old| lock::kept_commit(old, wish));
-        let limit = wishes.constraints().get(name).cloned();
-        (name.clone(), Place { commit, needs: wishes.needs_of(name), limit, ..place })
-    });
-    let index = SiteIndex::new(sources, places.collect(), &preferred, rust, cutoffs.clone(), context.ui);
+    let index = SiteIndex::new(sources, places(wishes, old), &preferred, rust, cutoffs.clone(), context.ui);
     // What was chosen before a limit was set may be beyond it.
     if !cutoffs.are_set()
         && let Some(versions) = unmoved(wishes, &preferred, &index)?
@@ -196,6 +186,21 @@ fn choose(
     };
     let commits = chosen.packages.iter().filter_map(commit).collect();
     Ok(Chosen { versions: chosen.packages, commits })
+}
+
+/// Where the index looks for each package that is asked for.
+pub fn places(wishes: &Wishes, old: Option<&Lockfile>) -> BTreeMap<PackageName, Place> {
+    let place = |(name, wish): (&PackageName, &lock::Wish)| {
+        let listed = match wish.source {
+            Source::Recipe { .. } => wish.recipe.releases().keys().cloned().collect(),
+            _ => Vec::new(),
+        };
+        let place = Place::new(wish.source.clone(), &wish.requirements, listed);
+        let commit = old.and_then(|old| old.packages.get(name)).and_then(|old| lock::kept_commit(old, wish));
+        let limit = wishes.constraints().get(name).cloned();
+        (name.clone(), Place { commit, needs: wishes.needs_of(name), limit, ..place })
+    };
+    wishes.packages().iter().map(place).collect()
 }
 
 /// How many versions of a package that were passed over are named one by one.
@@ -272,7 +277,7 @@ fn moves_on(wishes: &Wishes) -> bool {
 }
 
 /// The moments after which a version is too new, for a site as it is asked for now.
-fn cutoffs(wishes: &Wishes) -> Cutoffs {
+pub fn cutoffs(wishes: &Wishes) -> Cutoffs {
     let now = jiff::Timestamp::now();
     let at = |limit: &ExcludeNewer| moment(limit, now);
     let own = wishes.packages().iter();
