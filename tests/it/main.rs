@@ -20,6 +20,7 @@ mod constraints;
 mod cutoff;
 mod docs;
 mod documents;
+mod extends;
 mod fenced;
 mod fetch;
 mod generations;
