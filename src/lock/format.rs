@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::shared::{self, FileRecipes};
 use super::{CrateSource, Crates, Error, Lockfile, Output, Package, Pin, Prefix, Toolchain, Unpacked};
 use crate::manifest::{Needed, Param};
-use crate::package::{PackageId, PackageName, Range, Version};
+use crate::package::{PackageId, PackageName, Range, Version, VersionReq};
 use crate::platform::{Needs, Platform};
 use crate::recipe::{Need, Purpose};
 
@@ -371,13 +371,21 @@ fn names(texts: &[String]) -> Result<Vec<PackageName>, Source> {
 impl FileNeed {
     fn read(&self) -> Result<Need, Source> {
         let versions = match &self.version {
-            Some(text) => Range::Req(text.parse()?),
+            Some(text) => versions(text)?,
             None => Range::Any,
         };
         let params = self.params.iter().map(|(name, value)| (name.clone(), value.into())).collect();
         let recipe = self.recipe.clone().unwrap_or_else(|| self.name.clone());
         let package = Needed { name: read(&self.name)?, recipe, versions, params, when: self.when.clone() };
         Ok(Need { package, purpose: if self.build { Purpose::Build } else { Purpose::Run } })
+    }
+}
+
+/// Versions as they were written: what cargo would take, or one that only a recipe could list.
+fn versions(text: &str) -> Result<Range, Source> {
+    match (text.parse::<VersionReq>(), text.strip_prefix('=').map(Version::loose)) {
+        (Err(_), Some(Ok(only))) => Ok(Range::Exactly(only)),
+        (parsed, _) => Ok(Range::Req(parsed?)),
     }
 }
 
