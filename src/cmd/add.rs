@@ -135,7 +135,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
         text = edit::add_dependency(&text, table, &name, &new)?;
     }
     let edited = project.edited(text)?;
-    let sites = edited.sites(args.site.as_slice())?;
+    let sites = edited.reached(args.site.as_ref())?;
     let then = if args.no_build { Then::Lock } else { Then::Build };
     commit(context, &project, &edited, &sites, &Moves::Needed, then, args.jobs)?;
     if sites.is_empty() {

@@ -2,9 +2,9 @@
 
 use super::committing::Writes;
 use super::context::Context;
-use super::project::MANIFEST;
+use super::project::{MANIFEST, Project};
 use crate::disk;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::lock::Lockfile;
 use crate::manifest::edit;
 use crate::package::SiteName;
@@ -25,6 +25,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let mut project = context.project()?;
     let _held = project.hold(context)?;
     project.site(&args.site)?;
+    extended_by_none(&project, &args.site)?;
     let place = project.place(&args.site);
     let mut writes = Writes::default();
     writes.write(project.root.join(MANIFEST), &edit::delete_site(&project.text, &args.site)?);
@@ -42,4 +43,15 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
         context.ui.detail(format!("its data stays in `{}`; `--purge` would have removed it", place.var().display()));
     }
     Ok(())
+}
+
+/// Refuse to delete what other sites start from.
+fn extended_by_none(project: &Project, name: &SiteName) -> Result<(), Failure> {
+    let heirs = project.manifest.sites().filter(|site| site.extends.contains(name));
+    let facts: Vec<_> = heirs.map(|heir| format!("site `{}` extends it", heir.name)).collect();
+    if facts.is_empty() {
+        return Ok(());
+    }
+    let failure = Failure::new(Exit::Failed, format!("site `{name}` cannot be deleted")).facts(facts);
+    Err(failure.hint(format!("take `{name}` out of `extends` in `{MANIFEST}`, or delete those first")))
 }

@@ -134,6 +134,14 @@ impl Project {
         names.iter().map(|name| self.site(name)).collect()
     }
 
+    /// The sites that a change of one reaches: itself and those that extend it. A change of what every site has reaches all.
+    pub fn reached(&self, changed: Option<&SiteName>) -> Result<Vec<&Site>, Failure> {
+        let Some(name) = changed else { return self.sites(&[]) };
+        let mut reached = vec![self.site(name)?];
+        reached.extend(self.manifest.extending(name));
+        Ok(reached)
+    }
+
     /// What is asked of a site's packages: by the manifest, and by the packages themselves, as they are locked.
     pub fn wishes(&self, context: &Context<'_>, site: &Site, lockfile: Option<&Lockfile>) -> Result<Wishes, Failure> {
         let stated = lockfile.map(Lockfile::stated).unwrap_or_default();

@@ -41,7 +41,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     }
     let edited = project.edited(text)?;
     let then = if args.no_build { Then::Lock } else { Then::Build };
-    commit(context, &project, &edited, &edited.sites(args.site.as_slice())?, &Moves::Needed, then, args.jobs)
+    commit(context, &project, &edited, &edited.reached(args.site.as_ref())?, &Moves::Needed, then, args.jobs)
 }
 
 /// The failure that says where a package is required instead.
@@ -49,7 +49,8 @@ fn not_there(project: &Project, name: &PackageName, site: Option<&SiteName>) -> 
     let whose = site.map_or_else(|| "every site".to_owned(), |site| format!("site `{site}`"));
     let failure = Failure::new(Exit::Failed, format!("`{MANIFEST}` does not require `{name}` for {whose}"));
     let asks = |site: &Site| site.dependencies.iter().find(|one| one.name == *name).map(|one| one.by.clone());
-    match project.manifest.sites().find_map(asks) {
+    let here = site.and_then(|site| project.manifest.site(site));
+    match here.into_iter().chain(project.manifest.sites()).find_map(asks) {
         Some(Asker::EverySite) => failure.hint(format!("every site requires it: run `envy remove {name}`")),
         Some(Asker::Site(other)) => {
             failure.hint(format!("site `{other}` requires it: run `envy remove {name} --site {other}`"))

@@ -8,7 +8,7 @@
 //! project asks for is silently left out; a project that needs a newer envy says so in `project.envy`, which is
 //! checked before anything else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ mod dependency;
 pub mod edit;
 #[cfg(test)]
 mod edit_tests;
+mod extends;
 mod files;
 mod layout;
 #[cfg(test)]
@@ -32,6 +33,7 @@ mod placeholder;
 mod problem;
 mod recipes;
 mod schema;
+mod sites;
 mod source;
 #[cfg(test)]
 mod source_tests;
@@ -153,6 +155,20 @@ impl Manifest {
         self.sites.get(name)
     }
 
+    /// The sites that extend this one, or others that do, sorted by name.
+    pub fn extending(&self, name: &SiteName) -> Vec<&Site> {
+        let mut reached = BTreeSet::from([name]);
+        loop {
+            let before = reached.len();
+            let more = self.sites().filter(|site| site.extends.iter().any(|parent| reached.contains(parent)));
+            let more: Vec<_> = more.map(|site| &site.name).collect();
+            reached.extend(more);
+            if reached.len() == before {
+                return self.sites().filter(|site| site.name != *name && reached.contains(&site.name)).collect();
+            }
+        }
+    }
+
     /// The site that was probably meant by a name that no site has.
     pub fn nearest_site(&self, name: &str) -> Option<String> {
         problem::nearest(name, self.sites.keys().map(SiteName::as_str)).map(str::to_owned)
@@ -176,7 +192,9 @@ pub enum SandboxSetting {
 pub struct Site {
     /// Its name.
     pub name: SiteName,
-    /// What it requires: first what every site does, then its own, each sorted by name.
+    /// The sites that it starts from.
+    pub extends: Vec<SiteName>,
+    /// What it requires: first what every site does, then what sites do that it extends, then its own.
     pub dependencies: Vec<Dependency>,
     /// Variables for its programs, with placeholders for [`expand`].
     pub env: BTreeMap<String, String>,

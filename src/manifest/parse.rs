@@ -12,10 +12,8 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::problem::{Findings, Invalid, nearest};
 use super::source::has_credentials;
-use super::{
-    Asker, Dependency, Manifest, SandboxSetting, Site, check, constraints, dependency, files, recipes, variables,
-};
-use crate::package::{Range as Versions, SiteName, Version, VersionReq};
+use super::{Asker, Dependency, Manifest, SandboxSetting, check, constraints, dependency, recipes, sites};
+use crate::package::{Range as Versions, Version, VersionReq};
 use crate::platform::Platform;
 
 pub(crate) type Text<'i> = Spanned<DeString<'i>>;
@@ -149,7 +147,7 @@ fn read(document: &DeTable<'_>, findings: &mut Findings<'_>) -> Manifest {
     let overrides = dependencies(document, "overrides", &Asker::Overrides, findings);
     manifest.overrides = overrides.into_iter().map(|one| (one.name.clone(), one)).collect();
     manifest.constraints = constraints::constraints(document, findings);
-    manifest.sites = sites(document, findings);
+    manifest.sites = sites::sites(document, findings);
     manifest
 }
 
@@ -287,27 +285,12 @@ fn sandbox(value: &Item<'_>, findings: &mut Findings<'_>) -> SandboxSetting {
     }
 }
 
-fn sites(document: &DeTable<'_>, findings: &mut Findings<'_>) -> BTreeMap<SiteName, Site> {
-    let shared = dependencies(document, "dependencies", &Asker::EverySite, findings);
-    let mut sites = BTreeMap::new();
-    for (key, value) in entries(document, "sites") {
-        let Some(table) = value.get_ref().as_table() else { continue };
-        match key.get_ref().parse::<SiteName>() {
-            Ok(name) => drop(sites.insert(name.clone(), site(name, table, &shared, findings))),
-            Err(error) => findings.add(key.span(), error.to_string()),
-        }
-    }
-    sites
-}
-
-fn site(name: SiteName, table: &DeTable<'_>, shared: &[Dependency], findings: &mut Findings<'_>) -> Site {
-    let own = dependencies(table, "dependencies", &Asker::Site(name.clone()), findings);
-    let vars = variables::vars(table, findings);
-    let env = variables::env(table, findings);
-    let files = files::files(table, findings);
-    Site { name, dependencies: [shared, &own].concat(), env, vars, files }
-}
-
-fn dependencies(parent: &DeTable<'_>, table: &str, by: &Asker, findings: &mut Findings<'_>) -> Vec<Dependency> {
+/// The entries of a table of dependencies.
+pub(super) fn dependencies(
+    parent: &DeTable<'_>,
+    table: &str,
+    by: &Asker,
+    findings: &mut Findings<'_>,
+) -> Vec<Dependency> {
     entries(parent, table).filter_map(|(key, value)| dependency::read(key, value, by, findings)).collect()
 }

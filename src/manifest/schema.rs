@@ -93,7 +93,7 @@ const SITE: &[Key] = &[
     now("dependencies", DEPENDENCIES),
     now("env", Shape::Each(&Shape::String)),
     now("vars", Shape::Each(&Shape::Scalar)),
-    later("extends", Shape::Strings),
+    now("extends", Shape::Strings),
     later("check", Shape::Strings),
     later("after-switch", Shape::Strings),
     now("files", Shape::Each(&Shape::Table(FILE))),

@@ -27,11 +27,15 @@ pub(super) fn vars(site: &DeTable<'_>, findings: &mut Findings<'_>) -> BTreeMap<
     vars
 }
 
-/// The site's variables, their placeholders checked.
-pub(super) fn env(site: &DeTable<'_>, findings: &mut Findings<'_>) -> BTreeMap<String, String> {
+/// The site's variables, their placeholders checked: they name its own vars, or those that it takes over.
+pub(super) fn env(
+    site: &DeTable<'_>,
+    taken: &BTreeMap<String, Value>,
+    findings: &mut Findings<'_>,
+) -> BTreeMap<String, String> {
     let vars = table(site, "vars").into_iter().flat_map(|vars| vars.keys()).map(|key| key.get_ref().as_ref());
     let vars = vars.filter(|name| is_variable(name) && !BUILT_IN.contains(name));
-    let known: Vec<&str> = BUILT_IN.into_iter().chain(vars).collect();
+    let known: Vec<&str> = BUILT_IN.into_iter().chain(vars).chain(taken.keys().map(String::as_str)).collect();
     let mut env = BTreeMap::new();
     for (key, item) in entries(site, "env") {
         let name = key.get_ref().as_ref();

@@ -21,6 +21,7 @@ mod cutoff;
 mod diff;
 mod docs;
 mod documents;
+mod extends;
 mod fenced;
 mod fetch;
 mod generations;

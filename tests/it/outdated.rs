@@ -23,7 +23,8 @@ fn what_is_newer_is_told_with_how_far_away_it_is() {
         up to date site `api`
     "#]]);
     publish(&registry, "hello", &["1.2.0", "2.0.0", "3.0.0-rc.1"]);
-    registry.publish(Crate::new("hello", "2.1.0").bin("hello").rust_version("1.200"));
+    publish(&registry, "hello", &["2.1.0"]);
+    registry.yank("hello", "2.1.0");
     publish(&registry, "just", &["1.41.0"]);
     registry.yank("just", "1.41.0");
     let before = scratch.read("lockfiles/api.lock");
@@ -31,7 +32,7 @@ fn what_is_newer_is_told_with_how_far_away_it_is() {
         --- stdout ---
         api
           package  locked  update  beyond  passed over
-          hello    1.0.0   1.2.0   2.0.0   2.1.0 needs rust 1.200.0, and the toolchain is [..]
+          hello    1.0.0   1.2.0   2.0.0   2.1.0 is yanked
           just     1.40.0  -       -       1.41.0 is yanked
     "#]]);
     scratch.envy("outdated --exit-code").ends(1);

@@ -145,6 +145,15 @@ fn a_site_that_wants_another_version_than_a_service_is_told_who_asks() {
 }
 
 #[test]
+fn a_service_may_need_a_version_that_is_none_of_cargos() {
+    let scratch = world();
+    scratch.write("recipes/greet.toml", GREET.replace("2.0", "1.1.1w"));
+    scratch.write("app/Cargo.toml", manifest("app", "1.0.0") + &METADATA.replace("greet = '1'", "greet = '1.1.1w'"));
+    scratch.envy("lock").succeeds().says("+ greet 1.1.1w");
+    scratch.envy("lock --check").succeeds();
+}
+
+#[test]
 fn needs_that_make_no_sense_are_told_with_their_place() {
     let scratch = world();
     scratch.write("app/Cargo.toml", manifest("app", "1.0.0") + "[package.metadata.envy]\ndependencys = {}\n");
