@@ -102,17 +102,6 @@ fn sample() -> Lockfile {
     lockfile
 }
 
-#[test]
-fn a_stated_need_of_a_version_that_is_none_of_cargos_is_read_back() {
-    let mut lockfile = sample();
-    let mut needs = stated();
-    needs[0].package.versions = Range::Exactly(crate::package::Version::loose("1.1.1w").unwrap());
-    lockfile.packages.values_mut().for_each(|package| package.stated.clone_from(&needs));
-    let text = lockfile.text();
-    assert!(text.contains("version = \"=1.1.1w\""), "{text}");
-    assert_eq!(parse(&text).unwrap(), lockfile);
-}
-
 fn parse(text: &str) -> Result<Lockfile, String> {
     use std::error::Error as _;
     Lockfile::parse(Path::new("lockfiles/a.lock"), text).map_err(|error| {
