@@ -206,9 +206,11 @@ fn other_archive(wish: &Wish, package: &Package) -> Option<BlobDigest> {
     }
 }
 
+/// What is locked outside of its limits. What is not pinned has whatever version it has now.
 fn limit_drift(wishes: &Wishes, lockfile: &Lockfile) -> impl Iterator<Item = Drift> {
     wishes.constraints().iter().filter_map(|(name, to)| {
-        let locked = lockfile.packages.get(name)?.id.version.clone();
+        let package = lockfile.packages.get(name).filter(|package| package.pin.is_fixed())?;
+        let locked = package.id.version.clone();
         (!to.matches(&locked)).then(|| Drift::Limited { name: name.clone(), to: to.clone(), locked })
     })
 }
