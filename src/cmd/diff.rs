@@ -25,7 +25,7 @@ pub struct Args {
     /// Name each file of the prefix that was added, removed or changed
     #[arg(long)]
     files: bool,
-    /// Count the files of the prefix that were added, removed and changed [default]
+    /// Count the files of the prefix that were added, removed and changed (default)
     #[arg(long, conflicts_with = "files")]
     stat: bool,
     /// End with 1 where there is a difference, and with 0 where there is none

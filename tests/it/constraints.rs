@@ -30,6 +30,8 @@ fn a_locked_version_outside_of_its_limits_is_drift_though_only_a_package_needs_i
     let drift = "`thing` is limited to <2 by `[constraints]`, but locked at 2.0";
     scratch.envy("lock --check").ends(3).says(drift);
     scratch.envy("build --locked").ends(3).says(drift);
+    scratch.envy("lock").succeeds().says("~ thing 2.0 -> 1.0");
+    scratch.envy("lock --check").succeeds();
 }
 
 #[test]
