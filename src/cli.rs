@@ -67,6 +67,8 @@ pub enum Command {
     Tree(cmd::tree::Args),
     /// Show which locked packages have newer versions
     Outdated(cmd::outdated::Args),
+    /// Say why a package or a file is in a site, and where it came from
+    Why(cmd::why::Args),
     /// Say how two sites, generations or lockfiles differ
     Diff(cmd::diff::Args),
     /// Show the generations of a site
@@ -105,6 +107,7 @@ impl Cli {
             Command::Status(args) => cmd::status::run(&context, &args),
             Command::Tree(args) => cmd::tree::run(&context, &args),
             Command::Outdated(args) => cmd::outdated::run(&context, &args),
+            Command::Why(args) => cmd::why::run(&context, &args),
             Command::Diff(args) => return cmd::diff::run(&context, &args),
             Command::Generations(args) => cmd::generations::run(&context, &args),
             Command::Rollback(args) => cmd::rollback::run(&context, &args),

@@ -60,3 +60,4 @@ mod shells;
 mod site_files;
 mod stated;
 mod tree;
+mod why;
