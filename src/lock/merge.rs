@@ -41,11 +41,7 @@ pub fn merge(base: &Lockfile, ours: &Lockfile, theirs: &Lockfile) -> Merged {
 
 /// What three values come to; nothing where both sides changed it differently.
 fn either<'a, T: PartialEq>(base: &'a T, ours: &'a T, theirs: &'a T) -> Option<&'a T> {
-    if ours == theirs || theirs == base {
-        Some(ours)
-    } else {
-        (ours == base).then_some(theirs)
-    }
+    if ours == theirs || theirs == base { Some(ours) } else { (ours == base).then_some(theirs) }
 }
 
 fn settled<T: PartialEq + Clone>(
@@ -94,7 +90,11 @@ fn united(ours: &Package, theirs: &Package) -> Package {
 }
 
 /// The prefixes of the side whose packages these are: no other prefix was made of them.
-fn prefixes(packages: &BTreeMap<PackageName, Package>, ours: &Lockfile, theirs: &Lockfile) -> BTreeMap<Platform, Prefix> {
+fn prefixes(
+    packages: &BTreeMap<PackageName, Package>,
+    ours: &Lockfile,
+    theirs: &Lockfile,
+) -> BTreeMap<Platform, Prefix> {
     let mut kept = BTreeMap::new();
     for side in [theirs, ours].into_iter().filter(|side| side.packages == *packages) {
         kept.extend(side.prefixes.iter().map(|(platform, prefix)| (*platform, *prefix)));
