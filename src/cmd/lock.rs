@@ -1,5 +1,9 @@
 //! `envy lock`
 
+mod merge;
+
+use std::path::PathBuf;
+
 use super::committing::Writes;
 use super::context::Context;
 use super::locking::{self, Moves, propose};
@@ -21,10 +25,21 @@ pub struct Args {
     /// Choose all versions anew: the highest or lowest that fit, or the lowest of what the site names itself
     #[arg(long, value_name = "STRATEGY", conflicts_with = "check")]
     resolution: Option<Resolution>,
+    /// Merge two lockfiles of one ancestor into OURS, as a merge driver of git; PATH says whose lockfile it is
+    #[arg(
+        long,
+        num_args = 3..=4,
+        value_names = ["BASE", "OURS", "THEIRS", "PATH"],
+        conflicts_with_all = ["sites", "check", "resolution"]
+    )]
+    merge: Vec<PathBuf>,
 }
 
 /// Write the lockfiles of sites, moving nothing that need not move.
 pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
+    if let [base, ours, theirs, path @ ..] = args.merge.as_slice() {
+        return merge::run(context, [base, ours, theirs], path.first().unwrap_or(ours));
+    }
     let mut project = context.project()?;
     if args.check {
         return check(context, &project, &args.sites);

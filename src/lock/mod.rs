@@ -11,6 +11,7 @@ mod format;
 #[cfg(test)]
 mod format_tests;
 mod graph;
+mod merge;
 mod pin;
 mod shared;
 mod wishes;
@@ -26,6 +27,7 @@ use crate::recipe::{Need, Purpose};
 pub use difference::{Aspect, Change, Difference, aspects};
 pub use drift::{Drift, drift};
 pub use graph::{Chain, Edge, Graph};
+pub use merge::{Merged, merge};
 pub use pin::{
     Error as PinError, Pinned, Pinner, Task, all_patches, archive_url, carrier, file_name, kept_commit, same_origin,
     stated,

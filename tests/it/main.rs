@@ -34,6 +34,7 @@ mod journey;
 mod krate;
 mod lock;
 mod media;
+mod merging;
 mod mirrors;
 mod network;
 mod outcome;

@@ -64,6 +64,18 @@ pub fn propose(
     sources: &Sources<'_>,
 ) -> Result<Proposal, Failure> {
     let old = project.locked(&site.name)?.map(|locked| locked.lockfile);
+    propose_from(context, project, site, old, moves, sources)
+}
+
+/// The same, from another lockfile than the one on disk.
+pub fn propose_from(
+    context: &Context<'_>,
+    project: &Project,
+    site: &Site,
+    old: Option<Lockfile>,
+    moves: &Moves,
+    sources: &Sources<'_>,
+) -> Result<Proposal, Failure> {
     let recipes = sharing::pin(context, project, site, old.as_ref(), moves, sources)?;
     let same_recipes = old.as_ref().is_none_or(|old| old.recipes == recipes);
     let known = old.clone().unwrap_or_else(|| Lockfile::empty(TextDigest::of(b"")));

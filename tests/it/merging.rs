@@ -1,0 +1,70 @@
+//! Merging the lockfiles of two branches.
+
+use crate::scratch::Scratch;
+
+fn recipe(versions: &[&str]) -> String {
+    let versions: String = versions.iter().map(|version| format!("[versions.\"{version}\"]\n")).collect();
+    format!("summary = 'x'\n{versions}[[step]]\nname = 'go'\nrun = 'true'\n")
+}
+
+fn world() -> Scratch {
+    let scratch = Scratch::new();
+    for name in ["base", "left", "right"] {
+        scratch.write(format!("recipes/{name}.toml"), recipe(&["1.0.0", "1.1.0", "1.2.0"]));
+    }
+    scratch
+}
+
+/// Ask for packages, by name and version, lock them, and keep the lockfile under a name of its own.
+fn lock(scratch: &Scratch, packages: &[(&str, &str)], kept: &str) {
+    ask(scratch, packages);
+    scratch.envy("lock").succeeds();
+    scratch.write(kept, scratch.read("lockfiles/api.lock"));
+}
+
+fn ask(scratch: &Scratch, packages: &[(&str, &str)]) {
+    let lines: String = packages
+        .iter()
+        .map(|(name, version)| format!("{name} = {{ recipe = '{name}', version = '{version}' }}\n"))
+        .collect();
+    scratch.write("envy.toml", format!("[sites.api.dependencies]\n{lines}"));
+}
+
+const MERGE: &str = "lock --merge base.lock ours.lock theirs.lock lockfiles/api.lock";
+
+#[test]
+fn what_each_side_added_is_in_the_merged_lockfile() {
+    let scratch = world();
+    lock(&scratch, &[("base", "1")], "base.lock");
+    lock(&scratch, &[("base", "1"), ("left", "1")], "ours.lock");
+    lock(&scratch, &[("base", "1"), ("right", "1")], "theirs.lock");
+    ask(&scratch, &[("base", "1"), ("left", "1"), ("right", "1")]);
+    scratch.envy(MERGE).succeeds();
+    scratch.write("lockfiles/api.lock", scratch.read("ours.lock"));
+    scratch.envy("lock --check").succeeds();
+}
+
+#[test]
+fn nothing_is_lost_while_the_manifest_is_still_ours() {
+    let scratch = world();
+    lock(&scratch, &[("base", "1")], "base.lock");
+    lock(&scratch, &[("base", "1"), ("right", "1.0")], "theirs.lock");
+    lock(&scratch, &[("base", "1"), ("left", "1")], "ours.lock");
+    scratch.envy(MERGE).says("run `envy lock api`");
+    assert!(scratch.read("ours.lock").contains("name = \"right\""));
+}
+
+#[test]
+fn what_both_moved_differently_is_chosen_anew() {
+    let scratch = world();
+    lock(&scratch, &[("base", "=1.0.0")], "base.lock");
+    lock(&scratch, &[("base", "=1.1.0")], "ours.lock");
+    lock(&scratch, &[("base", "=1.2.0")], "theirs.lock");
+    let ours = scratch.read("ours.lock");
+    scratch.write("envy.toml", "<<<<<<< ours\n");
+    scratch.envy(MERGE).ends(1).says("both sides changed `base`").says("resolve `envy.toml` first");
+    assert_eq!(scratch.read("ours.lock"), ours);
+    ask(&scratch, &[("base", "=1.1.0")]);
+    scratch.envy(MERGE).succeeds();
+    assert!(scratch.read("ours.lock").contains("version = \"1.1.0\""));
+}
