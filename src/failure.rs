@@ -248,8 +248,8 @@ impl From<lock::Error> for Failure {
         match error {
             lock::Error::Disk(error) => error.into(),
             lock::Error::Conflicted { path, .. } => failure.hint(format!(
-                "merge `envy.toml` first; then `git checkout --ours {0} && envy lock` keeps your versions and adds what is missing",
-                path.display()
+                "merge `envy.toml` first; then `envy lock {}` merges both sides, and chooses anew what they moved differently",
+                path.file_stem().unwrap_or_default().to_string_lossy()
             )),
             lock::Error::Malformed { path, .. } => failure.hint(format!("restore it: `git checkout {}`", path.display())),
             lock::Error::Newer { .. } => failure.hint("use the envy that wrote it, or a later one"),

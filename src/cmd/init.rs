@@ -1,6 +1,9 @@
 //! `envy init`
 
+use std::path::Path;
+
 use super::context::{Context, absolute};
+use super::merging;
 use super::project::MANIFEST;
 use crate::build::{Toolchain, Wanted};
 use crate::disk;
@@ -30,5 +33,23 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let rust = rust.map(|toolchain| format!("{}.{}", toolchain.version.major, toolchain.version.minor));
     disk::write_atomic(&path, edit::initial(&name, rust.as_deref()).as_bytes())?;
     context.ui.done("created", format!("`{MANIFEST}` of project `{name}`"));
+    offer_merging(context, &directory)
+}
+
+/// In a git repository, have lockfiles merged package by package, and say what is left to type.
+fn offer_merging(context: &Context<'_>, directory: &Path) -> Result<(), Failure> {
+    if !directory.ancestors().any(|above| disk::exists(&above.join(".git"))) {
+        return Ok(());
+    }
+    let path = directory.join(".gitattributes");
+    let text = disk::read_text_if_exists(&path)?.unwrap_or_default();
+    if !text.lines().any(|line| line.trim() == merging::ATTRIBUTE) {
+        let between = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+        disk::write_atomic(&path, format!("{text}{between}{}\n", merging::ATTRIBUTE).as_bytes())?;
+        context.ui.detail(format!(
+            "`.gitattributes` has lockfiles merged by envy; in each clone, type once: {}",
+            merging::DRIVER
+        ));
+    }
     Ok(())
 }

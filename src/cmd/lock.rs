@@ -9,7 +9,7 @@ use super::context::Context;
 use super::locking::{self, Moves, propose};
 use super::options::Resolution;
 use super::project::Project;
-use super::{LockMode, for_each};
+use super::{LockMode, for_each, merging};
 use crate::failure::Failure;
 use crate::manifest::Site;
 use crate::package::SiteName;
@@ -46,6 +46,9 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     }
     let _held = project.hold(context)?;
     let sites = project.sites(&args.sites)?;
+    for site in &sites {
+        merging::resolve_markers(context, &project, site)?;
+    }
     let moves = args.resolution.map_or(Moves::Needed, |resolution| Moves::All(resolution.into()));
     write(context, &project, &sites, &moves)
 }

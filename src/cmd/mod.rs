@@ -22,6 +22,7 @@ pub mod init;
 pub mod list;
 pub mod lock;
 mod locking;
+mod merging;
 mod options;
 pub mod outdated;
 mod project;

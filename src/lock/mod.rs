@@ -14,6 +14,7 @@ mod graph;
 mod merge;
 mod pin;
 mod shared;
+mod sides;
 mod wishes;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +34,7 @@ pub use pin::{
     stated,
 };
 pub use shared::{SharedDrift, SharedRecipes, shared_drift};
+pub use sides::Sides;
 pub use wishes::{Error as WishError, Stated, Wish, Wishes, sums};
 
 /// What a site's packages are pinned to.

@@ -570,7 +570,7 @@ fn lockfiles_that_cannot_be_read_are_told_apart() {
     let ours = good.lines().nth(2).expect("it has lines");
     with(good.replace(ours, &format!("<<<<<<< HEAD\n{ours}\n=======\nrequirements = \"sha256:0\"\n>>>>>>> theirs"))).fails(3, expect![[r#"
         error: lockfile `lockfiles/api.lock` holds conflict markers of a merge (line 3)
-        hint: merge `envy.toml` first; then `git checkout --ours lockfiles/api.lock && envy lock` keeps your versions and adds what is missing
+        hint: merge `envy.toml` first; then `envy lock api` merges both sides, and chooses anew what they moved differently
     "#]]);
     let middle = good.find("\ntree = \"sha256:").expect("it has trees") + 20;
     with(good[..middle].to_owned()).fails(

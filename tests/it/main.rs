@@ -33,6 +33,7 @@ mod jobs;
 mod journey;
 mod krate;
 mod lock;
+mod markers;
 mod media;
 mod merging;
 mod mirrors;

@@ -107,8 +107,8 @@ fn a_program_links_a_library_of_another_recipe_and_finds_it_in_the_prefix() {
     scratch.envy("tree api").ok(expect![[r#"
         --- stdout ---
         api
-        ├── greet 1.1 recipe+greet
         └── hello 2.0 recipe+hello
+            └── greet 1.1 recipe+greet
     "#]]);
     scratch.envy("build --locked").succeeds().never_says("building");
 }

@@ -35,10 +35,13 @@ fn a_package_is_there_because_others_need_it() {
     let document = scratch.envy("why api lib --json").succeeds().json();
     assert_eq!(document["schema"], "envy.why/1");
     assert_eq!(document["found"][0]["chains"][0][1]["requires"], ">=1");
-    scratch.envy("why api lob").fails(1, expect![[r#"
+    scratch.envy("why api lob").fails(
+        1,
+        expect![[r#"
         error: there is no package and no file `lob` in the site
         hint: did you mean `lib`?
-    "#]]);
+    "#]],
+    );
     scratch.envy("why nowhere lib").ends(1);
 }
 
