@@ -68,3 +68,45 @@ fn what_both_moved_differently_is_chosen_anew() {
     scratch.envy(MERGE).succeeds();
     assert!(scratch.read("ours.lock").contains("version = \"1.1.0\""));
 }
+
+#[test]
+fn what_only_theirs_moved_stays_moved_though_the_manifest_is_still_ours() {
+    let scratch = world();
+    lock(&scratch, &[("base", "=1.0.0")], "base.lock");
+    lock(&scratch, &[("base", "=1.2.0")], "theirs.lock");
+    lock(&scratch, &[("base", "=1.0.0"), ("left", "1")], "ours.lock");
+    scratch.envy(MERGE).succeeds();
+    let merged = scratch.read("ours.lock");
+    assert!(merged.contains("name = \"base\"\nversion = \"1.2.0\"") && merged.contains("\"left\""), "{merged}");
+    ask(&scratch, &[("base", "=1.2.0"), ("left", "1")]);
+    scratch.write("lockfiles/api.lock", merged);
+    scratch.envy("lock").succeeds().never_says("~");
+    scratch.envy("lock --check").succeeds();
+}
+
+#[test]
+fn git_has_envy_merge_what_two_branches_added() {
+    let scratch = world();
+    let program = env!("CARGO_BIN_EXE_envy");
+    ask(&scratch, &[("base", "1")]);
+    scratch.write(".gitattributes", "lockfiles/*.lock merge=envy\nenvy.toml merge=union\n");
+    let git = |script: &str| {
+        scratch.shell().sh(&format!("set -e; {script}")).succeeds();
+    };
+    scratch.envy("lock").succeeds();
+    git(&format!(
+        "git init -q -b main .; git config user.name t; git config user.email t@example.org; \
+         git config merge.envy.driver '{program} lock --merge %O %A %B %P'; git add -A; git commit -qm base; \
+         git checkout -qb left"
+    ));
+    ask(&scratch, &[("base", "1"), ("left", "1")]);
+    scratch.envy("lock").succeeds();
+    git("git commit -qam left; git checkout -q main; git checkout -qb right");
+    ask(&scratch, &[("base", "1"), ("right", "1")]);
+    scratch.envy("lock").succeeds();
+    git("git commit -qam right; git merge -q left -m merged");
+    let merged = scratch.read("lockfiles/api.lock");
+    assert!(["base", "left", "right"].iter().all(|name| merged.contains(&format!("name = \"{name}\""))), "{merged}");
+    scratch.envy("lock").succeeds().never_says("~");
+    scratch.envy("lock --check").succeeds();
+}

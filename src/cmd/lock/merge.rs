@@ -46,8 +46,8 @@ fn site_name(path: &Path) -> Result<SiteName, Failure> {
 
 /// The text of the merged lockfile, where what is in dispute was chosen anew and the rest stayed.
 ///
-/// While git merges, `envy.toml` may still be that of our side. So nothing that both sides agree on is left out
-/// because `envy.toml` does not ask for it yet; the next `envy lock` decides on that.
+/// While git merges, `envy.toml` is still that of our side. So what is agreed on stays as it is, whatever `envy.toml` asks
+/// for yet, and no other file is written; the next `envy lock` decides on the rest.
 fn resolved(context: &Context<'_>, project: &Project, name: &SiteName, merged: Merged) -> Result<String, Failure> {
     let settled = merged.is_settled();
     let proposed = project.site(name).and_then(|site| {
@@ -56,24 +56,22 @@ fn resolved(context: &Context<'_>, project: &Project, name: &SiteName, merged: M
         })
     });
     let proposal = match proposed {
-        Ok(proposal) => proposal,
+        Ok(proposal) => proposal.lockfile,
         Err(_) if settled => return Ok(merged.lockfile.text()),
         Err(failure) => return Err(unresolved(name, &merged, failure)),
     };
-    for (package, text) in &proposal.generated {
-        let path = project.root.join(Lockfile::generated_path(name, package));
-        path.parent().map_or(Ok(()), disk::create_directories)?;
-        disk::write_atomic(&path, text.as_bytes())?;
+    let Merged { mut lockfile, disputed, .. } = merged;
+    for package in disputed {
+        lockfile
+            .packages
+            .extend(proposal.packages.get_key_value(&package).map(|(name, one)| (name.clone(), one.clone())));
     }
-    let (mut lockfile, agreed) = (proposal.lockfile, merged.lockfile);
-    if agreed.packages.keys().any(|package| !lockfile.packages.contains_key(package)) {
-        lockfile.prefixes.clear();
-        lockfile.toolchain = lockfile.toolchain.or(agreed.toolchain);
-        for (package, pinned) in agreed.packages {
-            lockfile.packages.entry(package).or_insert(pinned);
-        }
-        context.ui.note(format!("run `envy lock {name}` when `envy.toml` is merged"));
+    if lockfile.packages == proposal.packages {
+        return Ok(proposal.text());
     }
+    context.ui.note(format!("run `envy lock {name}` when `envy.toml` is merged"));
+    lockfile.prefixes.clear();
+    lockfile.toolchain = lockfile.toolchain.or(proposal.toolchain);
     Ok(lockfile.text())
 }
 
