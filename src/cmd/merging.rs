@@ -27,7 +27,7 @@ pub fn resolve_markers(context: &Context<'_>, project: &Project, site: &Site) ->
     for name in &merged.disputed {
         context.ui.note(format!("both sides changed `{name}`; it is chosen anew"));
     }
-    disk::write_atomic(&path, merged.lockfile.text().as_bytes())?;
+    disk::write_atomic(&path, merged.preferring_higher().text().as_bytes())?;
     context.ui.done("merged", format!("both sides of `{}`", relative.display()));
     Ok(())
 }

@@ -1,7 +1,9 @@
 //! Merging the lockfiles of two branches, package by package. Pure.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::pin::Kept;
 use super::{Lockfile, Output, Package, Prefix};
 use crate::package::PackageName;
 use crate::platform::Platform;
@@ -13,6 +15,8 @@ pub struct Merged {
     pub lockfile: Lockfile,
     /// The packages that both changed, each differently. They are left out.
     pub disputed: BTreeSet<PackageName>,
+    /// Of those in dispute that both sides have at different versions, the higher, without what was built of it.
+    pub higher: BTreeMap<PackageName, Package>,
     /// What else both changed differently, by its key. There it has our side.
     pub disputed_keys: Vec<&'static str>,
 }
@@ -21,6 +25,13 @@ impl Merged {
     /// Whether nothing was changed differently on both sides.
     pub fn is_settled(&self) -> bool {
         self.disputed.is_empty() && self.disputed_keys.is_empty()
+    }
+
+    /// The lockfile from which what is in dispute is chosen anew: the higher of two versions stays where it fits.
+    pub fn preferring_higher(&self) -> Lockfile {
+        let mut lockfile = self.lockfile.clone();
+        lockfile.packages.extend(self.higher.clone());
+        lockfile
     }
 }
 
@@ -33,10 +44,13 @@ pub fn merge(base: &Lockfile, ours: &Lockfile, theirs: &Lockfile) -> Merged {
     let recipes = settled("recipes", [&base.recipes, &ours.recipes, &theirs.recipes], &mut disputed_keys);
     let requirements = either(&base.requirements, &ours.requirements, &theirs.requirements);
     let (packages, disputed) = packages(base, ours, theirs);
-    let prefixes = prefixes(&packages, ours, theirs);
     let requirements = *requirements.unwrap_or(&ours.requirements);
-    let lockfile = Lockfile { requirements, exclude_newer, toolchain, recipes, packages, prefixes };
-    Merged { lockfile, disputed, disputed_keys }
+    let prefixes = BTreeMap::new();
+    let mut lockfile = Lockfile { requirements, exclude_newer, toolchain, recipes, packages, prefixes };
+    put_outputs(&mut lockfile, base, ours, theirs);
+    lockfile.prefixes = self::prefixes(&lockfile.packages, ours, theirs);
+    let higher = higher(&disputed, ours, theirs);
+    Merged { lockfile, disputed, higher, disputed_keys }
 }
 
 /// What three values come to; nothing where both sides changed it differently.
@@ -65,14 +79,10 @@ fn packages(
     let names: BTreeSet<_> = [base, ours, theirs].into_iter().flat_map(|side| side.packages.keys()).collect();
     for name in names {
         let [base, ours, theirs] = [base, ours, theirs].map(|side| side.packages.get(name));
-        match (either(&base, &ours, &theirs), ours, theirs) {
-            (Some(package), ..) => packages.extend(package.map(|package| (name.clone(), package.clone()))),
-            (None, Some(ours), Some(theirs)) if unbuilt(ours) == unbuilt(theirs) => {
-                packages.insert(name.clone(), united(ours, theirs));
-            }
-            (None, ..) => {
-                disputed.insert(name.clone());
-            }
+        let [base, ours, theirs] = [base, ours, theirs].map(|package| package.map(unbuilt));
+        match either(&base, &ours, &theirs) {
+            Some(package) => packages.extend(package.clone().map(|package| (name.clone(), package))),
+            None => drop(disputed.insert(name.clone())),
         }
     }
     (packages, disputed)
@@ -83,10 +93,54 @@ fn unbuilt(package: &Package) -> Package {
     Package { outputs: Vec::new(), ..package.clone() }
 }
 
-/// A package with what both sides built of it.
-fn united(ours: &Package, theirs: &Package) -> Package {
-    let outputs: BTreeSet<Output> = ours.outputs.iter().chain(&theirs.outputs).cloned().collect();
-    Package { outputs: outputs.into_iter().collect(), ..ours.clone() }
+fn higher(disputed: &BTreeSet<PackageName>, ours: &Lockfile, theirs: &Lockfile) -> BTreeMap<PackageName, Package> {
+    let of_one = |name: &PackageName| {
+        let (ours, theirs) = (ours.packages.get(name)?, theirs.packages.get(name)?);
+        let higher = match ours.id.version.cmp(&theirs.id.version) {
+            Ordering::Less => theirs,
+            Ordering::Greater => ours,
+            Ordering::Equal => return None,
+        };
+        Some((name.clone(), unbuilt(higher)))
+    };
+    disputed.iter().filter_map(of_one).collect()
+}
+
+/// Put together what both sides built, less what one of them forgot. What was built with other packages than those that
+/// the merged lockfile has, or by another compiler, is not of these packages.
+fn put_outputs(merged: &mut Lockfile, base: &Lockfile, ours: &Lockfile, theirs: &Lockfile) {
+    let built = [ours, theirs].map(|side| still_built(merged, side));
+    let whole: Vec<_> = merged.packages.keys().filter(|name| has_all_inputs(merged, name)).cloned().collect();
+    for name in whole {
+        let outputs = |side: &Lockfile| -> BTreeSet<Output> {
+            side.packages.get(&name).into_iter().flat_map(|package| package.outputs.iter().cloned()).collect()
+        };
+        let kept_by_both = &outputs(ours) & &outputs(theirs);
+        let forgotten = &outputs(base) - &kept_by_both;
+        let outputs = built.iter().flat_map(outputs).filter(|output| !forgotten.contains(output));
+        let outputs: BTreeSet<_> = outputs.collect();
+        let package = merged.packages.get_mut(&name).expect("its name is from there");
+        package.outputs = outputs.into_iter().collect();
+    }
+}
+
+/// The merged packages, with those outputs of a side that still are what they would come to.
+fn still_built(merged: &Lockfile, side: &Lockfile) -> Lockfile {
+    let kept = Kept::new(Some(side), merged.toolchain.as_ref());
+    let mut built = merged.clone();
+    for package in built.packages.values_mut() {
+        *package = kept.with_outputs(package.clone());
+    }
+    kept.drop_outputs_of_others(&mut built);
+    built
+}
+
+/// Whether nothing that a package is built with is in dispute or gone.
+fn has_all_inputs(lockfile: &Lockfile, name: &PackageName) -> bool {
+    let are_there = |names: &[PackageName]| names.iter().all(|name| lockfile.packages.contains_key(name));
+    let inputs = lockfile.inputs(name);
+    let needed = inputs.into_iter().chain([name]).map(|name| &lockfile.packages[name]);
+    are_there(&lockfile.packages[name].build_dependencies) && needed.into_iter().all(|one| are_there(&one.dependencies))
 }
 
 /// The prefixes of the side whose packages these are: no other prefix was made of them.
@@ -107,8 +161,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::digest::{ActionDigest, TextDigest, TreeDigest};
-    use crate::lock::Pin;
+    use crate::digest::{ActionDigest, BlobDigest, TextDigest, TreeDigest};
+    use crate::lock::{Crates, Pin, Toolchain};
     use crate::package::{PackageId, Version};
     use crate::platform::Needs;
 
@@ -159,18 +213,78 @@ mod tests {
     }
 
     #[test]
+    fn of_two_versions_in_dispute_the_higher_is_preferred() {
+        let merged = merge(&lockfile(&[("a", 0)]), &lockfile(&[("a", 2)]), &lockfile(&[("a", 1)]));
+        assert_eq!(merged.preferring_higher(), lockfile(&[("a", 2)]));
+        let removed = merge(&lockfile(&[("a", 0)]), &lockfile(&[]), &lockfile(&[("a", 2)]));
+        assert_eq!(removed.preferring_higher(), lockfile(&[]));
+    }
+
+    fn name(text: &str) -> PackageName {
+        text.parse().unwrap()
+    }
+
+    /// A lockfile in which a package was built.
+    fn built(mut lockfile: Lockfile, package: &str, action: &[u8]) -> Lockfile {
+        let (platform, action, tree) = (Platform::host(), ActionDigest::of(action), TreeDigest::of(b"tree"));
+        let output = Output { platform, action, tree, needs: Needs::default() };
+        lockfile.packages.get_mut(&name(package)).unwrap().outputs.push(output);
+        lockfile
+    }
+
+    /// `app` is built with `lib`.
+    fn app_with_lib(lib: u64) -> Lockfile {
+        let mut lockfile = lockfile(&[("app", 0), ("lib", lib)]);
+        lockfile.packages.get_mut(&name("app")).unwrap().dependencies = vec![name("lib")];
+        lockfile
+    }
+
+    fn outputs(merged: &Merged, package: &str) -> usize {
+        merged.lockfile.packages[&name(package)].outputs.len()
+    }
+
+    #[test]
     fn outputs_of_both_sides_are_united() {
-        let built = |action: &[u8]| {
-            let mut lockfile = lockfile(&[("a", 0)]);
-            let platform = Platform::host();
-            let (action, tree) = (ActionDigest::of(action), TreeDigest::of(b"tree"));
-            let output = Output { platform, action, tree, needs: Needs::default() };
-            lockfile.packages.values_mut().for_each(|package| package.outputs.push(output.clone()));
+        let base = app_with_lib(0);
+        let merged = merge(&base, &built(base.clone(), "app", b"one"), &built(base.clone(), "app", b"two"));
+        assert!(merged.is_settled());
+        assert_eq!(outputs(&merged, "app"), 2);
+    }
+
+    #[test]
+    fn what_one_side_forgot_does_not_come_back() {
+        let base = built(app_with_lib(0), "app", b"one");
+        let merged = merge(&base, &app_with_lib(0), &built(base.clone(), "app", b"two"));
+        assert_eq!(outputs(&merged, "app"), 1);
+    }
+
+    #[test]
+    fn what_was_built_with_another_version_of_a_need_is_no_output() {
+        let base = app_with_lib(0);
+        let theirs = built(base.clone(), "app", b"with lib 1.0.0");
+        let merged = merge(&base, &app_with_lib(1), &theirs);
+        assert_eq!(merged.lockfile.packages[&name("lib")].id.version, Version::new(1, 1, 0));
+        assert_eq!(outputs(&merged, "app"), 0);
+        let added = merge(&lockfile(&[("lib", 0)]), &lockfile(&[("lib", 1)]), &theirs);
+        assert_eq!(outputs(&added, "app"), 0);
+        let in_dispute =
+            merge(&lockfile(&[("lib", 0)]), &lockfile(&[("lib", 2)]), &built(app_with_lib(1), "app", b"x"));
+        assert_eq!(outputs(&in_dispute, "app"), 0);
+    }
+
+    #[test]
+    fn what_another_compiler_built_is_no_output() {
+        let by = |rust: &str| {
+            let mut lockfile = app_with_lib(0);
+            let crates = Crates { digest: BlobDigest::of(b"lock"), generated: false, sources: Vec::new() };
+            lockfile.packages.get_mut(&name("app")).unwrap().crates = Some(crates);
+            lockfile.toolchain = Some(Toolchain { rust: rust.to_owned(), content: BTreeMap::new() });
             lockfile
         };
-        let merged = merge(&lockfile(&[("a", 0)]), &built(b"one"), &built(b"two"));
-        assert!(merged.is_settled());
-        assert_eq!(merged.lockfile.packages.values().next().unwrap().outputs.len(), 2);
+        let merged = merge(&by("1.94.0"), &by("1.95.0"), &built(by("1.94.0"), "app", b"by 1.94"));
+        assert_eq!(outputs(&merged, "app"), 0);
+        let merged = merge(&by("1.94.0"), &by("1.95.0"), &built(by("1.95.0"), "app", b"by 1.95"));
+        assert_eq!(outputs(&merged, "app"), 1);
     }
 
     fn any_lockfile() -> impl Strategy<Value = Lockfile> {

@@ -25,7 +25,7 @@ use crate::store::{self, Content};
 pub use archives::{archive_url, file_name};
 use cargo::ByCargo;
 pub use cargo::stated;
-use kept::Kept;
+pub(super) use kept::Kept;
 pub use kept::{kept_commit, same_origin};
 pub use limit::Task;
 

@@ -6,7 +6,7 @@ use crate::package::{PackageId, PackageName, Version};
 use crate::recipe::Purpose;
 
 /// The lockfile before, and whether its compiler stays.
-pub(super) struct Kept<'a> {
+pub(in crate::lock) struct Kept<'a> {
     old: Option<&'a Lockfile>,
     same_toolchain: bool,
 }
