@@ -70,6 +70,39 @@ fn what_both_moved_differently_is_chosen_anew() {
 }
 
 #[test]
+fn what_both_moved_differently_goes_no_higher_than_the_higher_of_both() {
+    let scratch = world();
+    lock(&scratch, &[("base", "=1.0.0")], "base.lock");
+    lock(&scratch, &[("base", "=1.1.0")], "theirs.lock");
+    lock(&scratch, &[("base", "=1.0.0"), ("left", "1")], "ours.lock");
+    let older = scratch.read("base.lock").replace("1.0.0", "0.9.0");
+    scratch.write("base.lock", older);
+    ask(&scratch, &[("base", "1"), ("left", "1")]);
+    scratch.envy(MERGE).succeeds();
+    assert!(scratch.read("ours.lock").contains("name = \"base\"\nversion = \"1.1.0\""));
+    let marked = "<<<<<<< ours\n".to_owned() + &scratch.read("theirs.lock") + "=======\n";
+    lock(&scratch, &[("base", "=1.0.0"), ("left", "1")], "ours.lock");
+    scratch.write("lockfiles/api.lock", marked + &scratch.read("ours.lock") + ">>>>>>> theirs\n");
+    ask(&scratch, &[("base", "1"), ("left", "1")]);
+    scratch.envy("status").ends(3).says("envy lock api");
+    scratch.envy("build --locked").ends(3).says("envy lock api");
+    scratch.envy("lock api").succeeds().says("both sides changed `base`");
+    assert!(scratch.read("lockfiles/api.lock").contains("name = \"base\"\nversion = \"1.1.0\""));
+    scratch.envy("lock --check").succeeds();
+}
+
+#[test]
+fn a_project_below_the_top_of_a_repository_is_found_by_its_lockfile() {
+    let scratch = world();
+    lock(&scratch, &[("base", "=1.0.0")], "base.lock");
+    lock(&scratch, &[("base", "=1.1.0")], "ours.lock");
+    lock(&scratch, &[("base", "=1.2.0")], "theirs.lock");
+    let merge = "lock --merge project/base.lock project/ours.lock project/theirs.lock project/lockfiles/api.lock";
+    scratch.in_dir("..").envy(merge).succeeds();
+    assert!(scratch.read("ours.lock").contains("version = \"1.2.0\""));
+}
+
+#[test]
 fn what_only_theirs_moved_stays_moved_though_the_manifest_is_still_ours() {
     let scratch = world();
     lock(&scratch, &[("base", "=1.0.0")], "base.lock");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::cmd::LockMode;
 use crate::cmd::context::Context;
 use crate::cmd::locking::{Moves, propose_from};
-use crate::cmd::project::Project;
+use crate::cmd::project::{MANIFEST, Project};
 use crate::digest::TextDigest;
 use crate::disk;
 use crate::failure::{Exit, Failure};
@@ -16,7 +16,7 @@ use crate::package::SiteName;
 pub fn run(context: &Context<'_>, [base, ours, theirs]: [&PathBuf; 3], path: &Path) -> Result<(), Failure> {
     let merged = merge(&read(base)?, &read(ours)?, &read(theirs)?);
     let name = site_name(path)?;
-    let text = match context.project() {
+    let text = match project(context, path) {
         Ok(project) => resolved(context, &project, &name, merged)?,
         Err(_) if merged.is_settled() => merged.lockfile.text(),
         Err(failure) => return Err(unresolved(&name, &merged, failure)),
@@ -24,6 +24,13 @@ pub fn run(context: &Context<'_>, [base, ours, theirs]: [&PathBuf; 3], path: &Pa
     disk::write(ours, text.as_bytes())?;
     context.ui.done("merged", format!("both sides of the lockfile of site `{name}`"));
     Ok(())
+}
+
+/// The project that the lockfile belongs to: git starts drivers at the top of a repository, where it need not be.
+fn project(context: &Context<'_>, path: &Path) -> Result<Project, Failure> {
+    let above = path.parent().and_then(Path::parent).filter(|above| disk::is_file(&above.join(MANIFEST)));
+    let asked = context.globals.project.as_deref().or(above);
+    Project::find(asked, context.globals.sites_dir.as_deref())
 }
 
 /// A side's lockfile. Where both sides added the file there is no ancestor, and git gives an empty one.
@@ -52,7 +59,7 @@ fn resolved(context: &Context<'_>, project: &Project, name: &SiteName, merged: M
     let settled = merged.is_settled();
     let proposed = project.site(name).and_then(|site| {
         context.with_sources(project, LockMode::default(), |sources| {
-            propose_from(context, project, site, Some(merged.lockfile.clone()), &Moves::Needed, sources)
+            propose_from(context, project, site, Some(merged.preferring_higher()), &Moves::Needed, sources)
         })
     });
     let proposal = match proposed {
