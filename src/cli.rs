@@ -106,7 +106,7 @@ impl Cli {
             Command::Env(args) => cmd::env::run(&context, &args),
             Command::Status(args) => cmd::status::run(&context, &args),
             Command::Tree(args) => cmd::tree::run(&context, &args),
-            Command::Outdated(args) => cmd::outdated::run(&context, &args),
+            Command::Outdated(args) => return cmd::outdated::run(&context, &args),
             Command::Why(args) => cmd::why::run(&context, &args),
             Command::Diff(args) => return cmd::diff::run(&context, &args),
             Command::Generations(args) => cmd::generations::run(&context, &args),

@@ -251,12 +251,14 @@ impl Index for SiteIndex<'_, '_> {
         self.sources.registry(registry).map(|crates| crates.title().to_owned()).unwrap_or_default()
     }
 
-    fn written(&self, name: &PackageName, versions: &Range) -> String {
-        match self.places.get(name).map(|place| &place.source) {
-            Some(Source::Recipe { recipe }) => {
-                format!("{name} = {{ recipe = \"{recipe}\", version = \"{versions}\" }}")
+    fn written(&self, name: &PackageName, versions: &Range) -> Option<String> {
+        match &self.places.get(name)?.source {
+            Source::Recipe { recipe } => {
+                Some(format!("{name} = {{ recipe = \"{recipe}\", version = \"{versions}\" }}"))
             }
-            _ => format!("{name} = \"{versions}\""),
+            Source::Crate { registry: None } => Some(format!("{name} = \"{versions}\"")),
+            // By its version alone, it would come from crates.io.
+            _ => None,
         }
     }
 

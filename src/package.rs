@@ -94,8 +94,32 @@ pub struct Requirement {
     pub name: PackageName,
     /// The versions that would do, as they were written.
     pub versions: Range,
-    /// Who asks, for people: `site siteA`, `every site`, or a package.
-    pub by: String,
+    /// Who asks.
+    pub by: By,
+}
+
+/// Who asks for a package.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum By {
+    /// Somebody at the top, as people read it: a site, every site, an override, a command.
+    Top(String),
+    /// Another package, which needs it.
+    Package(PackageName),
+}
+
+impl fmt::Display for By {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Top(asker) => f.write_str(asker),
+            Self::Package(name) => write!(f, "`{name}`"),
+        }
+    }
+}
+
+impl From<&str> for By {
+    fn from(asker: &str) -> Self {
+        Self::Top(asker.to_owned())
+    }
 }
 
 /// The versions that would do.

@@ -309,7 +309,7 @@ fn highest(
         let any = |name: &PackageName| Requirement {
             name: name.clone(),
             versions: VersionReq::STAR.into(),
-            by: "`envy add`".to_owned(),
+            by: "`envy add`".into(),
         };
         let requirements: Vec<_> = names.iter().map(any).collect();
         let problem = Problem { requirements: &requirements, preferred: &nothing, strategy: Strategy::Highest };

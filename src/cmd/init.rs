@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::context::{Context, absolute};
-use super::merging;
+use super::lock::merge;
 use super::project::MANIFEST;
 use crate::build::{Toolchain, Wanted};
 use crate::disk;
@@ -43,12 +43,12 @@ fn offer_merging(context: &Context<'_>, directory: &Path) -> Result<(), Failure>
     }
     let path = directory.join(".gitattributes");
     let text = disk::read_text_if_exists(&path)?.unwrap_or_default();
-    if !text.lines().any(|line| line.trim() == merging::ATTRIBUTE) {
+    if !text.lines().any(|line| line.trim() == merge::ATTRIBUTE) {
         let between = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-        disk::write_atomic(&path, format!("{text}{between}{}\n", merging::ATTRIBUTE).as_bytes())?;
+        disk::write_atomic(&path, format!("{text}{between}{}\n", merge::ATTRIBUTE).as_bytes())?;
         context.ui.detail(format!(
             "`.gitattributes` has lockfiles merged by envy; in each clone, type once: {}",
-            merging::DRIVER
+            merge::DRIVER
         ));
     }
     Ok(())

@@ -1,15 +1,15 @@
 //! `envy lock`
 
-mod merge;
+pub(super) mod merge;
 
 use std::path::PathBuf;
 
 use super::committing::Writes;
 use super::context::Context;
-use super::locking::{self, Moves, propose};
+use super::locking::{self, Moves, propose, propose_from};
 use super::options::Resolution;
 use super::project::Project;
-use super::{LockMode, for_each, merging};
+use super::{LockMode, for_each};
 use crate::failure::Failure;
 use crate::manifest::Site;
 use crate::package::SiteName;
@@ -46,9 +46,6 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     }
     let _held = project.hold(context)?;
     let sites = project.sites(&args.sites)?;
-    for site in &sites {
-        merging::resolve_markers(context, &project, site)?;
-    }
     let moves = args.resolution.map_or(Moves::Needed, |resolution| Moves::All(resolution.into()));
     write(context, &project, &sites, &moves)
 }
@@ -83,7 +80,9 @@ pub(super) fn foretell(
 /// Lock sites and write all lockfiles together.
 pub(super) fn write(context: &Context<'_>, project: &Project, sites: &[&Site], moves: &Moves) -> Result<(), Failure> {
     context.with_sources(project, LockMode::default(), |sources| {
-        let proposals = for_each(sites, |site| propose(context, project, site, moves, sources))?;
+        let proposals = for_each(sites, |site| {
+            propose_from(context, project, site, merge::locked(context, project, site)?, moves, sources)
+        })?;
         let mut writes = Writes::default();
         for (site, proposal) in sites.iter().zip(&proposals) {
             writes.lockfile(project, &site.name, &proposal.lockfile, proposal);

@@ -22,7 +22,6 @@ pub mod init;
 pub mod list;
 pub mod lock;
 mod locking;
-mod merging;
 mod options;
 pub mod outdated;
 mod project;

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::locking::{cutoffs, places};
 use super::project::Project;
 use super::{LockMode, for_each};
-use crate::failure::{Exit, Failure};
+use crate::failure::Failure;
 use crate::index::{SiteIndex, fixed};
 use crate::lock::{Lockfile, Package, Pin, Toolchain, Wish, Wishes};
 use crate::manifest::{GitReference, Site, Source};
@@ -43,7 +43,7 @@ impl Row {
 }
 
 /// Ask every source for what is newer than what is locked.
-pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
+pub fn run(context: &Context<'_>, args: &Args) -> Result<u8, Failure> {
     let project = context.project()?;
     let sites = project.sites(&args.sites)?;
     let rows = context.with_sources(&project, LockMode::default(), |sources| {
@@ -58,10 +58,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
         }
         false => seen.iter().for_each(|(site, rows)| tell(context, &site.name, rows)),
     }
-    match args.exit_code && seen.iter().any(|(_, rows)| !rows.is_empty()) {
-        true => Err(Failure::new(Exit::Failed, "some packages are outdated").hint("run `envy update`")),
-        false => Ok(()),
-    }
+    Ok(u8::from(args.exit_code && seen.iter().any(|(_, rows)| !rows.is_empty())))
 }
 
 fn look(context: &Context<'_>, project: &Project, site: &Site, sources: &Sources<'_>) -> Result<Vec<Row>, Failure> {
@@ -88,9 +85,15 @@ fn rows(
             Source::Git { reference: GitReference::Versions, .. } | Source::Crate { .. } | Source::Recipe { .. } => {
                 row(package, wish, &index.candidates(name)?.unwrap_or_default())
             }
-            Source::Git { url, reference, .. } => moved(package, url, reference, sources)?,
-            // What is where somebody wrote it has the one version that it has there.
-            Source::Archive(_) | Source::Path { .. } | Source::Carried { .. } | Source::Nothing => continue,
+            Source::Git { url, reference: reference @ (GitReference::Default | GitReference::Branch(_)), .. } => {
+                moved(package, url, reference, sources)?
+            }
+            // What is where somebody wrote it has the one version that it has there. A tag that moved is not followed.
+            Source::Git { .. }
+            | Source::Archive(_)
+            | Source::Path { .. }
+            | Source::Carried { .. }
+            | Source::Nothing => continue,
         };
         rows.extend(Some(row).filter(Row::is_outdated));
     }
@@ -111,7 +114,7 @@ fn row(package: &Package, wish: &Wish, candidates: &[Candidate]) -> Row {
     Row { id: package.id.clone(), update: update.map(ToString::to_string), latest: latest.cloned(), hidden }
 }
 
-/// A branch or a tag, which may be another commit now.
+/// A branch, which may be another commit now.
 fn moved(package: &Package, url: &str, reference: &GitReference, sources: &Sources<'_>) -> Result<Row, Failure> {
     let none = Row { id: package.id.clone(), update: None, latest: None, hidden: None };
     let (Some(reference), Pin::Git { commit, .. }) = (fixed(reference), &package.pin) else { return Ok(none) };

@@ -10,7 +10,7 @@ use super::tree::commit;
 use crate::failure::{Exit, Failure};
 use crate::lock::{Chain, Graph, Lockfile, Wishes};
 use crate::manifest::{Site, nearest};
-use crate::package::{PackageName, SiteName};
+use crate::package::{PackageName, Requirement, SiteName};
 use crate::platform::Platform;
 use crate::recipe::Purpose;
 
@@ -117,14 +117,15 @@ impl<'l> Reasons<'l> {
         facts
     }
 
-    /// What is required of a package by whoever stands before it.
+    /// What is required of a package by whoever stands before it; what an override says, it says for everyone.
     fn required(&self, name: &PackageName, by: Option<&PackageName>) -> String {
-        let asked = self.wishes.packages().get(name).into_iter().flat_map(|wish| &wish.requirements);
-        let of = |one: &&crate::package::Requirement| match by {
-            Some(by) => one.by == format!("`{by}`"),
-            None => !one.by.starts_with('`'),
+        let of_package = by.map(|by| self.wishes.needs_of(by)).unwrap_or_default();
+        let is_asked = |one: &Requirement| one.name == *name;
+        let asked = match of_package.into_iter().filter(is_asked).collect::<Vec<_>>() {
+            none if none.is_empty() => self.wishes.asked().into_iter().filter(is_asked).collect(),
+            asked => asked,
         };
-        asked.filter(of).map(|one| one.versions.to_string()).collect::<Vec<_>>().join(", ")
+        asked.iter().map(|one| one.versions.to_string()).collect::<Vec<_>>().join(", ")
     }
 
     /// A way from the site to the package, step by step: package, what is required of it, and what for.

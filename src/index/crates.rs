@@ -75,8 +75,8 @@ impl Index for CrateIndex<'_> {
         self.crates.title().to_owned()
     }
 
-    fn written(&self, name: &PackageName, versions: &Range) -> String {
-        format!("{name} = \"{versions}\"")
+    fn written(&self, name: &PackageName, versions: &Range) -> Option<String> {
+        Some(format!("{name} = \"{versions}\""))
     }
 
     fn similar(&self, name: &PackageName) -> Vec<String> {

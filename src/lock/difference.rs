@@ -152,15 +152,8 @@ fn pinned_otherwise(before: &Package, now: &Package) -> Aspect {
 impl Change<'_, Package> {
     /// It in a line, unless it is of no matter to who locks.
     fn line(&self) -> Option<String> {
-        let (before, now) = match self {
-            Self::Added(now) => return Some(format!("+ {}", now.id)),
-            Self::Removed(before) => return Some(format!("- {}", before.id)),
-            Self::Changed(before, now) => (before, now),
-        };
-        let moved = match before.id == now.id {
-            true => format!("~ {}", now.id),
-            false => format!("~ {} -> {}", before.id, now.id.version),
-        };
+        let moved = self.to_string();
+        let Self::Changed(before, now) = self else { return Some(moved) };
         if !same_origin(&before.source, &now.source) {
             return Some(format!("{moved}, from {} instead of {}", now.source, before.source));
         }

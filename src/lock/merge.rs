@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::pin::Kept;
-use super::{Lockfile, Output, Package, Prefix};
+use super::{Lockfile, Output, Package, Prefix, SharedRecipes};
 use crate::package::PackageName;
 use crate::platform::Platform;
 
@@ -17,8 +17,8 @@ pub struct Merged {
     pub disputed: BTreeSet<PackageName>,
     /// Of those in dispute that both sides have at different versions, the higher, without what was built of it.
     pub higher: BTreeMap<PackageName, Package>,
-    /// What else both changed differently, by its key. There it has our side.
-    pub disputed_keys: Vec<&'static str>,
+    /// What else both changed differently, in words. There it has our side.
+    pub disputed_keys: Vec<String>,
 }
 
 impl Merged {
@@ -38,10 +38,10 @@ impl Merged {
 /// Merge two lockfiles that were changed from the same one.
 pub fn merge(base: &Lockfile, ours: &Lockfile, theirs: &Lockfile) -> Merged {
     let mut disputed_keys = Vec::new();
-    let toolchain = settled("toolchain", [&base.toolchain, &ours.toolchain, &theirs.toolchain], &mut disputed_keys);
+    let toolchain = settled("the toolchain", [&base.toolchain, &ours.toolchain, &theirs.toolchain], &mut disputed_keys);
     let times = [&base.exclude_newer, &ours.exclude_newer, &theirs.exclude_newer];
-    let exclude_newer = settled("exclude-newer", times, &mut disputed_keys);
-    let recipes = settled("recipes", [&base.recipes, &ours.recipes, &theirs.recipes], &mut disputed_keys);
+    let exclude_newer = settled("the time of `exclude-newer`", times, &mut disputed_keys);
+    let recipes = recipes(base, ours, theirs, &mut disputed_keys);
     let requirements = either(&base.requirements, &ours.requirements, &theirs.requirements);
     let (packages, disputed) = packages(base, ours, theirs);
     let requirements = *requirements.unwrap_or(&ours.requirements);
@@ -58,16 +58,29 @@ fn either<'a, T: PartialEq>(base: &'a T, ours: &'a T, theirs: &'a T) -> Option<&
     if ours == theirs || theirs == base { Some(ours) } else { (ours == base).then_some(theirs) }
 }
 
-fn settled<T: PartialEq + Clone>(
-    key: &'static str,
-    [base, ours, theirs]: [&T; 3],
-    disputed: &mut Vec<&'static str>,
-) -> T {
+fn settled<T: PartialEq + Clone>(key: &str, [base, ours, theirs]: [&T; 3], disputed: &mut Vec<String>) -> T {
     let settled = either(base, ours, theirs);
     if settled.is_none() {
-        disputed.push(key);
+        disputed.push(key.to_owned());
     }
     settled.unwrap_or(ours).clone()
+}
+
+/// Recipes that are shared, name by name.
+fn recipes(
+    base: &Lockfile,
+    ours: &Lockfile,
+    theirs: &Lockfile,
+    disputed: &mut Vec<String>,
+) -> BTreeMap<String, SharedRecipes> {
+    let names: BTreeSet<_> = [base, ours, theirs].into_iter().flat_map(|side| side.recipes.keys()).collect();
+    let mut recipes = BTreeMap::new();
+    for name in names {
+        let [base, ours, theirs] = [base, ours, theirs].map(|side| side.recipes.get(name));
+        let merged = settled(&format!("recipes `{name}`"), [&base, &ours, &theirs], disputed);
+        recipes.extend(merged.map(|merged| (name.clone(), merged.clone())));
+    }
+    recipes
 }
 
 fn packages(
@@ -195,6 +208,21 @@ mod tests {
         let merged = merge(&lockfile(&[("a", 0)]), &lockfile(&[("a", 0), ("b", 0)]), &lockfile(&[("a", 0), ("c", 0)]));
         assert_eq!(merged.lockfile, lockfile(&[("a", 0), ("b", 0), ("c", 0)]));
         assert!(merged.is_settled());
+    }
+
+    #[test]
+    fn each_side_adds_recipes() {
+        let with = |name: &str, tree: &[u8]| {
+            let mut lockfile = lockfile(&[]);
+            let shared = SharedRecipes { source: "path+x".to_owned(), commit: None, tree: TreeDigest::of(tree) };
+            lockfile.recipes.insert(name.to_owned(), shared);
+            lockfile
+        };
+        let merged = merge(&lockfile(&[]), &with("one", b"1"), &with("two", b"2"));
+        assert!(merged.is_settled() && merged.lockfile.recipes.keys().eq(["one", "two"]));
+        let merged = merge(&lockfile(&[]), &with("one", b"1"), &with("one", b"2"));
+        assert_eq!(merged.disputed_keys, ["recipes `one`"]);
+        assert_eq!(merged.lockfile.recipes, with("one", b"1").recipes);
     }
 
     #[test]

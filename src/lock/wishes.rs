@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::digest::{BlobDigest, TextDigest};
 use crate::manifest::{ExcludeNewer, Manifest, Site, Source};
-use crate::package::{PackageName, Range, Requirement, Version, VersionReq};
+use crate::package::{By, PackageName, Range, Requirement, Version, VersionReq};
 use crate::platform::Platform;
 use crate::recipe::{self, Book, Need, Params, Purpose, Recipe};
 use crate::source::Patch;
@@ -140,23 +140,16 @@ impl Wishes {
     /// What is asked at the top: by the site itself, and not by its packages.
     pub fn asked(&self) -> Vec<Requirement> {
         let asked = self.packages.values().flat_map(|wish| &wish.requirements);
-        asked.filter(|one| self.asker(one).is_none()).cloned().collect()
+        asked.filter(|one| matches!(one.by, By::Top(_))).cloned().collect()
     }
 
     /// What a package requires of others.
     pub fn needs_of(&self, name: &PackageName) -> Vec<Requirement> {
-        let needed = self.packages.get(name).into_iter().flat_map(|wish| &wish.needs);
-        let wishes: BTreeSet<_> = needed.map(|(_, needed)| needed).collect();
-        let asked = wishes.into_iter().flat_map(|needed| &self.packages[needed].requirements);
-        asked.filter(|one| self.asker(one) == Some(name)).cloned().collect()
-    }
-
-    /// The package that requires something, where it is one. Messages write packages between backticks, and sites not
-    /// by their name alone.
-    fn asker(&self, one: &Requirement) -> Option<&PackageName> {
-        let name = one.by.strip_prefix('`')?.strip_suffix('`')?.parse().ok()?;
-        let (name, wish) = self.packages.get_key_value::<PackageName>(&name)?;
-        wish.needs.iter().any(|(_, needed)| *needed == one.name).then_some(name)
+        let needs = self.packages.get(name).into_iter().flat_map(|wish| &wish.needs);
+        // What is needed for two purposes is required once.
+        let needed: BTreeSet<_> = needs.map(|(_, needed)| needed).collect();
+        let asked = needed.into_iter().flat_map(|needed| &self.packages[needed].requirements);
+        asked.filter(|one| matches!(&one.by, By::Package(by) if by == name)).cloned().collect()
     }
 
     /// Names all of it.

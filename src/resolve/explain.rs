@@ -117,7 +117,7 @@ fn sentences<I: Index>(problem: &Problem<'_>, known: &Known<'_, I>, edge: &Edge)
         From::Asker(by) => {
             let asked = problem.requirements.iter().filter(|asked| asked.by == *by && asked.name == name);
             let fact = |one: &Requirement| Fact::Requires {
-                by: by.clone(),
+                by: by.to_string(),
                 many: false,
                 name: name.clone(),
                 versions: one.versions.to_string(),

@@ -165,11 +165,8 @@ impl<I: Index> Trial<'_, '_, I> {
             let forced = Some((name.clone(), (*range).clone()));
             self.version(&Question { requirements, forced, ..self.plain() }, name).is_some()
         };
-        let range = ranges.iter().find(would_do)?;
-        Some(format!(
-            "write `{}` under `[overrides]`, which all have to take then",
-            self.known.index.written(name, range)
-        ))
+        let line = self.known.index.written(name, ranges.iter().find(would_do)?)?;
+        Some(format!("write `{line}` under `[overrides]`, which all have to take then"))
     }
 
     /// Go without what is asked for at the top. That nothing else is in the way needs no saying.

@@ -124,8 +124,9 @@ pub trait Index {
     /// Names like this one that exist, for whoever mistyped.
     fn similar(&self, name: &PackageName) -> Vec<String>;
 
-    /// A line of a manifest that asks for these versions of a package.
-    fn written(&self, name: &PackageName, versions: &Range) -> String;
+    /// A line of a manifest that asks for these versions of a package and says all that there is to say of it; nothing where
+    /// one line would leave something out.
+    fn written(&self, name: &PackageName, versions: &Range) -> Option<String>;
 }
 
 /// One version that an index offers.

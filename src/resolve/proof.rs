@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::package::PackageName;
+use crate::package::{By, PackageName};
 
 /// Facts that leave no choice: who requires what. Which candidates there are at all counts among the facts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub(super) struct Edge {
 /// Who requires.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum From {
-    /// Somebody who asks at the top, by the name that requirements give.
-    Asker(String),
+    /// Somebody who asks at the top.
+    Asker(By),
     /// These candidates of a package, by their numbers.
     Package(PackageName, Vec<u32>),
 }
@@ -36,7 +36,7 @@ impl Proof {
     }
 
     /// Whether what somebody asks for at the top is one of the facts.
-    pub fn holds_asked(&self, by: &str, to: &PackageName) -> bool {
+    pub fn holds_asked(&self, by: &By, to: &PackageName) -> bool {
         self.edges.iter().any(|edge| edge.to == *to && matches!(&edge.from, From::Asker(asker) if asker == by))
     }
 }

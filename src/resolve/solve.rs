@@ -77,7 +77,7 @@ impl<I: Index> Names<'_, '_, I> {
         (id.name, id.version)
     }
 
-    /// A fact as who asks tells it: of what was asked at the top, everyone who asked just that.
+    /// A fact as who asks tells it: of what was asked at the top, the first who asked just that.
     fn edges(&self, fact: &Fact, asked: &[&Requirement]) -> Vec<Edge> {
         let target = self.offered(fact.to);
         let allowed: BTreeSet<u32> = fact.allowed.numbers().collect();

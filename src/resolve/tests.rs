@@ -38,8 +38,8 @@ impl Index for Universe {
         known.filter(|known| strsim::levenshtein(known, name.as_str()) < 3).collect()
     }
 
-    fn written(&self, name: &PackageName, versions: &Range) -> String {
-        format!("{name} = {{ recipe = \"{name}\", version = \"{versions}\" }}")
+    fn written(&self, name: &PackageName, versions: &Range) -> Option<String> {
+        Some(format!("{name} = {{ recipe = \"{name}\", version = \"{versions}\" }}"))
     }
 }
 
@@ -51,7 +51,7 @@ fn asks(by: &str, what: &str, versions: &str) -> Requirement {
     Requirement {
         name: name(what),
         versions: versions.parse::<crate::package::VersionReq>().unwrap().into(),
-        by: by.to_owned(),
+        by: by.into(),
     }
 }
 

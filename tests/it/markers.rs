@@ -25,12 +25,28 @@ fn locking_merges_both_sides_of_a_lockfile_with_markers() {
     require(&scratch, &["a", "b", "c"]);
     scratch.write("lockfiles/api.lock", &both);
     scratch.envy("build --locked").ends(3).says("holds conflict markers of a merge").says("envy lock api");
-    scratch.envy("lock").succeeds().says("merged both sides of `lockfiles/api.lock`");
+    scratch.envy("lock").succeeds().says("holds both sides of a merge");
     scratch.envy("lock --check").succeeds();
     let merged = scratch.read("lockfiles/api.lock");
     assert!(["a", "b", "c"].iter().all(|name| merged.contains(&format!("name = \"{name}\""))), "{merged}");
-    scratch.write("lockfiles/api.lock", both.replace(">>>>>>> topic\n", ""));
+    let cut_short = both.replace(">>>>>>> topic\n", "");
+    scratch.write("lockfiles/api.lock", &cut_short);
     scratch.envy("lock").ends(3);
+    assert_eq!(scratch.read("lockfiles/api.lock"), cut_short);
+}
+
+#[test]
+fn markers_stay_where_their_sides_cannot_be_locked() {
+    let scratch = Scratch::new();
+    scratch.write("recipes/a.toml", RECIPE);
+    require(&scratch, &["a"]);
+    scratch.envy("lock").succeeds();
+    let side = scratch.read("lockfiles/api.lock");
+    let both = format!("<<<<<<< HEAD\n{side}=======\n{side}>>>>>>> topic\n");
+    scratch.write("lockfiles/api.lock", &both);
+    scratch.write("envy.toml", "[sites.api.dependencies]\na = { recipe = 'a', version = '7' }\n");
+    scratch.envy("lock").ends(6);
+    assert_eq!(scratch.read("lockfiles/api.lock"), both);
 }
 
 #[test]

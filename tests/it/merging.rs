@@ -62,7 +62,12 @@ fn what_both_moved_differently_is_chosen_anew() {
     lock(&scratch, &[("base", "=1.2.0")], "theirs.lock");
     let ours = scratch.read("ours.lock");
     scratch.write("envy.toml", "<<<<<<< ours\n");
-    scratch.envy(MERGE).ends(1).says("both sides changed `base`").says("resolve `envy.toml` first");
+    scratch
+        .envy(MERGE)
+        .ends(1)
+        .says("both sides changed `base`")
+        .says("a merge conflict begins here")
+        .says("run `envy lock api`");
     assert_eq!(scratch.read("ours.lock"), ours);
     ask(&scratch, &[("base", "=1.1.0")]);
     scratch.envy(MERGE).succeeds();
@@ -142,4 +147,28 @@ fn git_has_envy_merge_what_two_branches_added() {
     assert!(["base", "left", "right"].iter().all(|name| merged.contains(&format!("name = \"{name}\""))), "{merged}");
     scratch.envy("lock").succeeds().never_says("~");
     scratch.envy("lock --check").succeeds();
+}
+
+#[test]
+fn a_side_that_is_not_there_is_not_an_empty_one() {
+    let scratch = world();
+    lock(&scratch, &[("base", "1")], "ours.lock");
+    let ours = scratch.read("ours.lock");
+    scratch
+        .envy("lock --merge none.lock ours.lock ours.lock lockfiles/api.lock")
+        .ends(1)
+        .says("there is no file `none.lock`");
+    assert_eq!(scratch.read("ours.lock"), ours);
+}
+
+#[test]
+fn what_cannot_be_chosen_stops_a_merge_with_its_own_reason() {
+    let scratch = world();
+    lock(&scratch, &[("base", "=1.0.0")], "base.lock");
+    lock(&scratch, &[("base", "=1.1.0")], "ours.lock");
+    lock(&scratch, &[("base", "=1.2.0")], "theirs.lock");
+    ask(&scratch, &[("base", "7")]);
+    let ours = scratch.read("ours.lock");
+    scratch.envy(MERGE).ends(6).says("both sides changed `base`").says("requires base ^7").says("run `envy lock api`");
+    assert_eq!(scratch.read("ours.lock"), ours);
 }

@@ -64,3 +64,15 @@ fn a_file_is_there_because_a_package_has_it() {
     scratch.envy("why api share/nothing").ends(1);
     assert_eq!(scratch.envy("why api share/lib --json").succeeds().json()["found"][0]["packages"][0]["name"], "lib");
 }
+
+#[test]
+fn what_is_left_out_of_a_package_is_not_there_and_what_overrides_say_is_required() {
+    let scratch = world();
+    let entry = "app = { recipe = 'app', version = '1', without = ['share/app'] }";
+    let overrides = "[overrides]\nlib = { recipe = 'lib', version = '=1.0' }\n";
+    scratch.write("envy.toml", format!("[sites.api.dependencies]\n{entry}\n{overrides}"));
+    scratch.envy("build").succeeds();
+    scratch.envy("why api share/app").ends(1);
+    scratch.envy("why api share").says("from `app`, `lib`");
+    scratch.envy("why api lib").succeeds().says("-> lib 1.0 (=1.0)");
+}

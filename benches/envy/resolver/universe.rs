@@ -36,7 +36,7 @@ pub fn name(text: &str) -> PackageName {
 
 fn asks(by: &str, what: &str, range: &str) -> Requirement {
     let versions: VersionReq = range.parse().unwrap_or_else(|error| panic!("`{range}`: {error}"));
-    Requirement { name: name(what), versions: versions.into(), by: by.to_owned() }
+    Requirement { name: name(what), versions: versions.into(), by: by.into() }
 }
 
 impl Index for Universe {
@@ -51,8 +51,8 @@ impl Index for Universe {
         Ok(self.packages[&id.name][&id.version].clone())
     }
 
-    fn written(&self, name: &PackageName, versions: &Range) -> String {
-        format!("{name} = \"{versions}\"")
+    fn written(&self, name: &PackageName, versions: &Range) -> Option<String> {
+        Some(format!("{name} = \"{versions}\""))
     }
 
     fn owner(&self, _name: &PackageName) -> String {

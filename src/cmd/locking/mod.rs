@@ -235,9 +235,8 @@ fn tell_hidden(context: &Context<'_>, hidden: &[(PackageId, Hidden)]) {
     }
 }
 
-/// The locked versions, where they are all that is asked for: then there is nothing to choose, and nobody to ask. A
-/// package requires no other, so a version that is required by nobody is simply left out. What is not pinned has the
-/// version that it has now.
+/// The locked versions, where they are all that is asked for, by sites and by packages: then there is nothing to choose,
+/// and nobody to ask. What is required by nobody any more is left out. What is not pinned has the version that it has now.
 fn unmoved(
     wishes: &Wishes,
     preferred: &BTreeMap<PackageName, Version>,
@@ -315,11 +314,7 @@ fn narrowed(wishes: &Wishes, moves: &Moves) -> Vec<crate::package::Requirement> 
     if let Moves::These(moving) = moves {
         for (name, version) in moving.iter().filter_map(|(name, version)| Some((name, version.as_ref()?))) {
             let versions = Range::Exactly(version.clone());
-            requirements.push(crate::package::Requirement {
-                name: name.clone(),
-                versions,
-                by: "this update".to_owned(),
-            });
+            requirements.push(crate::package::Requirement { name: name.clone(), versions, by: "this update".into() });
         }
     }
     requirements

@@ -4,7 +4,7 @@ use super::super::context::Context;
 use super::super::project::Project;
 use crate::digest::TextDigest;
 use crate::disk;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::lock::Lockfile;
 use crate::manifest::Site;
 use crate::package::PackageName;
@@ -43,15 +43,22 @@ pub(super) fn find(
         return Ok(Some(Found { path, what, of_site: true, packages: Vec::new(), lockfile }));
     }
     let store = context.store()?;
-    let (mut what, mut packages) = (None, Vec::new());
+    let missing = || {
+        Failure::new(Exit::Failed, format!("the store does not have all that site `{}` shows", site.name))
+            .hint(format!("run `envy build {}`, which brings what is missing", site.name))
+    };
+    // What `without` leaves out of a package is not in the prefix.
+    let prefix = store.tree(generation.prefix)?.ok_or_else(missing)?;
+    let Some(shown) = prefix.get(&path) else { return Ok(None) };
+    let is_there = |node: &Node| node == shown || matches!((node, shown), (Node::Directory(_), Node::Directory(_)));
+    let mut packages = Vec::new();
     for member in &generation.packages {
-        let Some(tree) = store.tree(member.tree)? else { continue };
-        if let (Some(node), Ok(name)) = (tree.get(&path), member.name.parse()) {
-            what = Some(described(node));
+        let tree = store.tree(member.tree)?.ok_or_else(missing)?;
+        if let (true, Ok(name)) = (tree.get(&path).is_some_and(is_there), member.name.parse()) {
             packages.push(name);
         }
     }
-    Ok(what.map(|what| Found { path, what, of_site: false, packages, lockfile }))
+    Ok(Some(Found { what: described(shown), path, of_site: false, packages, lockfile }))
 }
 
 /// A path from the beginning of the prefix, however it was written.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::text::source_text;
 use super::{Error, Stated, Wish};
 use crate::manifest::{Dependency, Param, Site, Source};
-use crate::package::{PackageName, Requirement};
+use crate::package::{By, PackageName, Requirement};
 use crate::recipe::{self, Book, Need, Purpose, Value};
 
 /// How a crate is made, and what lies in a repository or a directory.
@@ -173,7 +173,7 @@ impl<'a> Asked<'a> {
         let packages = self.packages.iter().map(|edge| Requirement {
             name: edge.need.package.name.clone(),
             versions: edge.need.package.versions.clone(),
-            by: format!("`{}`", edge.by),
+            by: By::Package(edge.by.clone()),
         });
         let mut requirements: Vec<_> = site.chain(packages).collect();
         requirements.sort_by(|a, b| a.by.cmp(&b.by));
@@ -264,7 +264,7 @@ fn line(one: &&Dependency) -> String {
 
 fn requirement(dependency: &Dependency) -> Requirement {
     let Dependency { name, versions, by, .. } = dependency;
-    Requirement { name: name.clone(), versions: versions.clone(), by: by.to_string() }
+    Requirement { name: name.clone(), versions: versions.clone(), by: By::Top(by.to_string()) }
 }
 
 /// What belongs into the prefix: what the site asks for, and what that needs to run.
