@@ -118,7 +118,9 @@ impl<I: Index> Trial<'_, '_, I> {
         };
         found.sort_by_key(step_back);
         let hint = |(asked, version): &(&Requirement, Version)| {
-            format!("ask for {} {} in `envy.toml`", asked.name, compatible(version))
+            let others = self.problem.requirements.iter().any(|one| one.name == asked.name && one.by != asked.by);
+            let whose = if others { format!(", where {} does", asked.by) } else { String::new() };
+            format!("ask for {} {} in `envy.toml`{whose}", asked.name, compatible(version))
         };
         let mut hints: Vec<_> = found.iter().map(hint).collect();
         hints.dedup();

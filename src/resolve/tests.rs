@@ -161,8 +161,8 @@ fn two_askers_that_disagree_are_both_named() {
         expect![[r#"
             every site requires hexyl ^0.17
             site `a` requires hexyl ^0.16
-            hint: ask for hexyl ^0.17 in `envy.toml`
-            hint: ask for hexyl ^0.16 in `envy.toml`
+            hint: ask for hexyl ^0.17 in `envy.toml`, where site `a` does
+            hint: ask for hexyl ^0.16 in `envy.toml`, where every site does
         "#]],
     );
 }

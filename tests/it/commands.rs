@@ -77,8 +77,8 @@ fn what_every_site_has_is_added_to_and_removed_from_every_site() {
             error: no choice of packages satisfies site `web`
               every site requires hello ^1.0
               site `web` requires hello ^2
-            hint: ask for hello ^2.0 in `envy.toml`
-            hint: ask for hello ^1.1 in `envy.toml`
+            hint: ask for hello ^2.0 in `envy.toml`, where every site does
+            hint: ask for hello ^1.1 in `envy.toml`, where site `web` does
         "#]],
     );
     scratch.envy("remove hello --no-build").ok(expect![[r#"

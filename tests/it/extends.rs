@@ -96,8 +96,8 @@ fn an_entry_of_its_own_takes_the_place_of_one_that_is_inherited_and_two_parents_
             error: no choice of packages satisfies site `api`
               site `base` requires one ^1
               site `other` requires one ^2
-            hint: ask for one ^2.0 in `envy.toml`
-            hint: ask for one ^1.0 in `envy.toml`
+            hint: ask for one ^2.0 in `envy.toml`, where site `base` does
+            hint: ask for one ^1.0 in `envy.toml`, where site `other` does
         "#]],
     );
 }

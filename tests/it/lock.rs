@@ -233,8 +233,8 @@ fn requirements_that_exclude_each_other_are_told_in_sentences() {
             error: no choice of packages satisfies site `api`
               every site requires hello ^1
               site `api` requires hello ^2
-            hint: ask for hello ^2.0 in `envy.toml`
-            hint: ask for hello ^1.0 in `envy.toml`
+            hint: ask for hello ^2.0 in `envy.toml`, where every site does
+            hint: ask for hello ^1.0 in `envy.toml`, where site `api` does
         "#]],
     );
     scratch.write("envy.toml", "[dependencies]\nhello = '1'\n[sites.api.dependencies]\nhello = '>=0.9, <2'\n");
@@ -257,7 +257,7 @@ fn requirements_that_exclude_each_other_are_told_in_sentences() {
             error: no choice of packages satisfies site `api`
               every site requires hello ^3
               the versions of hello go from 0.9.0 to 2.0.0
-            hint: ask for hello ^2.0 in `envy.toml`
+            hint: ask for hello ^2.0 in `envy.toml`, where every site does
         "#]],
     );
 }
