@@ -288,6 +288,14 @@ impl From<lock::WishError> for Failure {
             lock::WishError::Differs { ref name, ref asked } => Self::new(Exit::NoSolution, error.to_string())
                 .facts(asked.iter().cloned())
                 .hint(format!("say the same in both places, or give one of them another name than `{name}`")),
+            lock::WishError::NotFor { ref name, ref recipe, platform } => Self::new(
+                Exit::NoSolution,
+                error.to_string(),
+            )
+            .fact(format!("`envy recipe show {recipe}` says what it is for"))
+            .hint(format!(
+                "write `when = 'platform != \"{platform}\"'` beside `{name}`, or take {platform} out of `platforms`"
+            )),
             lock::WishError::Circle { ref chain } => {
                 let (first, others) = chain.split_first().expect("a circle has members");
                 let others: Vec<_> = others.iter().map(|name| format!("`{name}`")).collect();

@@ -12,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::digest::Commit;
 use crate::manifest::{GitReference, Source};
 use crate::package::{Cutoffs, PackageId, PackageName, Range, Requirement, Version};
+use crate::platform::Platform;
 use crate::progress::{Event, Progress};
 use crate::resolve::{Candidate, Hidden, Index};
 use crate::source::{self, GitError, Item, Origin, Reference, Sources, WantedCommit};
@@ -27,6 +28,8 @@ pub struct Place {
     pub version: Option<Version>,
     /// The versions that a recipe lists, where one does.
     pub listed: Vec<Version>,
+    /// Those of the listed versions that cannot be had for a platform that the package is wanted on.
+    pub unfit: BTreeMap<Version, Platform>,
     /// The version and the commit that are locked from this very source, if any are.
     pub commit: Option<(Version, Commit)>,
     /// What it needs in turn, whatever its version.
@@ -294,11 +297,12 @@ pub fn fixed(reference: &GitReference) -> Option<Reference> {
 }
 
 impl Place {
-    /// A version, hidden where it is outside of what the project limits the name to.
+    /// A version, hidden where it cannot be had for a platform, or is outside of what the project limits the name to.
     fn limited(&self, candidate: Candidate) -> Candidate {
+        let unfit = self.unfit.get(&candidate.version).map(|platform| Hidden::Platform { platform: *platform });
         let outside = self.limit.as_ref().filter(|limit| !limit.matches(&candidate.version));
         let limited = outside.map(|limit| Hidden::Limited { to: limit.clone() });
-        Candidate { hidden: candidate.hidden.or(limited), ..candidate }
+        Candidate { hidden: candidate.hidden.or(unfit).or(limited), ..candidate }
     }
 
     /// A source, and the requirements that are put to it.
@@ -307,6 +311,6 @@ impl Place {
             Range::Exactly(version) => Some(version.clone()),
             Range::Any | Range::Req(_) => None,
         });
-        Self { source, version: exact, listed, commit: None, needs: Vec::new(), limit: None }
+        Self { source, version: exact, listed, unfit: BTreeMap::new(), commit: None, needs: Vec::new(), limit: None }
     }
 }

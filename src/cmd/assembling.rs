@@ -65,7 +65,7 @@ pub fn assemble(
     // What is wrong with a template is told before anything is built.
     let config = project.config(site, lockfile)?;
     let wishes = project.wishes(context, site, Some(lockfile))?;
-    let plan = plan(lockfile, wishes.installed(), platform, |tree| store.whole_tree(tree).ok().flatten());
+    let plan = plan(lockfile, wishes.installed(platform), platform, |tree| store.whole_tree(tree).ok().flatten());
     let (wishes, project_root, progress) = (&wishes, &project.root, context.ui);
     let supplies = Supplies { sources, wishes, lockfile, site: &site.name, project: project_root, generated, progress };
     let builder = Builder {
@@ -80,7 +80,8 @@ pub fn assemble(
         patience: context.globals.patience(),
         progress,
     };
-    let (outputs, to_build_with) = builder.outputs(&plan)?.into_iter().partition(|(name, _)| wishes.is_installed(name));
+    let built = builder.outputs(&plan)?.into_iter();
+    let (outputs, to_build_with) = built.partition(|(name, _)| wishes.is_installed(name, platform));
     warn_unproven(context, &outputs);
     let tree = merge(site, wishes, &outputs)?;
     require_fit(context, &outputs, &tree)?;

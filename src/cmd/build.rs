@@ -160,7 +160,8 @@ fn dry_run(context: &Context<'_>, project: &Project, args: &Args, locked: bool) 
 fn planned(context: &Context<'_>, project: &Project, site: &Site, lockfile: &Lockfile) -> Result<String, Failure> {
     let store = context.store()?;
     let wishes = project.wishes(context, site, Some(lockfile))?;
-    let plan = plan(lockfile, wishes.installed(), Platform::host(), |tree| store.whole_tree(tree).ok().flatten());
+    let host = Platform::host();
+    let plan = plan(lockfile, wishes.installed(host), host, |tree| store.whole_tree(tree).ok().flatten());
     let line = |planned: &crate::build::Planned| match &planned.step {
         Step::Use(output, _) => format!("  use   {} {}\n", planned.id, output.tree),
         Step::Make if planned.installed => format!("  build {}\n", planned.id),

@@ -4,7 +4,7 @@ use super::*;
 use crate::digest::Commit;
 use crate::manifest::{Needed, Param};
 use crate::package::Range;
-use crate::platform::Needs;
+use crate::platform::{Needs, Platforms};
 use expect_test::expect_file;
 
 fn unpacked() -> Unpacked {
@@ -30,6 +30,8 @@ fn every_source() -> Lockfile {
         crates,
         dependencies: if matches!(name, "api" | "redis") { vec!["openssl".parse().unwrap()] } else { Vec::new() },
         build_dependencies: if name == "redis" { vec!["pkgconf".parse().unwrap()] } else { Vec::new() },
+        platforms: Platforms::new(),
+        needed_on: BTreeMap::new(),
         stated: if name == "api" { stated() } else { Vec::new() },
         outputs: Vec::new(),
     };
@@ -87,6 +89,8 @@ fn sample() -> Lockfile {
         crates: Some(crates(name == "just")),
         dependencies: Vec::new(),
         build_dependencies: Vec::new(),
+        platforms: Platforms::new(),
+        needed_on: BTreeMap::new(),
         stated: Vec::new(),
         outputs,
     };
@@ -125,6 +129,25 @@ fn text_reads_back() {
     for lockfile in [sample(), every_source()] {
         assert_eq!(parse(&lockfile.text()).unwrap(), lockfile);
     }
+}
+
+#[test]
+fn what_is_for_some_platforms_reads_back() {
+    let [here, there] = ["x86_64-linux-gnu", "aarch64-linux-gnu"].map(|name| name.parse::<Platform>().unwrap());
+    let mut lockfile = sample();
+    let [lib, tool] = ["lib", "tool"].map(|name| name.parse::<PackageName>().unwrap());
+    let package = lockfile.packages.values_mut().next().unwrap();
+    package.platforms = [there, here].into();
+    package.dependencies = vec![lib.clone(), tool.clone()];
+    package.build_dependencies = vec![tool.clone()];
+    package.needed_on =
+        [((Purpose::Run, lib.clone()), [here].into()), ((Purpose::Build, tool.clone()), [there].into())].into();
+    assert_eq!(parse(&lockfile.text()).unwrap(), lockfile);
+    let package = lockfile.packages.values().next().unwrap();
+    let needed = |purpose, platform| package.needed_on(purpose, platform).cloned().collect::<Vec<_>>();
+    assert_eq!(needed(Purpose::Run, here), [lib, tool.clone()]);
+    assert_eq!((needed(Purpose::Run, there), needed(Purpose::Build, there)), (vec![tool.clone()], vec![tool]));
+    assert!(needed(Purpose::Build, here).is_empty());
 }
 
 #[test]

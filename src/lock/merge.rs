@@ -150,10 +150,13 @@ fn still_built(merged: &Lockfile, side: &Lockfile) -> Lockfile {
 
 /// Whether nothing that a package is built with is in dispute or gone.
 fn has_all_inputs(lockfile: &Lockfile, name: &PackageName) -> bool {
-    let are_there = |names: &[PackageName]| names.iter().all(|name| lockfile.packages.contains_key(name));
-    let inputs = lockfile.inputs(name);
-    let needed = inputs.into_iter().chain([name]).map(|name| &lockfile.packages[name]);
-    are_there(&lockfile.packages[name].build_dependencies) && needed.into_iter().all(|one| are_there(&one.dependencies))
+    let (mut open, mut seen) = (lockfile.packages[name].build_dependencies.iter().collect::<Vec<_>>(), BTreeSet::new());
+    open.push(name);
+    while let Some(needed) = open.pop() {
+        let Some(package) = lockfile.packages.get(needed) else { return false };
+        open.extend(package.dependencies.iter().filter(|one| seen.insert(*one)));
+    }
+    true
 }
 
 /// The prefixes of the side whose packages these are: no other prefix was made of them.
@@ -177,7 +180,7 @@ mod tests {
     use crate::digest::{ActionDigest, BlobDigest, TextDigest, TreeDigest};
     use crate::lock::{Crates, Pin, Toolchain};
     use crate::package::{PackageId, Version};
-    use crate::platform::Needs;
+    use crate::platform::{Needs, Platforms};
 
     fn package(name: &str, minor: u64) -> Package {
         Package {
@@ -189,6 +192,8 @@ mod tests {
             crates: None,
             dependencies: Vec::new(),
             build_dependencies: Vec::new(),
+            platforms: Platforms::new(),
+            needed_on: BTreeMap::new(),
             stated: Vec::new(),
             outputs: Vec::new(),
         }

@@ -133,7 +133,7 @@ pub(super) const DEPENDENCY: &[Key] = &[
     now("registry", Shape::String),
     now("recipe", Shape::String),
     now("patches", Shape::Strings),
-    later("when", Shape::String),
+    now("when", Shape::String),
     now("strip", Shape::Integer),
     now("platform", Shape::Each(&Shape::Table(&[now("url", Shape::String), now("sha256", Shape::String)]))),
     now("install", Shape::Each(&Shape::String)),

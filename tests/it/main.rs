@@ -16,6 +16,7 @@ mod archives;
 mod bad_input;
 mod cli_reference;
 mod commands;
+mod conditions;
 mod constraints;
 mod cutoff;
 mod diff;

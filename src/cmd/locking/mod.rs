@@ -88,6 +88,7 @@ pub fn propose_from(
     {
         return Ok(Proposal { lockfile: old.clone(), generated: BTreeMap::new(), old: Some(old.clone()) });
     }
+    telling::nowhere(context, project, site);
     if wishes.packages().is_empty() {
         return Ok(Proposal { lockfile: Lockfile::empty(wishes.digest()), generated: BTreeMap::new(), old });
     }
@@ -210,7 +211,7 @@ pub fn places(wishes: &Wishes, old: Option<&Lockfile>) -> BTreeMap<PackageName, 
         let place = Place::new(wish.source.clone(), &wish.requirements, listed);
         let commit = old.and_then(|old| old.packages.get(name)).and_then(|old| lock::kept_commit(old, wish));
         let limit = wishes.constraints().get(name).cloned();
-        (name.clone(), Place { commit, needs: wishes.needs_of(name), limit, ..place })
+        (name.clone(), Place { commit, needs: wishes.needs_of(name), limit, unfit: wish.unfit(), ..place })
     };
     wishes.packages().iter().map(place).collect()
 }

@@ -9,6 +9,7 @@ use super::text::source_text;
 use super::{Error, Stated, Wish};
 use crate::manifest::{Dependency, Param, Site, Source};
 use crate::package::{By, PackageName, Requirement};
+use crate::platform::{Platform, Platforms};
 use crate::recipe::{self, Book, Need, Purpose, Value};
 
 /// How a crate is made, and what lies in a repository or a directory.
@@ -19,11 +20,12 @@ const UNPACK: &str = "unpack";
 /// How often params may lead to new needs, which lead to new params.
 const ROUNDS: usize = 32;
 
-/// A package that another one needs.
+/// A package that another one needs, on some platforms.
 #[derive(Clone, Debug, PartialEq)]
 struct Edge {
     by: PackageName,
     need: Need,
+    on: Platforms,
 }
 
 /// Everybody who asks for one name.
@@ -44,14 +46,17 @@ pub(super) fn gather(
     overrides: &Overrides,
     book: &Book,
     stated: &Stated,
+    platforms: &Platforms,
 ) -> Result<BTreeMap<PackageName, Wish>, Error> {
+    let site = &asked_on(site, platforms);
     let mut edges: Vec<Edge> = Vec::new();
     for _ in 0..ROUNDS {
         let mut packages = wishes(site, overrides, book, &edges)?;
+        mark_wanted(site, &mut packages, platforms);
         let now = edges_of(site, overrides, &packages, stated)?;
         if now == edges {
-            no_circle(&packages)?;
-            mark_installed(site, &mut packages);
+            platforms.iter().try_for_each(|platform| no_circle(&packages, *platform))?;
+            packages.iter().try_for_each(|(name, wish)| made_where_wanted(name, wish))?;
             return Ok(packages);
         }
         edges = now;
@@ -59,6 +64,13 @@ pub(super) fn gather(
     let mut names = edges.into_iter().map(|edge| edge.by);
     let name = names.next().expect("without needs there is one round");
     Err(Error::Differs { name, asked: vec!["what it needs depends on params that depend on what it needs".to_owned()] })
+}
+
+/// The site without what it asks for on none of these platforms.
+fn asked_on(site: &Site, platforms: &Platforms) -> Site {
+    let mut site = site.clone();
+    site.dependencies.retain(|one| platforms.iter().any(|platform| one.is_for(*platform)));
+    site
 }
 
 fn wishes(
@@ -78,14 +90,16 @@ fn wishes(
     for (name, mut asked) in asked {
         asked.instead = overrides.get(name);
         let mut wish = asked.wish(name, book)?;
-        let own = edges.iter().filter(|edge| edge.by == *name);
-        wish.needs = own.map(|edge| (edge.need.purpose, edge.need.package.name.clone())).collect();
+        for edge in edges.iter().filter(|edge| edge.by == *name) {
+            let needed = (edge.need.purpose, edge.need.package.name.clone());
+            wish.needs.entry(needed).or_default().extend(&edge.on);
+        }
         wishes.insert(name.clone(), wish);
     }
     Ok(wishes)
 }
 
-/// What all of these packages need.
+/// What all of these packages need, on the platforms that they are wanted on.
 fn edges_of(
     site: &Site,
     overrides: &Overrides,
@@ -94,7 +108,7 @@ fn edges_of(
 ) -> Result<Vec<Edge>, Error> {
     let mut edges = Vec::new();
     for (name, wish) in packages {
-        let mut needs = wish.recipe.needs(&wish.params)?;
+        let mut needs: Vec<_> = wish.recipe.needs().collect();
         needs.extend(stated.get(name).cloned().unwrap_or_default());
         for dependency in site.dependencies.iter().filter(|one| one.name == *name).chain(overrides.get(name)) {
             let run = dependency.dependencies.iter().map(|one| (one, Purpose::Run));
@@ -102,8 +116,14 @@ fn edges_of(
             needs.extend(run.chain(build).map(|(package, purpose)| Need { package: package.clone(), purpose }));
         }
         for need in needs {
-            if wish.recipe.holds(need.package.when.as_deref(), &wish.params)? {
-                edges.push(Edge { by: name.clone(), need });
+            let mut on = Platforms::new();
+            for platform in &wish.platforms {
+                if wish.recipe.holds(need.package.when.as_deref(), &wish.params, *platform)? {
+                    on.insert(*platform);
+                }
+            }
+            if !on.is_empty() {
+                edges.push(Edge { by: name.clone(), need, on });
             }
         }
     }
@@ -142,8 +162,9 @@ impl<'a> Asked<'a> {
             source,
             requirements,
             without,
-            needs: BTreeSet::new(),
-            installed: false,
+            needs: BTreeMap::new(),
+            platforms: Platforms::new(),
+            installed: Platforms::new(),
         })
     }
 
@@ -263,30 +284,55 @@ fn line(one: &&Dependency) -> String {
 }
 
 fn requirement(dependency: &Dependency) -> Requirement {
-    let Dependency { name, versions, by, .. } = dependency;
-    Requirement { name: name.clone(), versions: versions.clone(), by: By::Top(by.to_string()) }
+    let Dependency { name, versions, by, when, .. } = dependency;
+    let on = when.as_ref().map(|when| format!(" (when `{when}`)")).unwrap_or_default();
+    Requirement { name: name.clone(), versions: versions.clone(), by: By::Top(format!("{by}{on}")) }
 }
 
-/// What belongs into the prefix: what the site asks for, and what that needs to run.
-fn mark_installed(site: &Site, packages: &mut BTreeMap<PackageName, Wish>) {
-    let mut open: Vec<PackageName> = site.dependencies.iter().map(|one| one.name.clone()).collect();
-    while let Some(name) = open.pop() {
-        let wish = packages.get_mut(&name).expect("whatever is asked for has a wish");
-        if !std::mem::replace(&mut wish.installed, true) {
-            open.extend(wish.needed(Purpose::Run).cloned());
+/// Where each package is wanted, and into which prefixes it belongs: what the site asks for there, and what that needs to
+/// run. What is needed by who is not wanted himself is wanted by nobody.
+fn mark_wanted(site: &Site, packages: &mut BTreeMap<PackageName, Wish>, platforms: &Platforms) {
+    for platform in platforms {
+        let asked = site.dependencies.iter().filter(|one| one.is_for(*platform));
+        let mut open: Vec<(Purpose, PackageName)> = asked.map(|one| (Purpose::Run, one.name.clone())).collect();
+        while let Some((purpose, name)) = open.pop() {
+            let wish = packages.get_mut(&name).expect("whatever is asked for has a wish");
+            let is_new = wish.platforms.insert(*platform);
+            let is_installed = purpose == Purpose::Run && wish.installed.insert(*platform);
+            if !is_new && !is_installed {
+                continue;
+            }
+            for ((needed_for, needed), _) in wish.needs.iter().filter(|(_, on)| on.contains(platform)) {
+                // What is there to build something has what it needs to run beside it, and not in the prefix.
+                let both = if purpose == Purpose::Run { *needed_for } else { Purpose::Build };
+                open.push((both, needed.clone()));
+            }
         }
     }
 }
 
-/// Refuse packages that need each other.
-fn no_circle(packages: &BTreeMap<PackageName, Wish>) -> Result<(), Error> {
+/// Refuse a recipe that is not for a platform that its package is wanted on. Of what a recipe lists, the resolver tells.
+fn made_where_wanted(name: &PackageName, wish: &Wish) -> Result<(), Error> {
+    let not_for = |platform: &&Platform| !wish.recipe.is_for(None, **platform);
+    match wish.platforms.iter().find(not_for).filter(|_| !matches!(wish.source, Source::Recipe { .. })) {
+        None => Ok(()),
+        Some(platform) => {
+            let recipe = wish.recipe.name().to_owned();
+            Err(Error::NotFor { name: name.clone(), recipe, platform: *platform })
+        }
+    }
+}
+
+/// Refuse packages that need each other on a platform.
+fn no_circle(packages: &BTreeMap<PackageName, Wish>, platform: Platform) -> Result<(), Error> {
     let mut done = BTreeSet::new();
-    packages.keys().try_for_each(|name| visit(name, packages, &mut Vec::new(), &mut done))
+    packages.keys().try_for_each(|name| visit(name, packages, platform, &mut Vec::new(), &mut done))
 }
 
 fn visit<'p>(
     name: &'p PackageName,
     packages: &'p BTreeMap<PackageName, Wish>,
+    platform: Platform,
     chain: &mut Vec<&'p PackageName>,
     done: &mut BTreeSet<&'p PackageName>,
 ) -> Result<(), Error> {
@@ -298,8 +344,8 @@ fn visit<'p>(
         return Ok(());
     }
     chain.push(name);
-    for (_, needed) in &packages[name].needs {
-        visit(needed, packages, chain, done)?;
+    for ((_, needed), _) in packages[name].needs.iter().filter(|(_, on)| on.contains(&platform)) {
+        visit(needed, packages, platform, chain, done)?;
     }
     chain.pop();
     done.insert(name);
