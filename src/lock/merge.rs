@@ -11,7 +11,8 @@ use crate::platform::Platform;
 /// What came of two lockfiles that have one ancestor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Merged {
-    /// What both agree on, with what only one of them changed. Its digest of the requirements is that of one side.
+    /// What both agree on, with what only one of them changed. Its digest of the requirements is that of a manifest
+    /// with the changes of both.
     pub lockfile: Lockfile,
     /// The packages that both changed, each differently. They are left out.
     pub disputed: BTreeSet<PackageName>,
@@ -42,9 +43,11 @@ pub fn merge(base: &Lockfile, ours: &Lockfile, theirs: &Lockfile) -> Merged {
     let times = [&base.exclude_newer, &ours.exclude_newer, &theirs.exclude_newer];
     let exclude_newer = settled("the time of `exclude-newer`", times, &mut disputed_keys);
     let recipes = recipes(base, ours, theirs, &mut disputed_keys);
-    let requirements = either(&base.requirements, &ours.requirements, &theirs.requirements);
     let (packages, disputed) = packages(base, ours, theirs);
-    let requirements = *requirements.unwrap_or(&ours.requirements);
+    // Of what both ask differently, each change is one of the merged manifest, unless both made the same.
+    let requirements = either(&base.requirements, &ours.requirements, &theirs.requirements).copied();
+    let requirements =
+        requirements.unwrap_or_else(|| ours.requirements.changed(base.requirements, theirs.requirements));
     let prefixes = BTreeMap::new();
     let mut lockfile = Lockfile { requirements, exclude_newer, toolchain, recipes, packages, prefixes };
     put_outputs(&mut lockfile, base, ours, theirs);

@@ -163,22 +163,24 @@ impl Wishes {
         asked.filter(|one| matches!(&one.by, By::Package(by) if by == name)).cloned().collect()
     }
 
-    /// Names all of it.
+    /// Names all of it, as a set: what is asked of each package, each limit, and what holds for all.
     pub fn digest(&self) -> TextDigest {
-        let package = |(name, wish): (&PackageName, &Wish)| (name.as_str().to_owned(), wish.canonical(&self.platforms));
-        let mut canonical = serde_json::json!({
-            "packages": self.packages.iter().map(package).collect::<serde_json::Map<_, _>>(),
+        let text = |value: serde_json::Value| TextDigest::of(value.to_string().as_bytes());
+        let mut all = serde_json::json!({
             "rust": self.toolchain.as_ref().map(ToString::to_string),
             "platforms": self.platforms.iter().map(ToString::to_string).collect::<Vec<_>>(),
         });
         if let Some(limit) = &self.exclude_newer {
-            canonical["exclude-newer"] = text::limit(limit).into();
+            all["exclude-newer"] = text::limit(limit).into();
         }
-        if !self.constraints.is_empty() {
-            let limit = |(name, to): (&PackageName, &Range)| (name.as_str().to_owned(), to.to_string().into());
-            canonical["constraints"] = self.constraints.iter().map(limit).collect::<serde_json::Map<_, _>>().into();
-        }
-        TextDigest::of(canonical.to_string().as_bytes())
+        let package = |(name, wish): (&PackageName, &Wish)| {
+            text(serde_json::json!({ "package": name.as_str(), "wish": wish.canonical(&self.platforms) }))
+        };
+        let limit = |(name, to): (&PackageName, &Range)| {
+            text(serde_json::json!({ "limit": name.as_str(), "to": to.to_string() }))
+        };
+        let packages = self.packages.iter().map(package);
+        TextDigest::of_set(packages.chain(self.constraints.iter().map(limit)).chain([text(all)]))
     }
 }
 
