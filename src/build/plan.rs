@@ -123,7 +123,7 @@ mod tests {
                 crates: None,
                 dependencies: names(run),
                 build_dependencies: names(build),
-                stated: Vec::new(),
+                stated: Default::default(),
                 outputs: recorded.then_some(output).into_iter().collect(),
             };
             lockfile.packages.insert(package.id.name.clone(), package);

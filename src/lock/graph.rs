@@ -136,7 +136,7 @@ pub(super) mod tests {
                 crates: None,
                 dependencies: names(run),
                 build_dependencies: names(build),
-                stated: Vec::new(),
+                stated: Default::default(),
                 outputs: Vec::new(),
             };
             lockfile.packages.insert(name, package);

@@ -189,7 +189,7 @@ mod tests {
             crates: None,
             dependencies: Vec::new(),
             build_dependencies: Vec::new(),
-            stated: Vec::new(),
+            stated: Default::default(),
             outputs: Vec::new(),
         }
     }
