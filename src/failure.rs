@@ -285,6 +285,9 @@ impl From<lock::WishError> for Failure {
         match error {
             lock::WishError::Recipe(error) => error.into(),
             lock::WishError::Needed { by, source } => Self::from(source).fact(format!("`{by}` needs it")),
+            lock::WishError::Stated { by, source } => {
+                Self::from(source).fact(format!("`{by}` states it in `[package.metadata.envy]` of its Cargo.toml"))
+            }
             lock::WishError::Differs { ref name, ref asked } => Self::new(Exit::NoSolution, error.to_string())
                 .facts(asked.iter().cloned())
                 .hint(format!("say the same in both places, or give one of them another name than `{name}`")),

@@ -126,7 +126,7 @@ mod tests {
                 build_dependencies: names(build),
                 platforms: Platforms::new(),
                 needed_on: BTreeMap::new(),
-                stated: Vec::new(),
+                stated: Default::default(),
                 outputs: recorded.then_some(output).into_iter().collect(),
             };
             lockfile.packages.insert(package.id.name.clone(), package);

@@ -5,6 +5,7 @@ use crate::digest::Commit;
 use crate::manifest::{Needed, Param};
 use crate::package::Range;
 use crate::platform::{Needs, Platforms};
+use crate::recipe::Need;
 use expect_test::expect_file;
 
 fn unpacked() -> Unpacked {
@@ -32,7 +33,7 @@ fn every_source() -> Lockfile {
         build_dependencies: if name == "redis" { vec!["pkgconf".parse().unwrap()] } else { Vec::new() },
         platforms: Platforms::new(),
         needed_on: BTreeMap::new(),
-        stated: if name == "api" { stated() } else { Vec::new() },
+        stated: if name == "api" { stated() } else { Statement::default() },
         outputs: Vec::new(),
     };
     let source = CrateSource { url: "https://example.org/fork.git".to_owned(), commit, tree };
@@ -64,7 +65,7 @@ fn every_source() -> Lockfile {
 }
 
 /// What a package may state that it needs.
-fn stated() -> Vec<Need> {
+fn stated() -> Statement {
     let needed = |name: &str, recipe: &str, versions| Needed {
         name: name.parse().unwrap(),
         recipe: recipe.to_owned(),
@@ -75,7 +76,8 @@ fn stated() -> Vec<Need> {
     let params = [("shared".to_owned(), Param::Bool(true)), ("with".to_owned(), Param::List(vec!["a".to_owned()]))];
     let openssl = needed("openssl", "openssl", Range::Req(">=3, <4".parse().unwrap()));
     let tool = Needed { when: Some("tls".to_owned()), params: params.into(), ..needed("tool", "pkgconf", Range::Any) };
-    vec![Need { package: openssl, purpose: Purpose::Run }, Need { package: tool, purpose: Purpose::Build }]
+    let needs = vec![Need { package: openssl, purpose: Purpose::Run }, Need { package: tool, purpose: Purpose::Build }];
+    Statement { needs, ..Statement::default() }
 }
 
 fn sample() -> Lockfile {
@@ -91,7 +93,7 @@ fn sample() -> Lockfile {
         build_dependencies: Vec::new(),
         platforms: Platforms::new(),
         needed_on: BTreeMap::new(),
-        stated: Vec::new(),
+        stated: Statement::default(),
         outputs,
     };
     let output = |needs| Output { platform, action: ActionDigest::of(b"action"), tree: TreeDigest::of(b"out"), needs };
@@ -153,9 +155,20 @@ fn what_is_for_some_platforms_reads_back() {
 #[test]
 fn a_need_of_a_version_that_is_none_of_cargos_reads_back() {
     let mut lockfile = every_source();
-    let stating = lockfile.packages.values_mut().find(|package| !package.stated.is_empty()).unwrap();
-    stating.stated[0].package.versions = Range::Exactly(Version::loose("1.1.1w").unwrap());
+    let stating = lockfile.packages.values_mut().find(|package| !package.stated.needs.is_empty()).unwrap();
+    stating.stated.needs[0].package.versions = Range::Exactly(Version::loose("1.1.1w").unwrap());
     assert_eq!(parse(&lockfile.text()).unwrap(), lockfile);
+}
+
+#[test]
+fn how_a_package_says_that_it_is_made_reads_back() {
+    let mut lockfile = every_source();
+    let stating = lockfile.packages.values_mut().find(|package| !package.stated.needs.is_empty()).unwrap();
+    stating.stated.recipe = Some("make".to_owned());
+    stating.stated.params = [("targets".to_owned(), Param::List(vec!["all".to_owned()]))].into();
+    let text = lockfile.text();
+    assert!(text.contains("stated-recipe = \"make\"\nstated-params = { targets = [\"all\"] }\n"), "{text}");
+    assert_eq!(parse(&text).unwrap(), lockfile);
 }
 
 #[test]

@@ -146,7 +146,7 @@ pub(super) mod tests {
                 build_dependencies: names(build),
                 platforms: Platforms::new(),
                 needed_on: BTreeMap::new(),
-                stated: Vec::new(),
+                stated: Default::default(),
                 outputs: Vec::new(),
             };
             lockfile.packages.insert(name, package);

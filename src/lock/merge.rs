@@ -197,7 +197,7 @@ mod tests {
             build_dependencies: Vec::new(),
             platforms: Platforms::new(),
             needed_on: BTreeMap::new(),
-            stated: Vec::new(),
+            stated: Default::default(),
             outputs: Vec::new(),
         }
     }

@@ -5,6 +5,7 @@
 //! is text for people to review and to merge: sorted, one block a package, and nothing of the host that wrote it.
 //! Registries stand in it by name, other sources as `envy.toml` has them; the one time is that of a cut-off.
 
+mod candidates;
 mod difference;
 mod drift;
 mod format;
@@ -24,7 +25,8 @@ use crate::digest::{ActionDigest, BlobDigest, Commit, TextDigest, TreeDigest};
 use crate::disk;
 use crate::package::{PackageId, PackageName, SiteName, Version};
 use crate::platform::{Needs, Platform, Platforms};
-use crate::recipe::{Need, Purpose};
+use crate::recipe::{Purpose, Statement};
+pub use candidates::{Candidates, Error as CandidatesError, Ground, places};
 pub use difference::{Aspect, Change, Difference, aspects};
 pub use drift::{Drift, drift};
 pub use graph::{Chain, Edge, Graph};
@@ -35,7 +37,7 @@ pub use pin::{
 };
 pub use shared::{SharedDrift, SharedRecipes, shared_drift};
 pub use sides::Sides;
-pub use wishes::{Error as WishError, Stated, Wish, Wishes, sums};
+pub use wishes::{Error as WishError, Prospect, Prospective, Stated, Wish, Wishes, sums};
 
 /// What a site's packages are pinned to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,8 +95,8 @@ pub struct Package {
     pub platforms: Platforms,
     /// Of what it needs, what it does not need on all of its platforms, and on which it does.
     pub needed_on: BTreeMap<(Purpose, PackageName), Platforms>,
-    /// What it says itself that it needs, in its Cargo.toml.
-    pub stated: Vec<Need>,
+    /// What it says of itself, in its Cargo.toml.
+    pub stated: Statement,
     /// What was built, by whom ever: one for each action.
     pub outputs: Vec<Output>,
 }
@@ -284,10 +286,9 @@ impl Lockfile {
         Path::new("lockfiles").join(site.as_str()).join(format!("{package}.Cargo.lock"))
     }
 
-    /// What its packages say themselves that they need.
+    /// What its packages say of themselves.
     pub fn stated(&self) -> Stated {
-        let stating = self.packages.iter().filter(|(_, package)| !package.stated.is_empty());
-        stating.map(|(name, package)| (name.clone(), package.stated.clone())).collect()
+        self.packages.iter().map(|(name, package)| (name.clone(), package.stated.clone())).collect()
     }
 
     /// The packages that are for a platform.

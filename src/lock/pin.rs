@@ -22,9 +22,11 @@ use crate::progress::Progress;
 use crate::recipe::Purpose;
 use crate::source::{self, Archive, Item, Origin, Patch, PatchError, Sources};
 use crate::store::{self, Content};
+pub(super) use archives::wanted_archive;
 pub use archives::{archive_url, file_name};
 use cargo::ByCargo;
 pub use cargo::stated;
+pub(super) use cargo::subdir;
 pub(super) use kept::Kept;
 pub use kept::{kept_commit, same_origin};
 pub use limit::Task;
@@ -228,14 +230,7 @@ impl Pinner<'_, '_> {
     /// Whether a package is looked at: it is new or moves, what is asked of it changed, or a file of it was lost.
     fn must_look(&self, kept: &Kept<'_>, id: &PackageId, wish: &Wish) -> Result<bool, Error> {
         let Some(package) = kept.pin(id, wish) else { return Ok(true) };
-        let changed =
-            self.asked_again(&id.name) || !package.pin.is_fixed() || package.recipe != wish.digest(&id.version);
-        if changed {
-            return Ok(true);
-        }
-        let patches = self.patches(id, wish)?;
-        let same = super::sums(&patches) == package.patches;
-        Ok(!same || !archives::fits(wish, package))
+        Ok(self.asked_again(&id.name) || !stays(self.project, id, wish, package)?)
     }
 
     /// Have everything that the sources of packages give.
@@ -365,6 +360,15 @@ impl Pinner<'_, '_> {
     fn patches(&self, id: &PackageId, wish: &Wish) -> Result<Vec<Patch>, Error> {
         all_patches(self.project, wish, id, |path| Error::NoPatch { id: id.clone(), path })
     }
+}
+
+/// Whether an old pin of a version is still what is asked for, so that nobody has to look at its source again.
+pub(super) fn stays(project: &Path, id: &PackageId, wish: &Wish, package: &Package) -> Result<bool, Error> {
+    if !package.pin.is_fixed() || package.recipe != wish.digest(&id.version) {
+        return Ok(false);
+    }
+    let patches: Vec<_> = all_patches(project, wish, id, |path| Error::NoPatch { id: id.clone(), path })?;
+    Ok(super::sums(&patches) == package.patches && archives::fits(wish, package))
 }
 
 /// The crate that carries a source.

@@ -1,6 +1,7 @@
 //! Wishes: what is asked of a site's packages, each name once: by `envy.toml`, and by the packages that it names. Pure.
 
 mod gather;
+mod prospect;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,12 +11,14 @@ use crate::digest::{BlobDigest, TextDigest};
 use crate::manifest::{ExcludeNewer, Manifest, Site, Source};
 use crate::package::{By, PackageName, Range, Requirement, Version, VersionReq};
 use crate::platform::{Platform, Platforms};
-use crate::recipe::{self, Book, Need, Params, Purpose, Recipe};
+use crate::recipe::{self, Book, Params, Purpose, Recipe, Statement};
 use crate::source::Patch;
+pub use prospect::{Prospect, Prospective};
 pub(super) use text::source_text;
 
-/// What packages say themselves that they need, in the `[package.metadata.envy]` of their Cargo.toml.
-pub type Stated = BTreeMap<PackageName, Vec<Need>>;
+/// What packages say of themselves, in the `[package.metadata.envy]` of their Cargo.toml. Of those that are not here,
+/// nobody knows yet.
+pub type Stated = BTreeMap<PackageName, Statement>;
 
 /// All that is asked of a site's packages.
 #[derive(Clone, Debug)]
@@ -44,6 +47,8 @@ pub struct Wish {
     pub recipe: Arc<Recipe>,
     /// A value for each of the recipe's params.
     pub params: Params,
+    /// Whether it has a say itself, in its Cargo.toml: nobody wants it made otherwise than by cargo.
+    pub states: bool,
     /// Paths that are left out of the prefix.
     pub without: Vec<String>,
     /// Which packages it needs, what for, and on which platforms.
@@ -63,6 +68,15 @@ pub enum Error {
     /// A package needs what no recipe makes, or makes like that.
     #[error("what `{by}` needs cannot be had")]
     Needed {
+        /// The package.
+        by: PackageName,
+        /// Why not.
+        #[source]
+        source: recipe::Error,
+    },
+    /// What a package says of itself cannot be.
+    #[error("what `{by}` states of itself cannot be had")]
+    Stated {
         /// The package.
         by: PackageName,
         /// Why not.

@@ -44,7 +44,7 @@ mod variables;
 pub(crate) use check::keys;
 pub(crate) use dependency::param;
 pub(crate) use needed::needed;
-pub use needed::{StatedNeeds, stated_needs};
+pub use needed::{Stated, stated, states_anything};
 pub(crate) use parse::{Item, Text, entries, strings, syntax_error, table};
 pub use placeholder::expand;
 pub(crate) use problem::{Findings, listed};

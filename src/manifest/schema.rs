@@ -151,7 +151,12 @@ pub(crate) const NEEDED: Shape = Shape::Each(&Shape::StringOr(&[
 ]));
 
 /// `[package.metadata.envy]` of a Cargo.toml.
-pub(super) const METADATA: &[Key] = &[now("dependencies", NEEDED), now("build-dependencies", NEEDED)];
+pub(super) const METADATA: &[Key] = &[
+    now("dependencies", NEEDED),
+    now("build-dependencies", NEEDED),
+    now("recipe", Shape::String),
+    now("params", Shape::Each(&Shape::Param)),
+];
 
 /// Keys that say where a dependency comes from.
 pub(super) const SOURCE_KEYS: &[&str] =

@@ -41,7 +41,7 @@ use crate::source::Patch;
 pub use book::{BUILT_IN, Book, Layer, Listed, Origin};
 pub use describe::Set;
 pub use lint::{Finding, Level, Surroundings, lint};
-pub use needs::{Need, Purpose};
+pub use needs::{Need, Purpose, Statement};
 pub use params::{Kind, Params, Value};
 pub use render::{Values, commands_of, last_step, without_marks};
 

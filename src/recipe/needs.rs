@@ -6,7 +6,7 @@ use minijinja::{Environment, UndefinedBehavior};
 
 use super::render::param_values;
 use super::{Error, Params, Recipe, Value};
-use crate::manifest::Needed;
+use crate::manifest::{self, Invalid, Needed, Param};
 use crate::platform::{Platform, facts};
 
 /// A package that another one needs.
@@ -25,6 +25,33 @@ pub enum Purpose {
     Run,
     /// To build: it is there while the other one is built.
     Build,
+}
+
+/// What a package says of itself in its Cargo.toml.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Statement {
+    /// What it needs.
+    pub needs: Vec<Need>,
+    /// The recipe that makes it, where nobody names another.
+    pub recipe: Option<String>,
+    /// Values of that recipe's params, where nobody gives others.
+    pub params: BTreeMap<String, Param>,
+}
+
+impl Statement {
+    /// What `[package.metadata.envy]` of a Cargo.toml says; `file` is how messages call it.
+    pub fn read(file: &str, text: &str) -> Result<Self, Invalid> {
+        let stated = manifest::stated(file, text)?;
+        let need = |purpose| move |package| Need { package, purpose };
+        let run = stated.dependencies.into_iter().map(need(Purpose::Run));
+        let build = stated.build_dependencies.into_iter().map(need(Purpose::Build));
+        Ok(Self { needs: run.chain(build).collect(), recipe: stated.recipe, params: stated.params })
+    }
+
+    /// The recipe that makes it, where nobody names another.
+    pub fn recipe(&self) -> &str {
+        self.recipe.as_deref().unwrap_or("cargo")
+    }
 }
 
 impl Recipe {

@@ -66,7 +66,7 @@ pub enum Origin<'o> {
 
 impl Origin<'_> {
     /// Names what it gives.
-    fn digest(&self) -> TextDigest {
+    pub(super) fn digest(&self) -> TextDigest {
         let text = match self {
             Self::Crate { archive, .. } => format!("crate {archive}"),
             // A repository of this machine may lead to others here, and one from elsewhere may not.
@@ -122,6 +122,11 @@ impl<'a> Sources<'a> {
     /// The store that everything comes into.
     pub fn store(&self) -> &'a Store {
         self.store
+    }
+
+    /// The directory for what can be had again.
+    pub(super) fn cache(&self) -> &Path {
+        &self.cache
     }
 
     /// Whether a thing is here, so that nobody has to be asked for it.

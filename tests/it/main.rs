@@ -14,6 +14,7 @@
 
 mod archives;
 mod bad_input;
+mod candidates;
 mod cli_reference;
 mod commands;
 mod conditions;

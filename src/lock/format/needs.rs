@@ -8,7 +8,7 @@ use super::{Package, Source, quoted, read};
 use crate::manifest::{Needed, Param};
 use crate::package::{PackageName, Range, Version};
 use crate::platform::Platforms;
-use crate::recipe::{Need, Purpose};
+use crate::recipe::{Need, Purpose, Statement};
 
 /// What a package needs on some of its platforms.
 #[derive(Deserialize)]
@@ -36,7 +36,7 @@ pub(super) struct FileNeed {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum FileParam {
+pub(super) enum FileParam {
     Bool(bool),
     Int(i64),
     String(String),
@@ -54,7 +54,7 @@ pub(super) fn needed_on(package: &Package, text: &mut String) {
 
 /// What a package says itself that it needs.
 pub(super) fn stated(need: &Need) -> String {
-    let Needed { name, recipe, versions, params, when } = &need.package;
+    let Needed { name, recipe, versions, params: given, when } = &need.package;
     let mut text = format!("\n[[package.stated]]\nname = \"{name}\"\n");
     if recipe != name.as_str() {
         text.push_str(&format!("recipe = {}\n", quoted(recipe)));
@@ -65,12 +65,27 @@ pub(super) fn stated(need: &Need) -> String {
     if need.purpose == Purpose::Build {
         text.push_str("build = true\n");
     }
-    if !params.is_empty() {
-        let params: Vec<_> = params.iter().map(|(name, value)| format!("{} = {}", key(name), param(value))).collect();
-        text.push_str(&format!("params = {{ {} }}\n", params.join(", ")));
+    if !given.is_empty() {
+        text.push_str(&format!("params = {}\n", params(given)));
     }
     text.extend(when.iter().map(|when| format!("when = {}\n", quoted(when))));
     text
+}
+
+/// How a package says itself that it is made.
+pub(super) fn stated_making(stated: &Statement) -> String {
+    let recipe = stated.recipe.iter().map(|recipe| format!("stated-recipe = {}\n", quoted(recipe)));
+    let params = (!stated.params.is_empty()).then(|| format!("stated-params = {}\n", params(&stated.params)));
+    recipe.chain(params).collect()
+}
+
+pub(super) fn read_params(given: &BTreeMap<String, FileParam>) -> BTreeMap<String, Param> {
+    given.iter().map(|(name, value)| (name.clone(), value.into())).collect()
+}
+
+fn params(given: &BTreeMap<String, Param>) -> String {
+    let given: Vec<_> = given.iter().map(|(name, value)| format!("{} = {}", key(name), param(value))).collect();
+    format!("{{ {} }}", given.join(", "))
 }
 
 pub(super) fn platform_list(platforms: &Platforms) -> String {
@@ -117,7 +132,7 @@ fn range(text: &str) -> Result<Range, Source> {
 impl FileNeed {
     pub(super) fn read(&self) -> Result<Need, Source> {
         let versions = self.version.as_deref().map_or(Ok(Range::Any), range)?;
-        let params = self.params.iter().map(|(name, value)| (name.clone(), value.into())).collect();
+        let params = read_params(&self.params);
         let recipe = self.recipe.clone().unwrap_or_else(|| self.name.clone());
         let package = Needed { name: read(&self.name)?, recipe, versions, params, when: self.when.clone() };
         Ok(Need { package, purpose: if self.build { Purpose::Build } else { Purpose::Run } })

@@ -59,6 +59,28 @@ fn platforms(archive: &ArchiveSource, all: &Platforms) -> Vec<Option<Platform>> 
     if differs { all.iter().copied().map(Some).collect() } else { vec![None] }
 }
 
+/// The archive for a platform. What nobody gave a sum for is what it was when it was pinned.
+fn wanted_for(
+    id: &PackageId,
+    archive: &ArchiveSource,
+    old: Option<&Package>,
+    platform: Option<Platform>,
+) -> WantedArchive {
+    let locked = old.and_then(|old| old.pin.archive(platform.unwrap_or(Platform::host())));
+    let sha256 = sum(archive, platform).or(locked.map(|unpacked| unpacked.archive));
+    WantedArchive { name: id.to_string(), url: archive_url(archive, id, platform), sha256 }
+}
+
+/// An archive that tells what the package is, of those that there are for the platforms that it is wanted on.
+pub(in crate::lock) fn wanted_archive(
+    id: &PackageId,
+    archive: &ArchiveSource,
+    old: Option<&Package>,
+    wanted_on: &Platforms,
+) -> WantedArchive {
+    wanted_for(id, archive, old, platforms(archive, wanted_on).into_iter().next_back().flatten())
+}
+
 /// Whether a pin has an archive for each platform that the package is wanted on, with the sums that are asked for.
 pub(super) fn fits(wish: &Wish, package: &Package) -> bool {
     let asked = match wish.source_at(&package.id.version) {
@@ -92,10 +114,7 @@ impl Pinner<'_, '_> {
         let mut owners = Vec::new();
         for Wanted { id, archive, platforms: wanted_on, old } in wanted {
             for platform in platforms(archive, wanted_on) {
-                let locked = old.and_then(|old| old.pin.archive(platform.unwrap_or(Platform::host())));
-                let sha256 = sum(archive, platform).or(locked.map(|unpacked| unpacked.archive));
-                let url = archive_url(archive, id, platform);
-                requests.push(WantedArchive { name: id.to_string(), url, sha256 });
+                requests.push(wanted_for(id, archive, *old, platform));
                 owners.push(((*id).clone(), platform));
             }
         }

@@ -10,7 +10,7 @@ use super::{Error, Stated, Wish};
 use crate::manifest::{Dependency, Param, Site, Source};
 use crate::package::{By, PackageName, Requirement};
 use crate::platform::{Platform, Platforms};
-use crate::recipe::{self, Book, Need, Purpose, Value};
+use crate::recipe::{self, Book, Need, Params, Purpose, Recipe, Statement, Value};
 
 /// How a crate is made, and what lies in a repository or a directory.
 const CARGO: &str = "cargo";
@@ -22,19 +22,21 @@ const ROUNDS: usize = 32;
 
 /// A package that another one needs, on some platforms.
 #[derive(Clone, Debug, PartialEq)]
-struct Edge {
-    by: PackageName,
-    need: Need,
-    on: Platforms,
+pub(super) struct Edge {
+    pub by: PackageName,
+    pub need: Need,
+    pub on: Platforms,
 }
 
 /// Everybody who asks for one name.
 #[derive(Default)]
-struct Asked<'a> {
-    site: Vec<&'a Dependency>,
-    packages: Vec<&'a Edge>,
+pub(super) struct Asked<'a> {
+    pub site: Vec<&'a Dependency>,
+    pub packages: Vec<&'a Edge>,
     /// What takes the place of what they ask for.
-    instead: Option<&'a Dependency>,
+    pub instead: Option<&'a Dependency>,
+    /// What it says itself, if that is known.
+    pub stated: Option<&'a Statement>,
 }
 
 /// What takes the place of packages.
@@ -51,7 +53,7 @@ pub(super) fn gather(
     let site = &asked_on(site, platforms);
     let mut edges: Vec<Edge> = Vec::new();
     for _ in 0..ROUNDS {
-        let mut packages = wishes(site, overrides, book, &edges)?;
+        let mut packages = wishes(site, overrides, book, &edges, stated)?;
         mark_wanted(site, &mut packages, platforms);
         let now = edges_of(site, overrides, &packages, stated)?;
         if now == edges {
@@ -78,6 +80,7 @@ fn wishes(
     overrides: &Overrides,
     book: &Book,
     edges: &[Edge],
+    stated: &Stated,
 ) -> Result<BTreeMap<PackageName, Wish>, Error> {
     let mut asked: BTreeMap<&PackageName, Asked<'_>> = BTreeMap::new();
     for dependency in &site.dependencies {
@@ -88,7 +91,7 @@ fn wishes(
     }
     let mut wishes = BTreeMap::new();
     for (name, mut asked) in asked {
-        asked.instead = overrides.get(name);
+        (asked.instead, asked.stated) = (overrides.get(name), stated.get(name));
         let mut wish = asked.wish(name, book)?;
         for edge in edges.iter().filter(|edge| edge.by == *name) {
             let needed = (edge.need.purpose, edge.need.package.name.clone());
@@ -108,30 +111,43 @@ fn edges_of(
 ) -> Result<Vec<Edge>, Error> {
     let mut edges = Vec::new();
     for (name, wish) in packages {
-        let mut needs: Vec<_> = wish.recipe.needs().collect();
-        needs.extend(stated.get(name).cloned().unwrap_or_default());
-        for dependency in site.dependencies.iter().filter(|one| one.name == *name).chain(overrides.get(name)) {
-            let run = dependency.dependencies.iter().map(|one| (one, Purpose::Run));
-            let build = dependency.build_dependencies.iter().map(|one| (one, Purpose::Build));
-            needs.extend(run.chain(build).map(|(package, purpose)| Need { package: package.clone(), purpose }));
+        let entries = site.dependencies.iter().filter(|one| one.name == *name).chain(overrides.get(name));
+        edges.extend(edges_from(name, wish, entries, stated.get(name))?);
+    }
+    Ok(edges)
+}
+
+/// What one package needs on the platforms that it is wanted on: by its recipe, as it states itself, and as its entries say.
+pub(super) fn edges_from<'a>(
+    name: &PackageName,
+    wish: &Wish,
+    entries: impl Iterator<Item = &'a Dependency>,
+    stated: Option<&Statement>,
+) -> Result<Vec<Edge>, Error> {
+    let mut needs: Vec<_> = wish.recipe.needs().collect();
+    needs.extend(stated.filter(|_| wish.states).into_iter().flat_map(|stated| stated.needs.clone()));
+    for dependency in entries {
+        let run = dependency.dependencies.iter().map(|one| (one, Purpose::Run));
+        let build = dependency.build_dependencies.iter().map(|one| (one, Purpose::Build));
+        needs.extend(run.chain(build).map(|(package, purpose)| Need { package: package.clone(), purpose }));
+    }
+    let mut edges = Vec::new();
+    for need in needs {
+        let mut on = Platforms::new();
+        for platform in &wish.platforms {
+            if wish.recipe.holds(need.package.when.as_deref(), &wish.params, *platform)? {
+                on.insert(*platform);
+            }
         }
-        for need in needs {
-            let mut on = Platforms::new();
-            for platform in &wish.platforms {
-                if wish.recipe.holds(need.package.when.as_deref(), &wish.params, *platform)? {
-                    on.insert(*platform);
-                }
-            }
-            if !on.is_empty() {
-                edges.push(Edge { by: name.clone(), need, on });
-            }
+        if !on.is_empty() {
+            edges.push(Edge { by: name.clone(), need, on });
         }
     }
     Ok(edges)
 }
 
 impl<'a> Asked<'a> {
-    fn wish(&self, name: &PackageName, book: &Book) -> Result<Wish, Error> {
+    pub fn wish(&self, name: &PackageName, book: &Book) -> Result<Wish, Error> {
         self.same(name)?;
         let first = self.first();
         let source = match (first, self.packages.first()) {
@@ -139,13 +155,16 @@ impl<'a> Asked<'a> {
             (None, Some(edge)) => Source::Recipe { recipe: edge.need.package.recipe.clone() },
             (None, None) => unreachable!("a name stands here because somebody asks for it"),
         };
-        let recipe = match (&source, first.and_then(|first| first.recipe.as_deref())) {
-            (Source::Recipe { recipe }, _) => recipe,
-            (_, Some(recipe)) => recipe,
-            (Source::Archive(_), None) => UNPACK,
-            (_, None) => CARGO,
+        let named = match (&source, first.and_then(|first| first.recipe.as_deref())) {
+            (Source::Recipe { recipe }, _) => Some(recipe.as_str()),
+            (Source::Archive(_), None) => Some(UNPACK),
+            (_, recipe) => recipe,
         };
-        let recipe = book.get(recipe).map_err(|error| self.blamed(error))?;
+        let recipe = match (named, self.stated) {
+            (Some(named), _) => book.get(named).map_err(|error| self.blamed(error))?,
+            (None, Some(stated)) => book.get(stated.recipe()).map_err(|error| of_statement(name, error))?,
+            (None, None) => book.get(CARGO)?,
+        };
         if matches!(source, Source::Recipe { .. }) && recipe.releases().is_empty() {
             return Err(self.blamed(recipe::Error::NoVersions(recipe.name().to_owned())));
         }
@@ -157,7 +176,8 @@ impl<'a> Asked<'a> {
             source_text: source_text(&source, &requirements),
             patches: first.map(|first| first.patches.clone()).unwrap_or_default(),
             exclude_newer: self.entries().rev().find_map(|one| one.exclude_newer.clone()),
-            params: recipe.params(self.params(name)?).map_err(|error| self.blamed(error))?,
+            params: self.all_params(name, recipe, named.is_some())?,
+            states: named.is_none() || recipe.vendor().is_some(),
             recipe: recipe.clone(),
             source,
             requirements,
@@ -204,7 +224,7 @@ impl<'a> Asked<'a> {
     /// Refuse one name for two things: nobody could say which of them is meant. What a package needs is the work of a
     /// recipe, so a site may say that it comes from elsewhere, but not that another recipe makes it: that is for
     /// an override, which says it of all who ask.
-    fn same(&self, name: &PackageName) -> Result<(), Error> {
+    pub fn same(&self, name: &PackageName) -> Result<(), Error> {
         if self.instead.is_some() {
             return Ok(());
         }
@@ -222,6 +242,25 @@ impl<'a> Asked<'a> {
         let needs = |edge: &&Edge| format!("`{}` needs what recipe `{}` makes", edge.by, edge.need.package.recipe);
         let asked = self.site.iter().map(line).chain(self.packages.iter().map(needs)).collect();
         Err(Error::Differs { name: name.clone(), asked })
+    }
+
+    /// A value for each param: those that are asked for, then those that the package itself states for this recipe.
+    fn all_params(&self, name: &PackageName, recipe: &Recipe, named: bool) -> Result<Params, Error> {
+        let mut params = self.params(name)?;
+        let Some(stated) = self.stated.filter(|_| !named || recipe.vendor().is_some()) else {
+            let given = recipe.params(params);
+            // Which recipe they are meant for is known when the package was read.
+            let unknown = given.is_err() && !named && self.stated.is_none();
+            return if unknown { Ok(recipe.params([])?) } else { given.map_err(|error| self.blamed(error)) };
+        };
+        let asked = recipe.params(params.clone()).map_err(|error| self.blamed(error))?;
+        if stated.params.is_empty() || stated.recipe() != recipe.name() {
+            return Ok(asked);
+        }
+        for (key, value) in &stated.params {
+            params.entry(key).or_insert_with(|| value.into());
+        }
+        recipe.params(params).map_err(|error| of_statement(name, error))
     }
 
     /// The params that several ask for: lists are united, what one package switches on is on, and what the site itself
@@ -270,6 +309,10 @@ impl<'a> Asked<'a> {
         };
         Error::Differs { name: name.clone(), asked: self.packages.iter().filter_map(wants).collect() }
     }
+}
+
+fn of_statement(name: &PackageName, error: recipe::Error) -> Error {
+    Error::Stated { by: name.clone(), source: error }
 }
 
 fn line(one: &&Dependency) -> String {
