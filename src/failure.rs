@@ -270,6 +270,10 @@ impl From<site::Error> for Failure {
                 let hint = format!("run `envy generations {site}` to see those there are");
                 Self::of(Exit::Failed, &error).hint(hint)
             }
+            site::Error::Damaged { ref site, .. } => {
+                let hint = format!("run `envy verify {site} --repair`, which makes a new one");
+                Self::of(Exit::Verification, &error).hint(hint)
+            }
             site::Error::Malformed { ref site, .. } => {
                 let hint = format!("run `envy build {site}`, which makes a new one");
                 Self::of(Exit::Failed, &error).hint(hint)

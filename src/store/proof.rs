@@ -31,12 +31,17 @@ impl Proven {
 }
 
 impl Store {
-    /// Where a file of a tree is, whose bytes are what its name says.
+    /// Where a file of a tree is, whose bytes are what its name says. Its mode is too: who removes a prefix by hand may have
+    /// given all of its files another one, and they are this file.
     pub fn proven_file(&self, file: File) -> Result<PathBuf, Error> {
         if !self.has_file(file) {
             return Err(Error::MissingBlob(file.blob));
         }
-        self.proven(self.file_path(file), file.blob)
+        let path = self.proven(self.file_path(file), file.blob)?;
+        if disk::mode(&path) != Some(blobs::mode(file.executable)) {
+            disk::set_mode(&path, blobs::mode(file.executable))?;
+        }
+        Ok(path)
     }
 
     /// Where the bytes of a digest are, which are what it says.
