@@ -10,9 +10,10 @@ use crate::repository::{GitServer, Repository};
 use crate::scratch::Scratch;
 use crate::verify::{flip, prefix};
 
-/// A built site of four packages: a crate, an archive, a commit, and a recipe's own.
+/// A built site of four packages: an archive, a commit, a recipe's own, and where it matters a crate.
 struct World {
     scratch: Scratch,
+    packages: Vec<&'static str>,
     registry: Registry,
     _files: Files,
     _upstream: GitServer,
@@ -29,11 +30,15 @@ name = "install"
 run = "mkdir -p {{ destdir }}{{ prefix }}/etc && echo 'home={{ prefix }}' >{{ destdir }}{{ prefix }}/etc/home"
 "#;
 
-/// What the programs of the site say.
+/// What the programs of the packages say.
 const SAID: [(&str, &str); 3] = [("hello", "hello 1.0.0\n"), ("tool", "tool\n"), ("data", "data\n")];
 
 impl World {
     fn new() -> Self {
+        Self::of(&["data", "hello", "home", "tool"])
+    }
+
+    fn of(packages: &[&'static str]) -> Self {
         let (registry, files) = (Registry::new(), Files::new());
         registry.publish(Crate::new("hello", "1.0.0").bin("hello"));
         let scratch = Scratch::with(&registry);
@@ -43,16 +48,25 @@ impl World {
         let data = files.put("/data.tar", Tar::new().program("data-1/bin/data", "#!/bin/sh\necho data\n").done());
         let install = r#"params = { run = ["install -D -m 755 tool $OUT/bin/tool"] }"#;
         let tool = format!("{{ git = \"{}\", rev = \"{commit}\", recipe = \"script\", {install} }}", upstream.url());
-        let manifest = format!(
-            "[sites.api.dependencies]\nhello = \"1\"\ndata = {{ version = \"1\", {data} }}\ntool = {tool}\n\
-             home = {{ recipe = \"home\", version = \"1\" }}\n"
-        );
-        scratch.write("recipes/home.toml", RECIPE).write("envy.toml", manifest).envy("build").succeeds();
-        Self { scratch, registry, _files: files, _upstream: upstream }
+        let line = |name: &&str| match *name {
+            "hello" => "hello = \"1\"\n".to_owned(),
+            "data" => format!("data = {{ version = \"1\", {data} }}\n"),
+            "tool" => format!("tool = {tool}\n"),
+            _ => "home = { recipe = \"home\", version = \"1\" }\n".to_owned(),
+        };
+        let lines: String = packages.iter().map(line).collect();
+        scratch.write("recipes/home.toml", RECIPE).write("envy.toml", format!("[sites.api.dependencies]\n{lines}"));
+        scratch.envy("build").succeeds();
+        Self { scratch, packages: packages.to_vec(), registry, _files: files, _upstream: upstream }
     }
 
     fn store(&self) -> PathBuf {
         self.scratch.store()
+    }
+
+    /// The programs of the site, and what they say.
+    fn said(&self) -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+        SAID.iter().filter(|(name, _)| self.packages.contains(name))
     }
 
     /// A file of the store, by kind and digest.
@@ -78,29 +92,25 @@ impl World {
         value.as_str().expect("a text").to_owned()
     }
 
-    /// The blob of a file of the prefix.
-    fn blob(&self, path: &str) -> PathBuf {
-        let bytes = fs::read(prefix(&self.scratch).join(path)).expect("it is there");
-        self.stored("blobs", &format!("{}.x", crate::registry::checksum(&bytes)))
-    }
-
     fn remove(&self, paths: &str) {
-        self.scratch.shell().sh(&format!("for it in {paths}; do find $it -type d -exec chmod u+w {{}} +; rm -rf $it; done")).succeeds();
+        self.scratch
+            .shell()
+            .sh(&format!("for it in {paths}; do find $it -type d -exec chmod u+w {{}} +; rm -rf $it; done"))
+            .succeeds();
     }
 
     /// Everything that was installed and built is gone, and what was fetched is here.
     fn forget_outputs(&self) {
-        let trees = ["hello", "data", "tool", "home"].map(|name| self.stored("trees", &self.locked(name, "output")));
-        for tree in trees {
-            fs::remove_file(tree).expect("it is there");
+        for name in &self.packages {
+            fs::remove_file(self.stored("trees", &self.locked(name, "output"))).expect("it is there");
         }
         self.remove(".envy ../data/envy/store/prefixes");
     }
 
     /// The site works, and is what the lockfile says.
     fn is_right(&self) {
-        for (program, said) in SAID {
-            assert_eq!(self.scratch.envy(&format!("run api -- {program}")).succeeds().stdout(), said);
+        for (program, said) in self.said() {
+            assert_eq!(self.scratch.envy(&format!("run api -- {program}")).succeeds().stdout(), *said);
         }
         self.scratch.envy("verify api").succeeds().never_says("note:");
     }
@@ -126,9 +136,9 @@ const CASES: &[Case] = &[
     Case {
         what: "a file of the prefix, which is a blob too",
         ready: |_| {},
-        damaged: |world| prefix(&world.scratch).join("bin/hello"),
+        damaged: |world| prefix(&world.scratch).join("bin/data"),
         found_by: "verify api",
-        says: "changed `bin/hello`",
+        says: "changed `bin/data`",
         healed_by: &["verify api --repair"],
     },
     Case {
@@ -223,7 +233,8 @@ fn checksum_of(text: &str) -> String {
 #[test]
 fn a_flipped_bit_is_found_named_and_healed_and_never_installed() {
     for case in CASES {
-        let world = World::new();
+        let world =
+            if case.what.contains("crate") { World::of(&["hello"]) } else { World::of(&["data", "home", "tool"]) };
         let damaged = (case.damaged)(&world);
         (case.ready)(&world);
         flip(&damaged);
@@ -269,7 +280,7 @@ fn a_flipped_bit_of_any_digest_of_a_lockfile_is_found_and_healed() {
 
 #[test]
 fn a_flipped_bit_of_a_lockfile_is_never_installed() {
-    let world = World::new();
+    let world = World::of(&["data", "home", "tool"]);
     let right = world.scratch.read("lockfiles/api.lock");
     world.remove(".envy ../data/envy/store/prefixes");
     let digests: Vec<_> = right.match_indices("sha256:").map(|(at, text)| at + text.len()).collect();
@@ -281,10 +292,10 @@ fn a_flipped_bit_of_a_lockfile_is_never_installed() {
         // What it says of a source is not looked at where the output is here, and the output is the right one.
         assert!([0, 3, 4].contains(&built.code()), "{built}");
         if built.code() == 0 {
-            for (program, said) in SAID {
+            for (program, said) in world.said() {
                 let link = world.scratch.path(format!(".envy/sites/api/current/bin/{program}"));
                 let outcome = world.scratch.shell().sh(&link.display().to_string());
-                assert_eq!(outcome.succeeds().stdout(), said);
+                assert_eq!(outcome.succeeds().stdout(), *said);
             }
         }
         world.remove(".envy");
@@ -312,7 +323,7 @@ fn a_flipped_bit_of_a_copy_of_an_index_counts_as_none() {
 
 #[test]
 fn a_flipped_bit_of_a_copy_of_a_repository_is_found_and_the_copy_made_anew() {
-    let world = World::new();
+    let world = World::of(&["tool"]);
     let mirror = only(&world.scratch.root().join("cache/envy/git"));
     let mut objects = Vec::new();
     files(&mirror.join("objects"), &mut objects);
@@ -322,7 +333,8 @@ fn a_flipped_bit_of_a_copy_of_a_repository_is_found_and_the_copy_made_anew() {
         world.forget_outputs();
         world.remove("../data/envy/store/sources ../data/envy/store/blobs ../data/envy/store/results");
         flip(&object);
-        world.scratch.envy("build --locked").succeeds();
+        world.scratch.envy("build --locked --offline").ends(1).says("could not read the repository");
+        world.scratch.envy("build --locked").succeeds().says("is damaged, and made anew");
         world.is_right();
     }
 }
@@ -330,7 +342,10 @@ fn a_flipped_bit_of_a_copy_of_a_repository_is_found_and_the_copy_made_anew() {
 /// The only directory in one.
 fn only(directory: &Path) -> PathBuf {
     let entries = fs::read_dir(directory).expect("it is there").map(|entry| entry.expect("it can be read").path());
-    entries.filter(|path| path.is_dir()).max_by_key(|path| fs::read_dir(path).map_or(0, Iterator::count)).expect("one is there")
+    entries
+        .filter(|path| path.is_dir())
+        .max_by_key(|path| fs::read_dir(path).map_or(0, Iterator::count))
+        .expect("one is there")
 }
 
 fn files(directory: &Path, found: &mut Vec<PathBuf>) {

@@ -77,10 +77,13 @@ fn a_site_that_nobody_touched_is_right() {
     assert_eq!(document["sites"][0]["flaws"], serde_json::json!([]));
     assert_eq!(document["sites"][0]["files"], 3);
     scratch.envy("verify nowhere").ends(1);
-    scratch.envy("verify api --generation 9").fails(1, expect![[r#"
+    scratch.envy("verify api --generation 9").fails(
+        1,
+        expect![[r#"
         error: site `api` has no generation 9; it has 1 to 2
         hint: run `envy generations api` to see those there are
-    "#]]);
+    "#]],
+    );
     scratch.envy("verify --generation 1").succeeds();
 }
 
@@ -89,10 +92,13 @@ fn a_site_that_is_not_built_is_nothing_to_verify() {
     let scratch = built();
     scratch.write("envy.toml", scratch.read("envy.toml") + "\n[sites.other]\n");
     scratch.envy("verify").succeeds().says("note: site `other` is not built").says("verified site `api`");
-    scratch.envy("verify other").fails(1, expect![[r#"
+    scratch.envy("verify other").fails(
+        1,
+        expect![[r#"
         error: site `other` is not built
         hint: run `envy build other`
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -107,7 +113,9 @@ fn every_way_in_which_a_prefix_is_wrong_is_told_and_healed_from_the_store() {
         fs::write(prefix.join("bin/more"), "more").expect("nothing is there");
     });
     within(&prefix, || fs::rename(prefix.join("etc"), prefix.join("was-etc")).expect("it is ours"));
-    scratch.envy("verify api").fails(4, expect![[r#"
+    scratch.envy("verify api").fails(
+        4,
+        expect![[r#"
         error: 6 things in site `api` are not what they should be
           mode `bin/hello`
             expected mode 0555
@@ -128,14 +136,15 @@ fn every_way_in_which_a_prefix_is_wrong_is_told_and_healed_from_the_store() {
             expected a symlink to `[SCRATCH]/data/envy/store/prefixes/[DIGEST]/was-etc`
             found    nothing
         hint: run `envy verify api --repair`
-    "#]]);
+    "#]],
+    );
     scratch.envy("verify api --repair").ok(expect![[r#"
-        healed mode `bin/hello` from the store
-        healed target `bin/hi` from the store
-        healed extra `bin/more` from the store
-        healed missing `etc` from the store
-        healed extra `was-etc` from the store
-        healed missing `generations/2/was-etc` by making the generation's directory again
+        healed `bin/hello` from the store (mode)
+        healed `bin/hi` from the store (target)
+        healed `bin/more` from the store (extra)
+        healed `etc` from the store (missing)
+        healed `was-etc` from the store (extra)
+        healed `generations/2/was-etc` by making the generation's directory again (missing)
         verified site `api`: generation 2, 3 files, 133 B read
     "#]]);
     scratch.envy("verify api").succeeds();
@@ -153,7 +162,7 @@ fn a_damaged_file_that_is_its_blob_too_is_built_again_and_a_new_file() {
     scratch.envy("verify api --repair").ok(expect![[r#"
         building hello 1.0.0
         built hello 1.0.0 in [TIME]
-        healed changed `bin/hello` by building it again
+        healed `bin/hello` by building it again (changed)
         verified site `api`: generation 2, 3 files, 133 B read
     "#]]);
     assert_ne!(fs::metadata(&hello).expect("it is there").ino(), inode);
@@ -170,7 +179,9 @@ fn a_generation_is_made_again_where_its_own_files_are_wrong() {
     fs::remove_file(generation.join("bin")).expect("it is a link");
     fs::write(generation.join("notes"), "mine").expect("nothing is there");
     flip(&generation.join("lockfile"));
-    scratch.envy("verify api").fails(4, expect![[r#"
+    scratch.envy("verify api").fails(
+        4,
+        expect![[r#"
         error: 4 things in site `api` are not what they should be
           missing `generations/2/bin`
             expected a symlink to `[SCRATCH]/data/envy/store/prefixes/[DIGEST]/bin`
@@ -185,12 +196,13 @@ fn a_generation_is_made_again_where_its_own_files_are_wrong() {
             expected nothing
             found    a file
         hint: run `envy verify api --repair`
-    "#]]);
+    "#]],
+    );
     scratch.envy("verify api --repair").ok(expect![[r#"
-        healed missing `generations/2/bin` by making the generation's directory again
-        healed changed `generations/2/etc/api.conf` by making the generation's directory again
-        healed changed `generations/2/lockfile` by making the generation's directory again
-        healed extra `generations/2/notes` by making the generation's directory again
+        healed `generations/2/bin` by making the generation's directory again (missing)
+        healed `generations/2/etc/api.conf` by making the generation's directory again (changed)
+        healed `generations/2/lockfile` by making the generation's directory again (changed)
+        healed `generations/2/notes` by making the generation's directory again (extra)
         verified site `api`: generation 2, 3 files, 133 B read
     "#]]);
     scratch.envy("verify api").succeeds();
@@ -204,18 +216,21 @@ fn a_damaged_description_is_refused_and_a_new_generation_takes_its_place() {
     let text = fs::read_to_string(&description).expect("it is there");
     fs::set_permissions(&description, PermissionsExt::from_mode(0o644)).expect("it is ours");
     fs::write(&description, text.replace("\"hello\"", "\"hellp\"")).expect("it may be written to now");
-    scratch.envy("verify api").fails(4, expect![[r#"
+    scratch.envy("verify api").fails(
+        4,
+        expect![[r#"
         error: 1 thing in site `api` is not what it should be
           changed `generations/2/generation.json`
             expected the description that was written
             found    something else than its seal says
         hint: run `envy verify api --repair`
-    "#]]);
+    "#]],
+    );
     scratch.envy("env api").ends(4);
     scratch.envy("verify api --repair").ok(expect![[r#"
         switched site `api` to generation 3 (1 package)
           prefix sha256:[..]
-        healed changed `generations/3/generation.json` by a new generation
+        healed `generations/2/generation.json` by a new generation (changed)
         verified site `api`: generation 3, 3 files, 133 B read
     "#]]);
     scratch.envy("verify api").succeeds();
@@ -230,15 +245,18 @@ fn one_digest_of_a_lockfile_that_is_another_one_is_damage() {
     let at = right.rfind("tree = \"sha256:").expect("it records a prefix") + "tree = \"sha256:".len();
     let digit = if right.as_bytes()[at] == b'0' { "1" } else { "0" };
     scratch.write("lockfiles/api.lock", format!("{}{digit}{}", &right[..at], &right[at + 1..]));
-    scratch.envy("verify api").fails(4, expect![[r#"
+    scratch.envy("verify api").fails(
+        4,
+        expect![[r#"
         error: 1 thing in site `api` is not what it should be
           changed `lockfiles/api.lock`
             expected line 19: tree = "sha256:[..]"
             found    line 19: tree = "sha256:[..]"
         hint: run `envy verify api --repair`
-    "#]]);
+    "#]],
+    );
     scratch.envy("verify api --repair").ok(expect![[r#"
-        healed changed `lockfiles/api.lock` from the copy that the generation has
+        healed `lockfiles/api.lock` from the copy that the generation has (changed)
         verified site `api`: generation 2, 3 files, 133 B read
     "#]]);
     assert_eq!(scratch.read("lockfiles/api.lock"), right);
@@ -255,7 +273,9 @@ fn another_lockfile_is_no_damage() {
     "#]]);
     // What it was made of is asked for no more, so that what the store lost is lost.
     flip(&prefix(&scratch).join("bin/hello"));
-    scratch.envy("verify api --repair").fails(4, expect![[r#"
+    scratch.envy("verify api --repair").fails(
+        4,
+        expect![[r#"
         note: generation 2 was made from another lockfile than `lockfiles/api.lock` is now
         error: 1 thing in site `api` is not what it should be
           changed `bin/hello`
@@ -263,7 +283,8 @@ fn another_lockfile_is_no_damage() {
             found    sha256:[..], executable
           the store lacks files of generation 2, and `envy.toml` asks for others than it was made of
         hint: run `envy build api`, which makes a new generation of what the lockfile pins
-    "#]]);
+    "#]],
+    );
     scratch.envy("build").succeeds();
     scratch.envy("verify api").succeeds();
     scratch.envy("run api -- hello").says("hallo");

@@ -52,9 +52,7 @@ pub fn compare(
         let line = |text: &str| format!("line {}: {}", damage.line, text.trim());
         Flaw::new(shown.clone(), FlawKind::Changed, line(damage.expected), line(damage.found))
     });
-    let other = || {
-        format!("generation {} was made from another lockfile than `{shown}` is now", generation.number)
-    };
+    let other = || format!("generation {} was made from another lockfile than `{shown}` is now", generation.number);
     Ok(Compared { note: flaw.is_none().then(other), flaw })
 }
 

@@ -30,7 +30,8 @@ pub fn repair(context: &Context<'_>, project: &Project, site: &Site, before: Fin
     let mending = Mending { context, project, site };
     let (mut how, mut why_not) = (HashMap::new(), Vec::new());
     // A generation's links lead into its prefix, so that comes first.
-    for place in [Where::Lockfile, Where::Prefix, Where::Generation].into_iter().filter(|place| before.is_wrong(*place)) {
+    for place in [Where::Lockfile, Where::Prefix, Where::Generation].into_iter().filter(|place| before.is_wrong(*place))
+    {
         match mending.mend(place, &before)? {
             Ok(from) => drop(how.insert(place, from)),
             Err(reason) => why_not.push(reason),
@@ -43,12 +44,7 @@ pub fn repair(context: &Context<'_>, project: &Project, site: &Site, before: Fin
 }
 
 /// What was found before and after, as one: what is no longer wrong was healed.
-fn joined(
-    before: Findings,
-    after: Findings,
-    how: &HashMap<Where, &'static str>,
-    why_not: Vec<String>,
-) -> Findings {
+fn joined(before: Findings, after: Findings, how: &HashMap<Where, &'static str>, why_not: Vec<String>) -> Findings {
     let same_generation = before.generation == after.generation;
     let is_left = |place, path: &str| {
         same_generation && after.found.iter().any(|one| one.place == place && one.flaw.path == path)
@@ -119,8 +115,9 @@ impl Mending<'_> {
         let order =
             Order { lockfile: &lockfile, generated: &generated, recording: Recording::Off, jobs: Jobs::default() };
         let assembled = context.with_sources(project, LockMode::default(), |sources| {
-            assemble(context, project, site, &order, sources)
-                .map_err(|failure| failure.fact("the store does not have the damaged files whole, so they have to be built"))
+            assemble(context, project, site, &order, sources).map_err(|failure| {
+                failure.fact("the store does not have the damaged files whole, so they have to be built")
+            })
         })?;
         let made = assembled.tree.digest();
         if made != generation.prefix {
