@@ -63,6 +63,8 @@ pub enum Command {
     Env(cmd::env::Args),
     /// Say how manifest, lockfiles and sites agree
     Status(cmd::status::Args),
+    /// Check that sites are what was built, bit by bit, and mend them
+    Verify(cmd::verify::Args),
     /// Show what a site consists of
     Tree(cmd::tree::Args),
     /// Show which locked packages have newer versions
@@ -105,6 +107,7 @@ impl Cli {
             Command::Activate(args) => cmd::activate::run(&context, &args),
             Command::Env(args) => cmd::env::run(&context, &args),
             Command::Status(args) => cmd::status::run(&context, &args),
+            Command::Verify(args) => cmd::verify::run(&context, &args),
             Command::Tree(args) => cmd::tree::run(&context, &args),
             Command::Outdated(args) => return cmd::outdated::run(&context, &args),
             Command::Why(args) => cmd::why::run(&context, &args),

@@ -8,6 +8,7 @@
 mod copying;
 mod identity;
 mod lock;
+mod look;
 mod pieces;
 mod replacing;
 mod walk;
@@ -20,6 +21,7 @@ use std::path::{Path, PathBuf};
 pub use copying::{clone_or_copy, clone_or_copy_itself, set_time};
 pub use identity::{Identity, Stamp, identity, stamp};
 pub use lock::{Lock, TryLock, try_lock};
+pub use look::{Look, look, names};
 pub use pieces::any_piece;
 pub use replacing::replace_directory;
 pub use walk::{Found, time_in, walk_unignored};

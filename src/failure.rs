@@ -168,10 +168,8 @@ impl From<store::Error> for Failure {
             store::Error::Locked { .. } => {
                 Self::of(Exit::Locked, &error).hint("try again, or wait longer with `--lock-timeout`")
             }
-            store::Error::Damaged { ref path, .. } => {
-                let hint = format!("remove `{}`; it is made again when it is needed", path.display());
-                Self::of(Exit::Verification, &error).hint(hint)
-            }
+            store::Error::Damaged { .. } => Self::of(Exit::Verification, &error)
+                .hint("run `envy store verify --repair`, which takes it away, and then this command again"),
             store::Error::LongPath { ref path, .. } => {
                 Self::of(Exit::Host, &error).fact(format!("its path would be `{}`", path.display())).hint(format!(
                     "name a store whose path has at most {} bytes: `ENVY_STORE=/srv/envy`",
@@ -271,6 +269,10 @@ impl From<site::Error> for Failure {
             site::Error::NoGeneration { ref site, .. } | site::Error::NothingBefore(ref site) => {
                 let hint = format!("run `envy generations {site}` to see those there are");
                 Self::of(Exit::Failed, &error).hint(hint)
+            }
+            site::Error::Damaged { ref site, .. } => {
+                let hint = format!("run `envy verify {site} --repair`, which makes a new one");
+                Self::of(Exit::Verification, &error).hint(hint)
             }
             site::Error::Malformed { ref site, .. } => {
                 let hint = format!("run `envy build {site}`, which makes a new one");

@@ -38,6 +38,7 @@ pub mod switch;
 pub mod tree;
 mod undo;
 pub mod update;
+pub mod verify;
 pub mod why;
 
 use clap::Args;

@@ -16,6 +16,7 @@
 //! next change removes.
 
 mod activation;
+mod examine;
 mod files;
 mod generation;
 mod history;
@@ -62,6 +63,14 @@ pub enum Error {
         /// What the reader said.
         #[source]
         source: serde_json::Error,
+    },
+    /// A generation's description is not as it was written.
+    #[error("the description of generation {number} of site `{site}` is not as it was written")]
+    Damaged {
+        /// The site.
+        site: SiteName,
+        /// The generation.
+        number: u64,
     },
     /// There is no generation of this number.
     #[error("site `{site}` has no generation {number}{}", known(existing))]

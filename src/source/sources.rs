@@ -194,7 +194,7 @@ impl<'a> Sources<'a> {
             Origin::Crate { id, archive } => {
                 let directory = self.store.temporary_directory()?;
                 let directory = disk::temporary_directory_in(&directory).map_err(crate::store::Error::from)?;
-                let (top, path) = (format!("{}-{}", id.name, id.version), self.store.blob_path(*archive));
+                let (top, path) = (format!("{}-{}", id.name, id.version), self.store.proven_blob(*archive)?);
                 let time = crate_archive::read(&path, id)?.newest;
                 crate_archive::unpack(&path, &top, directory.path())?;
                 Ok(Content { tree: self.store.ingest(directory.path())?, time })
@@ -205,7 +205,7 @@ impl<'a> Sources<'a> {
             }
             Origin::Archive { archive, name, strip } => {
                 let strip = strip.map_or(Strip::Common, Strip::Components);
-                let path = self.store.blob_path(*archive);
+                let path = self.store.proven_blob(*archive)?;
                 let unpacked = unpack_archive(&path, name, strip, self.limits, self.store)?;
                 Ok(Content { tree: unpacked.tree, time: unpacked.newest })
             }
@@ -229,7 +229,7 @@ impl<'a> Sources<'a> {
         name: &PackageName,
         subdir: Option<&str>,
     ) -> Result<Option<CargoProject>, Error> {
-        let read = |file: &File| Ok(disk::read(&self.store.file_path(*file))?);
+        let read = |file: &File| Ok(self.store.read_file(*file)?);
         cargo_project(tree, &read, name.as_str(), subdir)
             .map_err(|source| Error::Project { name: name.clone(), source })
     }

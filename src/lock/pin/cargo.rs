@@ -26,7 +26,8 @@ impl Pinner<'_, '_> {
         archive: BlobDigest,
         generated: &mut BTreeMap<PackageName, String>,
     ) -> Result<(TreeDigest, ByCargo), Error> {
-        let contents = source::read_crate(&self.sources.store().blob_path(archive), id).map_err(source::Error::from)?;
+        let contents =
+            source::read_crate(&self.sources.store().proven_blob(archive)?, id).map_err(source::Error::from)?;
         let binaries = source::binaries(&contents.manifest, &contents.tree).map_err(source::Error::from)?;
         let names: Vec<_> = binaries.into_iter().map(|binary| binary.name).collect();
         self.check_params(id, wish, &names, || self.listed_features(id, wish))?;
@@ -158,7 +159,7 @@ impl Pinner<'_, '_> {
         let store = self.sources.store();
         let directory = disk::temporary_directory_in(&store.temporary_directory()?)?;
         let top = format!("{}-{}", id.name, id.version);
-        source::unpack_crate(&store.blob_path(archive), &top, directory.path()).map_err(source::Error::from)?;
+        source::unpack_crate(&store.proven_blob(archive)?, &top, directory.path()).map_err(source::Error::from)?;
         let manifest = directory.path().join("Cargo.toml");
         refuse_paths_outside(id, "Cargo.toml", &disk::read_text_if_exists(&manifest)?.unwrap_or_default())?;
         self.make(id, directory.path())
