@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::assembling::{Order, Recording, Showing, assemble, ready, tell_held};
+use super::assembling::{Order, Recording, assemble};
 use super::committing::Writes;
 use super::context::Context;
 use super::locking::{self, Moves, propose};
 use super::project::{Locked, Project};
+use super::showing::{Showing, ready, tell_held};
 use super::{Jobs, LockMode, for_each, sharing};
 use crate::build::{Step, plan};
 use crate::failure::Failure;

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::assembling::{Assembled, Order, Ready, Recording, Showing, assemble, ready};
+use super::assembling::{Assembled, Order, Recording, assemble};
 use super::context::Context;
 use super::locking::{self, Moves, Proposal, propose};
 use super::project::{MANIFEST, Project};
+use super::showing::{Ready, Showing, ready};
 use super::{Jobs, LockMode, for_each, undo};
 use crate::disk;
 use crate::failure::Failure;

@@ -1,8 +1,7 @@
 //! `envy rollback`
 
-use super::assembling;
 use super::context::Context;
-use super::switch;
+use super::{showing, switch};
 use crate::failure::Failure;
 use crate::package::SiteName;
 use crate::site::Move;
@@ -32,7 +31,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let config = locked.and_then(|locked| project.config(site, &locked.lockfile).ok());
     match switch::lockfile(&project, &args.site) {
         Some(lockfile) if place.is_held(lockfile, config.map(|config| config.digest()))? => {
-            assembling::tell_held(context, &place);
+            showing::tell_held(context, &place);
         }
         _ => {}
     }

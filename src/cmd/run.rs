@@ -2,10 +2,10 @@
 
 use std::ffi::{OsStr, OsString};
 
-use super::assembling::Showing;
 use super::build::{Wish, bring};
 use super::context::Context;
 use super::project::Project;
+use super::showing::Showing;
 use super::{Jobs, LockMode};
 use crate::disk;
 use crate::failure::{Exit, Failure};

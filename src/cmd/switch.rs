@@ -1,8 +1,8 @@
 //! `envy switch`
 
-use super::assembling;
 use super::context::Context;
 use super::project::Project;
+use super::showing;
 use crate::digest::TextDigest;
 use crate::disk;
 use crate::failure::{Exit, Failure};
@@ -54,7 +54,7 @@ pub(super) fn to(
         context.ui.done("unchanged", format!("site `{}` is at generation {number}", place.site()));
         return Ok(());
     }
-    assembling::switch(place, action, &generation, lockfile(project, place.site()), project.note(message))?;
+    showing::switch(place, action, &generation, lockfile(project, place.site()), project.note(message))?;
     context.ui.done("switched", format!("site `{}` to generation {number}", place.site()));
     Ok(())
 }
