@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use super::assembling::{Assembled, Order, Recording, assemble};
 use super::context::Context;
 use super::locking::{self, Moves, Proposal, propose};
+use super::passing::Gating;
 use super::project::{MANIFEST, Project};
-use super::showing::{Ready, Showing, ready};
+use super::showing::{How, Manner, Ready, Showing, ready};
 use super::{Jobs, LockMode, for_each, undo};
 use crate::disk;
 use crate::failure::Failure;
@@ -144,13 +145,15 @@ pub fn commit(
 /// Show all of them, or none: where one fails, those before it show again what they showed.
 fn show_all(context: &Context<'_>, project: &Project, all: &[Ready<'_>]) -> Result<(), Failure> {
     let mut moved = Vec::new();
+    let manner = Manner::of_build(Showing::UnlessHeld, Gating::On, None);
     for ready in all {
-        match ready.show(context, project, Showing::UnlessHeld, None) {
-            Ok(before) => moved.extend(before.map(|before| (ready, before))),
+        match ready.show(context, project, &manner) {
+            Ok(shown) if shown.how == How::Switched => moved.extend(shown.before.map(|before| (ready, before))),
+            Ok(_) => {}
             Err(failure) => {
                 for (ready, before) in moved {
                     // The failure that led here says more than one of the undoing.
-                    let _ = ready.show_again(project, before);
+                    let _ = ready.show_again(context, project, before);
                 }
                 return Err(failure);
             }

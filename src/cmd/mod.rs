@@ -1,7 +1,7 @@
 //! Commands: one file each, with its arguments and a `run` that reads as its own summary.
 //!
 //! What several commands do is a verb below: `project` finds and reads what they work on, `locking` brings a
-//! lockfile up to date in memory, `sharing` has the recipes that projects share, `assembling` makes a prefix of it, `showing` a generation that the site shows, `committing` writes an edited project, and
+//! lockfile up to date in memory, `sharing` has the recipes that projects share, `assembling` makes a prefix of it, `showing` a generation that the site shows, `passing` takes that through the site's gate, `committing` writes an edited project, and
 //! `undo` puts back what a process that was killed left half written.
 
 pub mod activate;
@@ -24,6 +24,7 @@ pub mod lock;
 mod locking;
 mod options;
 pub mod outdated;
+mod passing;
 mod project;
 pub mod recipe;
 pub mod remove;

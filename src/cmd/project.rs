@@ -228,7 +228,7 @@ impl Project {
     /// Who does something now, and from which commit of the project.
     pub fn note(&self, message: Option<String>) -> Note {
         let by = process::variable("USER").or_else(|| process::variable("LOGNAME")).unwrap_or_else(process::user);
-        Note { by: Some(by), host: process::host_name(), commit: commit::checked_out(&self.root), message }
+        Note { by: Some(by), host: process::host_name(), commit: commit::checked_out(&self.root), dirty: None, message }
     }
 
     /// What a site shows beside the packages of a lockfile.
@@ -253,7 +253,11 @@ impl Project {
         let same = current.lockfile == locked.digest() && current.config == config.digest();
         let prefix = context.store()?.prefix_path(current.prefix);
         let linked = place.links_into(&current, &prefix);
-        let whole = same && linked && disk::is_directory(&prefix) && place.edited_files(&current).is_empty();
+        let whole = same
+            && linked
+            && !place.awaits_after_switch()
+            && disk::is_directory(&prefix)
+            && place.edited_files(&current).is_empty();
         if !whole || !self.is_made_from(context, site, &locked.lockfile, &current)? {
             return Ok(None);
         }

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use super::assembling::Assembled;
 use super::context::Context;
+use super::passing::{Gating, Passage};
 use super::project::{Project, config};
-use crate::digest::TextDigest;
+use crate::digest::{TextDigest, TreeDigest};
 use crate::failure::Failure;
 use crate::manifest::Site;
+use crate::package::SiteName;
 use crate::platform::Platform;
-use crate::site::{Files, Generation, Move, Note, Place, scripts};
+use crate::site::{Checks, Files, Generation, Move, Note, Place, scripts};
 use crate::store::Held;
 use crate::tree::Tree;
 
@@ -22,6 +24,88 @@ pub enum Showing {
     Always,
     /// It becomes a generation that is not current.
     Never,
+}
+
+/// How a prefix is shown.
+#[derive(Clone, Debug)]
+pub struct Manner {
+    pub showing: Showing,
+    pub gating: Gating,
+    /// What the history calls it.
+    pub action: Move,
+    /// Why, for the history.
+    pub message: Option<String>,
+}
+
+impl Manner {
+    /// A build that shows what came out.
+    pub fn of_build(showing: Showing, gating: Gating, message: Option<String>) -> Self {
+        Self { showing, gating, action: Move::Build, message }
+    }
+}
+
+/// What became of a site.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    pub site: SiteName,
+    pub how: How,
+    /// The generation that was current before.
+    pub before: Option<u64>,
+    /// The generation that is current, or that was only made.
+    pub generation: u64,
+    pub prefix: TreeDigest,
+}
+
+/// How a site came to what it shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// It showed that already; nothing was done but to compare.
+    Converged,
+    /// It shows what came out.
+    Unchanged,
+    /// It was switched.
+    Switched,
+    /// It stays where somebody put it.
+    Held,
+    /// A generation was made, and is not current.
+    Made,
+}
+
+impl How {
+    /// Whether anything is other than before.
+    pub fn is_change(self) -> bool {
+        matches!(self, Self::Switched | Self::Made)
+    }
+
+    /// What it is called in data.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Converged | Self::Unchanged => "unchanged",
+            Self::Switched => "switched",
+            Self::Held => "held",
+            Self::Made => "made",
+        }
+    }
+}
+
+impl Shown {
+    /// What a site shows that nothing was done to.
+    pub fn still(site: &SiteName, how: How, generation: &Generation) -> Self {
+        let (before, prefix) = (Some(generation.number), generation.prefix);
+        Self { site: site.clone(), how, before, generation: generation.number, prefix }
+    }
+
+    /// What became of it as data.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "site": self.site.as_str(),
+            "state": self.how.word(),
+            "changed": self.how.is_change(),
+            "before": self.before,
+            "generation": self.generation,
+            "prefix": self.prefix.to_string(),
+        })
+    }
 }
 
 /// A finished prefix, and its site, which nobody else changes meanwhile.
@@ -51,46 +135,65 @@ pub fn ready<'a>(
     let generation =
         Generation::new(site.name.as_str(), &Platform::host().to_string(), assembled.tree.digest(), digest)
             .with_config(&assembled.config)
+            .with_checks(Checks::from(&site.gate))
             .with_packages(assembled.members.clone());
     Ok(Ready { site, place, prefix, generation, files: assembled.config.files.clone(), lockfile, _held: held })
 }
 
 impl Ready<'_> {
-    /// Make a generation of it, and show that. Gives the number of the generation that was current before, if that changed.
-    pub fn show(
-        &self,
-        context: &Context<'_>,
-        project: &Project,
-        showing: Showing,
-        message: Option<String>,
-    ) -> Result<Option<u64>, Failure> {
+    /// Make a generation of it, and show that.
+    pub fn show(&self, context: &Context<'_>, project: &Project, manner: &Manner) -> Result<Shown, Failure> {
         let (site, place, digest) = (&self.site.name, &self.place, self.generation.lockfile);
         if place.numbers()?.is_empty() && !self.generation.packages.is_empty() {
             begin_empty(context, project, self.site, place, "")?;
         }
         context.store()?.add_root(place.path())?;
-        if showing != Showing::Always && place.is_held(digest, Some(self.generation.config))? {
-            tell_held(context, place);
-            return Ok(None);
-        }
         // A description that cannot be read is none: a new generation takes its place.
         let current = place.current().ok().flatten();
+        if manner.showing != Showing::Always && place.is_held(digest, Some(self.generation.config))? {
+            tell_held(context, place);
+            return Ok(Shown::still(site, How::Held, current.as_ref().unwrap_or(&self.generation)));
+        }
+        let passage = |action| Passage { context, project, site: self.site, place, gating: manner.gating, action };
         if let Some(current) = current.filter(|current| self.is_shown_by(current)) {
+            if place.awaits_after_switch() {
+                passage(manner.action).resume(&current)?;
+            }
             context.ui.done("unchanged", format!("site `{site}` stays at generation {}", current.number));
-            return Ok(None);
+            return Ok(Shown::still(site, How::Unchanged, &current));
         }
+        let note = project.note(manner.message.clone());
         let before = place.current_number();
-        let generation = place.add_generation(self.generation.clone(), &self.prefix, self.lockfile, &self.files)?;
-        if showing == Showing::Never {
-            context.ui.done("built", format!("generation {} of site `{site}`, not current", generation.number));
-            context.ui.detail(format!("run `envy switch {site} {}` to make it so", generation.number));
-            return Ok(None);
+        let (generation, is_new) = self.add(note.clone())?;
+        let (number, prefix) = (generation.number, generation.prefix);
+        let shown = |how| Shown { site: site.clone(), how, before, generation: number, prefix };
+        if manner.showing == Showing::Never {
+            context.ui.done("built", format!("generation {number} of site `{site}`, not current"));
+            context.ui.detail(format!("run `envy switch {site} {number}` to make it so"));
+            return Ok(shown(How::Made));
         }
-        switch(place, Move::Build, &generation, Some(digest), project.note(message))?;
+        let passage = passage(manner.action);
+        if let Err(failure) = passage.check(&generation, &note) {
+            if is_new {
+                // What was never shown is nobody's.
+                place.remove_generation(number)?;
+            }
+            return Err(failure);
+        }
+        passage.enter(&generation, Some(digest), note)?;
         let count = crate::ui::count(generation.packages.len(), "package");
-        context.ui.done("switched", format!("site `{site}` to generation {} ({count})", generation.number));
-        context.ui.detail(format!("prefix {}", generation.prefix));
-        Ok(before)
+        context.ui.done("switched", format!("site `{site}` to generation {number} ({count})"));
+        context.ui.detail(format!("prefix {prefix}"));
+        Ok(shown(How::Switched))
+    }
+
+    /// The generation of it, and whether that was made just now.
+    fn add(&self, note: Note) -> Result<(Generation, bool), Failure> {
+        let latest = self.place.numbers()?.last().copied();
+        let generation = self.generation.clone().with_note(note);
+        let generation = self.place.add_generation(generation, &self.prefix, self.lockfile, &self.files)?;
+        let is_new = Some(generation.number) > latest;
+        Ok((generation, is_new))
     }
 
     fn is_shown_by(&self, current: &Generation) -> bool {
@@ -101,9 +204,11 @@ impl Ready<'_> {
     }
 
     /// Show again what was current before a command that failed.
-    pub fn show_again(&self, project: &Project, before: u64) -> Result<(), Failure> {
-        let note = project.note(Some("undone, since the command failed".to_owned()));
-        switch(&self.place, Move::Rollback, &self.place.generation(before)?, None, note)
+    pub fn show_again(&self, context: &Context<'_>, project: &Project, before: u64) -> Result<(), Failure> {
+        let (site, place) = (self.site, &self.place);
+        let passage = Passage { context, project, site, place, gating: Gating::Off, action: Move::Undo };
+        passage.go_back(&place.generation(before)?, "undone, since the command failed")?;
+        Ok(())
     }
 }
 
@@ -121,10 +226,12 @@ pub fn begin_empty(
     let prefix = store.materialise(&empty)?;
     store.add_root(place.path())?;
     let lockfile = TextDigest::of(built_from.as_bytes());
+    let note = project.note(None);
     let generation = Generation::new(site.name.as_str(), &Platform::host().to_string(), empty.digest(), lockfile)
-        .with_config(&config(site));
+        .with_config(&config(site))
+        .with_note(note.clone());
     let generation = place.add_generation(generation, &prefix, built_from, &Files::default())?;
-    switch(place, Move::Create, &generation, Some(lockfile), project.note(None))
+    switch(place, Move::Create, &generation, Some(lockfile), note)
 }
 
 /// Say that a site stays where somebody put it.

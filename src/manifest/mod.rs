@@ -24,6 +24,7 @@ pub mod edit;
 mod edit_tests;
 mod extends;
 mod files;
+mod gate;
 mod layout;
 #[cfg(test)]
 mod mutations;
@@ -43,6 +44,7 @@ mod variables;
 
 pub(crate) use check::keys;
 pub(crate) use dependency::param;
+pub use gate::Gate;
 pub(crate) use needed::needed;
 pub use needed::{StatedNeeds, stated_needs};
 pub(crate) use parse::{Item, Text, entries, strings, syntax_error, table};
@@ -202,6 +204,8 @@ pub struct Site {
     pub vars: BTreeMap<String, Value>,
     /// Files that its generations have beside their prefix, by their paths there.
     pub files: BTreeMap<String, SiteFile>,
+    /// What its generations have to pass.
+    pub gate: Gate,
 }
 
 /// A file of a site's own.

@@ -222,7 +222,7 @@ fn size(value: &Item<'_>, findings: &mut Findings<'_>) -> Option<u64> {
 }
 
 /// A time as in `90s`, `30m` or `2h`.
-fn duration(value: &Item<'_>, findings: &mut Findings<'_>) -> Option<Duration> {
+pub(super) fn duration(value: &Item<'_>, findings: &mut Findings<'_>) -> Option<Duration> {
     let text = value.get_ref().as_str()?;
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let unit = match text[end..].trim() {

@@ -94,8 +94,9 @@ const SITE: &[Key] = &[
     now("env", Shape::Each(&Shape::String)),
     now("vars", Shape::Each(&Shape::Scalar)),
     now("extends", Shape::Strings),
-    later("check", Shape::Strings),
-    later("after-switch", Shape::Strings),
+    now("check", Shape::Strings),
+    now("check-timeout", Shape::String),
+    now("after-switch", Shape::Strings),
     now("files", Shape::Each(&Shape::Table(FILE))),
 ];
 

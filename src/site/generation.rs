@@ -6,7 +6,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::files::{Files, ShownFile};
-use super::{Error, Place};
+use super::gate::Checks;
+use super::{Error, Note, Place};
 use crate::digest::{TextDigest, TreeDigest};
 use crate::disk;
 
@@ -38,6 +39,12 @@ pub struct Generation {
     /// Files of the site's own, by their paths in it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, ShownFile>,
+    /// What it has to pass before it is shown.
+    #[serde(default, skip_serializing_if = "Checks::is_empty")]
+    pub check: Checks,
+    /// Who made it, from what, and why.
+    #[serde(flatten)]
+    pub note: Note,
     /// What is in it.
     pub packages: Vec<Member>,
 }
@@ -99,6 +106,8 @@ impl Generation {
             env: BTreeMap::new(),
             vars: BTreeMap::new(),
             files: BTreeMap::new(),
+            check: Checks::default(),
+            note: Note::default(),
             packages: Vec::new(),
         }
     }
@@ -108,6 +117,18 @@ impl Generation {
         self.config = config.digest();
         (self.env, self.vars) = (config.env.clone(), config.vars.clone());
         self.files = config.files.shown();
+        self
+    }
+
+    /// With these checks.
+    pub fn with_checks(mut self, checks: Checks) -> Self {
+        self.check = checks;
+        self
+    }
+
+    /// With who makes it, from what, and why.
+    pub fn with_note(mut self, note: Note) -> Self {
+        self.note = note;
         self
     }
 
@@ -135,7 +156,7 @@ impl Place {
     }
 
     /// Add a generation: links to a ready prefix, files of the site's own, its description, and the lockfile it was made
-    /// from. One that shows the same as the latest is the latest.
+    /// from. One that shows the same as the latest, and has the same to pass, is the latest.
     pub fn add_generation(
         &self,
         mut generation: Generation,
@@ -147,6 +168,7 @@ impl Place {
         if let Ok(existing) = self.generation(latest)
             && existing.is_same_as(&generation)
             && existing.lockfile == generation.lockfile
+            && existing.check == generation.check
             && self.links_into(&existing, prefix)
             && self.edited_files(&existing).is_empty()
         {
@@ -163,6 +185,18 @@ impl Place {
         disk::rename(&temporary, &self.generation_path(generation.number))?;
         disk::sync_directory(&self.generations())?;
         Ok(generation)
+    }
+}
+
+impl Place {
+    /// Remove a generation. Whoever dies in between leaves a temporary directory.
+    pub fn remove_generation(&self, number: u64) -> Result<(), Error> {
+        let temporary = self.generations().join(format!(".{number}"));
+        disk::remove_tree(&temporary)?;
+        if disk::is_directory(&self.generation_path(number)) {
+            disk::rename(&self.generation_path(number), &temporary)?;
+        }
+        Ok(disk::remove_tree(&temporary)?)
     }
 }
 

@@ -6,7 +6,8 @@
 //! activate, activate.fish        plain scripts
 //! var/                           the service's own data; envy never touches it
 //! history.jsonl                  every switch: who, when, from what, why
-//! logs/                          of builds made for this site
+//! logs/                          of builds made for this site, and of its checks
+//! .after-switch                  there while a switch waits for the commands after it
 //! .lock                          held by whoever changes the site
 //! .project                       the project that it belongs to, where sites of several may lie side by side
 //! ```
@@ -17,6 +18,7 @@
 
 mod activation;
 mod files;
+mod gate;
 mod generation;
 mod history;
 mod templates;
@@ -31,6 +33,7 @@ use crate::progress::Progress;
 use crate::store::{self, Held};
 pub use activation::{Activation, scripts};
 pub use files::{FileError, FileFault, Files, InTheWay, ShownFile, differences};
+pub use gate::{Checks, Occasion, Refusal};
 pub use generation::{Config, Generation, Member};
 pub use history::{Entry, Move};
 pub use templates::Fault;
@@ -227,6 +230,11 @@ impl Place {
         // The line comes first: a line whose switch never happened is known by its `from`, and counts for nothing.
         self.record(&Entry::new(action, from, to, lockfile, note))?;
         Ok(disk::symlink_atomic(&target, &self.current_link())?)
+    }
+
+    /// Show no generation, as before the first.
+    pub fn show_nothing(&self) -> Result<(), Error> {
+        Ok(disk::remove_file(&self.current_link())?)
     }
 
     /// Remove the site with everything in it but its data, and with that too if it is asked for.

@@ -24,6 +24,7 @@ mod documents;
 mod extends;
 mod fenced;
 mod fetch;
+mod gate;
 mod generations;
 mod git;
 mod harness;
