@@ -270,7 +270,9 @@ impl From<site::Error> for Failure {
                 let hint = format!("run `envy build {site}`");
                 Self::of(Exit::Failed, &error).hint(hint)
             }
-            site::Error::NoGeneration { ref site, .. } | site::Error::NothingBefore(ref site) => {
+            site::Error::NoGeneration { ref site, .. }
+            | site::Error::NotPinned { ref site, .. }
+            | site::Error::NothingBefore(ref site) => {
                 let hint = format!("run `envy generations {site}` to see those there are");
                 Self::of(Exit::Failed, &error).hint(hint)
             }

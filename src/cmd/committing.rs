@@ -32,6 +32,12 @@ impl Writes {
 
     /// The lockfile of a site, and the Cargo.locks that belong to it.
     pub fn lockfile(&mut self, project: &Project, site: &SiteName, lockfile: &Lockfile, proposal: &Proposal) {
+        self.lockfile_of(project, site, &lockfile.text(), proposal);
+    }
+
+    /// The same, from the text of a lockfile that has the packages of a proposal.
+    pub fn lockfile_of(&mut self, project: &Project, site: &SiteName, text: &str, proposal: &Proposal) {
+        let lockfile = &proposal.lockfile;
         let generated = |name: &PackageName| project.root.join(Lockfile::generated_path(site, name));
         for (name, text) in &proposal.generated {
             self.write(generated(name), text);
@@ -41,7 +47,7 @@ impl Writes {
                 self.remove(generated(name));
             }
         }
-        self.write(project.root.join(Lockfile::relative_path(site)), &lockfile.text());
+        self.write(project.root.join(Lockfile::relative_path(site)), text);
     }
 
     /// Write them all, each atomically; what is the same already is left alone. What they held is in a journal until they

@@ -26,6 +26,7 @@ mod options;
 pub mod outdated;
 mod passing;
 mod project;
+pub mod promote;
 pub mod recipe;
 pub mod remove;
 pub mod rollback;

@@ -14,6 +14,7 @@ use crate::package::{PackageName, SiteName};
 use crate::process;
 use crate::recipe::{Book, Layer};
 use crate::site::{Config, Files, Generation, Note, Place};
+use crate::source::is_dirty;
 use crate::store::Held;
 
 /// What a project's manifest is called.
@@ -229,6 +230,14 @@ impl Project {
     pub fn note(&self, message: Option<String>) -> Note {
         let by = process::variable("USER").or_else(|| process::variable("LOGNAME")).unwrap_or_else(process::user);
         Note { by: Some(by), host: process::host_name(), commit: commit::checked_out(&self.root), dirty: None, message }
+    }
+
+    /// The same of whoever makes something now, and whether the project differs from that commit.
+    pub fn note_of_making(&self, message: Option<String>) -> Note {
+        let note = self.note(message);
+        // Only what is at a commit can differ from it.
+        let dirty = note.commit.as_ref().and_then(|_| is_dirty(&self.root, &[MANIFEST, "lockfiles", "recipes"]));
+        Note { dirty, ..note }
     }
 
     /// What a site shows beside the packages of a lockfile.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::assembling::Assembled;
 use super::context::Context;
+use super::generations;
 use super::passing::{Gating, Passage};
 use super::project::{Project, config};
 use crate::digest::{TextDigest, TreeDigest};
@@ -11,7 +12,7 @@ use crate::failure::Failure;
 use crate::manifest::Site;
 use crate::package::SiteName;
 use crate::platform::Platform;
-use crate::site::{Checks, Files, Generation, Move, Note, Place, scripts};
+use crate::site::{Checks, Files, Generation, Move, Note, Place, Promoted, scripts};
 use crate::store::Held;
 use crate::tree::Tree;
 
@@ -141,6 +142,12 @@ pub fn ready<'a>(
 }
 
 impl Ready<'_> {
+    /// The same, as what another site shows.
+    pub fn promoted_from(mut self, promoted: Promoted) -> Self {
+        self.generation.promoted = Some(promoted);
+        self
+    }
+
     /// Make a generation of it, and show that.
     pub fn show(&self, context: &Context<'_>, project: &Project, manner: &Manner) -> Result<Shown, Failure> {
         let (site, place, digest) = (&self.site.name, &self.place, self.generation.lockfile);
@@ -162,7 +169,7 @@ impl Ready<'_> {
             context.ui.done("unchanged", format!("site `{site}` stays at generation {}", current.number));
             return Ok(Shown::still(site, How::Unchanged, &current));
         }
-        let note = project.note(manner.message.clone());
+        let note = project.note_of_making(manner.message.clone());
         let before = place.current_number();
         let (generation, is_new) = self.add(note.clone())?;
         let (number, prefix) = (generation.number, generation.prefix);
@@ -184,6 +191,7 @@ impl Ready<'_> {
         let count = crate::ui::count(generation.packages.len(), "package");
         context.ui.done("switched", format!("site `{site}` to generation {number} ({count})"));
         context.ui.detail(format!("prefix {prefix}"));
+        generations::tidy(context, project, place)?;
         Ok(shown(How::Switched))
     }
 
@@ -226,7 +234,7 @@ pub fn begin_empty(
     let prefix = store.materialise(&empty)?;
     store.add_root(place.path())?;
     let lockfile = TextDigest::of(built_from.as_bytes());
-    let note = project.note(None);
+    let note = project.note_of_making(None);
     let generation = Generation::new(site.name.as_str(), &Platform::host().to_string(), empty.digest(), lockfile)
         .with_config(&config(site))
         .with_note(note.clone());

@@ -68,6 +68,7 @@ pub struct Manifest {
     exclude_newer: Option<ExcludeNewer>,
     largest_source: Option<u64>,
     largest_ratio: Option<u64>,
+    keep_generations: Option<usize>,
     overrides: BTreeMap<PackageName, Dependency>,
     constraints: BTreeMap<PackageName, Range>,
     sites: BTreeMap<SiteName, Site>,
@@ -135,6 +136,11 @@ impl Manifest {
     /// How many times its own size an archive may unpack to, where the project says so.
     pub fn largest_ratio(&self) -> Option<u64> {
         self.largest_ratio
+    }
+
+    /// How many generations of a site are kept by those who build, where the project says so.
+    pub fn keep_generations(&self) -> Option<usize> {
+        self.keep_generations
     }
 
     /// What takes the place of a package, whoever asks for it.

@@ -77,6 +77,7 @@ const SETTINGS: &[Key] = &[
     now("exclude-newer", Shape::StringOrFalse),
     now("largest-source", Shape::String),
     now("largest-ratio", Shape::Integer),
+    now("keep-generations", Shape::Integer),
     later("require-outputs", Shape::Boolean),
 ];
 

@@ -42,6 +42,9 @@ pub struct Generation {
     /// What it has to pass before it is shown.
     #[serde(default, skip_serializing_if = "Checks::is_empty")]
     pub check: Checks,
+    /// The generation of another site that it has its packages from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promoted: Option<Promoted>,
     /// Who made it, from what, and why.
     #[serde(flatten)]
     pub note: Note,
@@ -70,6 +73,15 @@ impl Config {
         }
         TextDigest::of(config.to_string().as_bytes())
     }
+}
+
+/// The generation of another site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promoted {
+    /// The site.
+    pub site: String,
+    /// The generation.
+    pub generation: u64,
 }
 
 /// One package of a generation.
@@ -107,6 +119,7 @@ impl Generation {
             vars: BTreeMap::new(),
             files: BTreeMap::new(),
             check: Checks::default(),
+            promoted: None,
             note: Note::default(),
             packages: Vec::new(),
         }
@@ -165,6 +178,8 @@ impl Place {
         files: &Files,
     ) -> Result<Generation, Error> {
         let latest = self.numbers()?.last().copied().unwrap_or(0);
+        // A number that was shown before means that generation in the history, even where that is gone.
+        let used = self.history()?.iter().map(|entry| entry.to).max().unwrap_or(0);
         if let Ok(existing) = self.generation(latest)
             && existing.is_same_as(&generation)
             && existing.lockfile == generation.lockfile
@@ -174,7 +189,7 @@ impl Place {
         {
             return Ok(existing);
         }
-        generation.number = latest + 1;
+        generation.number = latest.max(used) + 1;
         let temporary = self.generations().join(format!(".{}", generation.number));
         disk::remove_tree(&temporary)?;
         disk::create_directory(&temporary, 0o755)?;

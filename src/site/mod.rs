@@ -5,6 +5,7 @@
 //! generations/3/                 links into a ready prefix of the store, the site's own files, generation.json, lockfile
 //! activate, activate.fish        plain scripts
 //! var/                           the service's own data; envy never touches it
+//! pinned                         numbers of generations that are never removed
 //! history.jsonl                  every switch: who, when, from what, why
 //! logs/                          of builds made for this site, and of its checks
 //! .after-switch                  there while a switch waits for the commands after it
@@ -21,6 +22,7 @@ mod files;
 mod gate;
 mod generation;
 mod history;
+mod keeping;
 mod templates;
 
 use std::path::{Path, PathBuf};
@@ -34,8 +36,9 @@ use crate::store::{self, Held};
 pub use activation::{Activation, scripts};
 pub use files::{FileError, FileFault, Files, InTheWay, ShownFile, differences};
 pub use gate::{Checks, Occasion, Refusal};
-pub use generation::{Config, Generation, Member};
+pub use generation::{Config, Generation, Member, Promoted};
 pub use history::{Entry, Move};
+pub use keeping::Keeping;
 pub use templates::Fault;
 
 /// The directory of one site.
@@ -75,6 +78,14 @@ pub enum Error {
         number: u64,
         /// Those there are.
         existing: Vec<u64>,
+    },
+    /// The generation is not pinned.
+    #[error("generation {number} of site `{site}` is not pinned")]
+    NotPinned {
+        /// The site.
+        site: SiteName,
+        /// The number.
+        number: u64,
     },
     /// Nothing was live before.
     #[error("site `{0}` has no generation to go back to")]

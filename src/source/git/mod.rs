@@ -37,7 +37,7 @@ pub use self::entries::{BadEntry, Kind as EntryKind, TreeEntry, read as read_ent
 pub use self::error::Error;
 pub use self::mirror::Submodule;
 pub use self::packet::WireError;
-pub use self::revision::{RevisionError, file_at};
+pub use self::revision::{RevisionError, file_at, is_dirty};
 
 use self::checkout::{Budget, Problem};
 use self::fetch::{Errand, each, of_reading};
