@@ -79,6 +79,8 @@ pub enum Command {
     Rollback(cmd::rollback::Args),
     /// Make a generation of a site current
     Switch(cmd::switch::Args),
+    /// Give a site the packages that another one shows
+    Promote(cmd::promote::Args),
     /// Look at recipes, or begin one
     Recipe(cmd::recipe::Args),
     /// Look at the store
@@ -115,6 +117,7 @@ impl Cli {
             Command::Generations(args) => cmd::generations::run(&context, &args),
             Command::Rollback(args) => cmd::rollback::run(&context, &args),
             Command::Switch(args) => cmd::switch::run(&context, &args),
+            Command::Promote(args) => cmd::promote::run(&context, &args),
             Command::Recipe(args) => cmd::recipe::run(&context, &args),
             Command::Store(args) => cmd::store::run(&context, &args),
             Command::Completions(args) => cmd::completions::run(&context, &args, Self::command()),

@@ -31,6 +31,8 @@ pub enum Exit {
     Host = 7,
     /// Another process holds a lock, and the wait ran out.
     Locked = 8,
+    /// A generation did not pass its gate; the site shows what it showed before.
+    Refused = 9,
     /// A program that was to be run cannot be executed, as a shell says it.
     NotExecutable = 126,
     /// A program that was to be run does not exist, as a shell says it.
@@ -266,7 +268,9 @@ impl From<site::Error> for Failure {
                 let hint = format!("run `envy build {site}`");
                 Self::of(Exit::Failed, &error).hint(hint)
             }
-            site::Error::NoGeneration { ref site, .. } | site::Error::NothingBefore(ref site) => {
+            site::Error::NoGeneration { ref site, .. }
+            | site::Error::NotPinned { ref site, .. }
+            | site::Error::NothingBefore(ref site) => {
                 let hint = format!("run `envy generations {site}` to see those there are");
                 Self::of(Exit::Failed, &error).hint(hint)
             }
@@ -405,7 +409,8 @@ mod tests {
             Exit::NoSolution,
             Exit::Host,
             Exit::Locked,
+            Exit::Refused,
         ];
-        assert_eq!(codes.map(|code| code as u8), [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(codes.map(|code| code as u8), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
     }
 }

@@ -1,7 +1,7 @@
 //! Commands: one file each, with its arguments and a `run` that reads as its own summary.
 //!
 //! What several commands do is a verb below: `project` finds and reads what they work on, `locking` brings a
-//! lockfile up to date in memory, `sharing` has the recipes that projects share, `assembling` makes a generation of it, `committing` writes an edited project, and
+//! lockfile up to date in memory, `sharing` has the recipes that projects share, `assembling` makes a prefix of it, `showing` a generation that the site shows, `passing` takes that through the site's gate, `committing` writes an edited project, and
 //! `undo` puts back what a process that was killed left half written.
 
 pub mod activate;
@@ -24,13 +24,16 @@ pub mod lock;
 mod locking;
 mod options;
 pub mod outdated;
+mod passing;
 mod project;
+pub mod promote;
 pub mod recipe;
 pub mod remove;
 pub mod rollback;
 pub mod run;
 mod sharing;
 pub mod shell;
+mod showing;
 mod site_files;
 pub mod status;
 pub mod store;

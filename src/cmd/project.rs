@@ -15,6 +15,7 @@ use crate::platform::Platform;
 use crate::process;
 use crate::recipe::{Book, Layer};
 use crate::site::{Config, Files, Generation, Note, Place};
+use crate::source::is_dirty;
 use crate::store::Held;
 
 /// What a project's manifest is called.
@@ -229,7 +230,15 @@ impl Project {
     /// Who does something now, and from which commit of the project.
     pub fn note(&self, message: Option<String>) -> Note {
         let by = process::variable("USER").or_else(|| process::variable("LOGNAME")).unwrap_or_else(process::user);
-        Note { by: Some(by), host: process::host_name(), commit: commit::checked_out(&self.root), message }
+        Note { by: Some(by), host: process::host_name(), commit: commit::checked_out(&self.root), dirty: None, message }
+    }
+
+    /// The same of whoever makes something now, and whether the project differs from that commit.
+    pub fn note_of_making(&self, message: Option<String>) -> Note {
+        let note = self.note(message);
+        // Only what is at a commit can differ from it.
+        let dirty = note.commit.as_ref().and_then(|_| is_dirty(&self.root, &[MANIFEST, "lockfiles", "recipes"]));
+        Note { dirty, ..note }
     }
 
     /// What a site shows beside the packages of a lockfile.
@@ -254,7 +263,11 @@ impl Project {
         let same = current.lockfile == locked.digest() && current.config == config.digest();
         let prefix = context.store()?.prefix_path(current.prefix);
         let linked = place.links_into(&current, &prefix);
-        let whole = same && linked && disk::is_directory(&prefix) && place.edited_files(&current).is_empty();
+        let whole = same
+            && linked
+            && !place.awaits_after_switch()
+            && disk::is_directory(&prefix)
+            && place.edited_files(&current).is_empty();
         if !whole || !self.is_made_from(context, site, &locked.lockfile, &current)? {
             return Ok(None);
         }

@@ -141,7 +141,7 @@ fn put_outputs(merged: &mut Lockfile, base: &Lockfile, ours: &Lockfile, theirs: 
 }
 
 /// The merged packages, with those outputs of a side that still are what they would come to.
-fn still_built(merged: &Lockfile, side: &Lockfile) -> Lockfile {
+pub(super) fn still_built(merged: &Lockfile, side: &Lockfile) -> Lockfile {
     let kept = Kept::new(Some(side), merged.toolchain.as_ref());
     let mut built = merged.clone();
     for package in built.packages.values_mut() {

@@ -14,6 +14,7 @@ mod format_tests;
 mod graph;
 mod merge;
 mod pin;
+mod promoted;
 mod shared;
 mod sides;
 mod wishes;

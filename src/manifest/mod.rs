@@ -24,6 +24,7 @@ pub mod edit;
 mod edit_tests;
 mod extends;
 mod files;
+mod gate;
 mod layout;
 #[cfg(test)]
 mod mutations;
@@ -43,6 +44,7 @@ mod variables;
 
 pub(crate) use check::keys;
 pub(crate) use dependency::param;
+pub use gate::Gate;
 pub(crate) use needed::needed;
 pub use needed::{Stated, stated, states_anything};
 pub(crate) use parse::{Item, Text, entries, strings, syntax_error, table};
@@ -66,6 +68,7 @@ pub struct Manifest {
     exclude_newer: Option<ExcludeNewer>,
     largest_source: Option<u64>,
     largest_ratio: Option<u64>,
+    keep_generations: Option<usize>,
     overrides: BTreeMap<PackageName, Dependency>,
     constraints: BTreeMap<PackageName, Range>,
     sites: BTreeMap<SiteName, Site>,
@@ -135,6 +138,11 @@ impl Manifest {
         self.largest_ratio
     }
 
+    /// How many generations of a site are kept by those who build, where the project says so.
+    pub fn keep_generations(&self) -> Option<usize> {
+        self.keep_generations
+    }
+
     /// What takes the place of a package, whoever asks for it.
     pub fn overrides(&self) -> &BTreeMap<PackageName, Dependency> {
         &self.overrides
@@ -202,6 +210,8 @@ pub struct Site {
     pub vars: BTreeMap<String, Value>,
     /// Files that its generations have beside their prefix, by their paths there.
     pub files: BTreeMap<String, SiteFile>,
+    /// What its generations have to pass.
+    pub gate: Gate,
 }
 
 /// A file of a site's own.

@@ -77,6 +77,7 @@ const SETTINGS: &[Key] = &[
     now("exclude-newer", Shape::StringOrFalse),
     now("largest-source", Shape::String),
     now("largest-ratio", Shape::Integer),
+    now("keep-generations", Shape::Integer),
     later("require-outputs", Shape::Boolean),
 ];
 
@@ -94,8 +95,9 @@ const SITE: &[Key] = &[
     now("env", Shape::Each(&Shape::String)),
     now("vars", Shape::Each(&Shape::Scalar)),
     now("extends", Shape::Strings),
-    later("check", Shape::Strings),
-    later("after-switch", Shape::Strings),
+    now("check", Shape::Strings),
+    now("check-timeout", Shape::String),
+    now("after-switch", Shape::Strings),
     now("files", Shape::Each(&Shape::Table(FILE))),
 ];
 

@@ -253,9 +253,6 @@ fn a_wrong_type_is_named_with_the_right_one() {
 
 #[test]
 fn what_only_a_later_envy_can_use_is_refused_by_name() {
-    for (key, value) in [("check", "['x']"), ("after-switch", "['x']")] {
-        assert_refused(&format!("[sites.a]\n{key} = {value}"), key);
-    }
     assert_refused("[remote]\ncache = 'x'", "remote");
     Manifest::parse("envy.toml", "[remote]").expect("an empty table asks for nothing");
     assert_refused("settings.require-outputs = true", "require-outputs");

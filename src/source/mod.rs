@@ -54,7 +54,7 @@ pub use crates::{Archive, Crates, Error as CratesError, Failure as CrateFailure,
 pub use credentials::Error as CredentialsError;
 pub use git::{
     BadEntry, Checkout, EntryKind, Error as GitError, Git, GitSettings, Listing, Reference, RevisionError, Submodule,
-    Tag, TreeEntry, WantedCommit, WireError, file_at, read_entries,
+    Tag, TreeEntry, WantedCommit, WireError, file_at, is_dirty, read_entries,
 };
 pub use git_index::{GitIndexError, GitIndexes, NoGit};
 pub use index::CrateVersion;

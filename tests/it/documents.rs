@@ -47,6 +47,8 @@ documents! {
     concept_sites: "docs/concepts/sites.md",
     guide_deploy: "docs/guides/deploy.md",
     guide_rollback: "docs/guides/rollback.md",
+    guide_promote: "docs/guides/promote.md",
+    guide_health_checks: "docs/guides/health-checks.md",
     guide_ci: "docs/guides/ci.md",
     guide_offline: "docs/guides/offline.md",
     guide_services_from_git: "docs/guides/services-from-git.md",

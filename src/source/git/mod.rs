@@ -40,7 +40,7 @@ pub use self::error::Error;
 pub use self::listing::Listing;
 pub use self::mirror::Submodule;
 pub use self::packet::WireError;
-pub use self::revision::{RevisionError, file_at};
+pub use self::revision::{RevisionError, file_at, is_dirty};
 
 use self::checkout::Problem;
 use self::fetch::{Errand, each, of_reading};
