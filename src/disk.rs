@@ -253,6 +253,12 @@ pub fn sync_file_system(path: &Path) -> Result<()> {
     File::open(path).and_then(|file| rustix::fs::syncfs(&file).map_err(io::Error::from)).at("sync", path)
 }
 
+/// How many bytes this user may still write to the file system of a path.
+pub fn free_space(path: &Path) -> Result<u64> {
+    let room = rustix::fs::statvfs(path).map_err(io::Error::from).at("look at", path)?;
+    Ok(room.f_bavail.saturating_mul(room.f_frsize))
+}
+
 /// Copy a file's bytes and mode.
 pub fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::copy(from, to).map(|_| ()).at("copy to", to)
