@@ -21,7 +21,7 @@ pub use copying::{clone_or_copy, clone_or_copy_itself, set_time};
 pub use identity::{Identity, Stamp, identity, stamp};
 pub use lock::{Lock, TryLock, try_lock};
 pub use pieces::any_piece;
-pub use replacing::replace_directory;
+pub use replacing::{replace_directory, replace_file};
 pub use walk::{Found, time_in, walk_unignored};
 
 /// An operation on a path failed.

@@ -20,7 +20,6 @@ pub struct Header {
     schema: String,
     site: String,
     platform: String,
-    prefix: String,
     sources: bool,
     /// Files of the project, by path.
     files: BTreeMap<String, Record>,
@@ -67,7 +66,6 @@ impl Header {
             schema: SCHEMA.to_owned(),
             site: contents.site.to_string(),
             platform: contents.platform.to_string(),
-            prefix: contents.prefix.hex(),
             sources: contents.sources,
             files: records(&contents.files),
             recipes: records(&contents.recipes),
@@ -135,7 +133,6 @@ impl Header {
         let contents = Contents {
             site: self.site.parse().map_err(|error: crate::package::ParseNameError| senseless(error.to_string()))?,
             platform: self.platform.parse().map_err(|_| senseless(format!("`{}` is no platform", self.platform)))?,
-            prefix: digest(&self.prefix)?,
             sources: self.sources,
             files: BTreeMap::new(),
             recipes: BTreeMap::new(),

@@ -29,11 +29,11 @@ use crate::disk;
 use crate::package::SiteName;
 use crate::platform::Platform;
 use crate::store::{self, Store};
+use crate::tree::File;
 use crate::tree::grove::{self, Budget};
-use crate::tree::{File, Tree};
 
-pub use container::takes;
-use container::{Packer, Unpacker};
+use container::{Packer, Unpacker, takes};
+pub use header::is_plain;
 use header::{Directory, Header, Record};
 pub use intake::{Arrived, receive};
 
@@ -47,8 +47,6 @@ pub struct Contents {
     pub site: SiteName,
     /// What its programs run on.
     pub platform: Platform,
-    /// The prefix that they make.
-    pub prefix: TreeDigest,
     /// Whether all is there that they are built from.
     pub sources: bool,
     /// Files of the project, by their paths in it.

@@ -1,7 +1,7 @@
 //! Bundles that come back as they were, and bundles that nobody honest wrote.
 
 use super::*;
-use crate::tree::Node;
+use crate::tree::{Node, Tree};
 
 fn store() -> (tempfile::TempDir, Store) {
     let directory = tempfile::tempdir().unwrap();
@@ -20,7 +20,6 @@ fn contents(store: &Store) -> Contents {
     Contents {
         site: "api".parse().unwrap(),
         platform: Platform::host(),
-        prefix: digest,
         sources: true,
         files: [("envy.toml".to_owned(), b"[sites.api]\n".to_vec())].into(),
         recipes: [("make".to_owned(), b"summary = 'make'\n".to_vec())].into(),
@@ -43,17 +42,23 @@ fn a_bundle_comes_back_as_it_was_in_another_store() {
     let bytes = packed(&contents, &from);
     assert_eq!(bytes, packed(&contents, &from), "the same contents are the same bytes");
     let mut arrived = receive(&bytes[..], &to).unwrap();
-    assert_eq!(to.whole_tree(contents.prefix).unwrap(), None, "nothing has its place yet");
+    assert_eq!(to.whole_tree(*contents.trees.first().unwrap()).unwrap(), None, "nothing has its place yet");
     arrived.keep(&to).unwrap();
-    assert_eq!(to.whole_tree(contents.prefix).unwrap(), from.whole_tree(contents.prefix).unwrap());
+    assert_eq!(
+        to.whole_tree(*contents.trees.first().unwrap()).unwrap(),
+        from.whole_tree(*contents.trees.first().unwrap()).unwrap()
+    );
     assert_eq!(to.read_blob(BlobDigest::of(b"archive")).unwrap(), b"archive");
     assert_eq!(to.content(TextDigest::of(b"commit")).unwrap().map(|content| content.time), Some(5));
     assert_eq!((arrived.contents.files, arrived.contents.recipes), (contents.files, contents.recipes));
     assert_eq!(bytes, packed(&self::contents(&to), &to));
 }
 
+/// Files with their names.
+type Files = Vec<(String, Vec<u8>)>;
+
 /// Every file of a bundle, and a bundle of files.
-fn files(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+fn files(bytes: &[u8]) -> Files {
     let plain = zstd::decode_all(bytes).unwrap();
     let mut archive = tar::Archive::new(&plain[..]);
     let entries = archive.entries().unwrap().map(|entry| {
@@ -91,7 +96,7 @@ fn whatever_is_changed_in_a_bundle_is_found() {
     let files = files(&bytes);
     assert_eq!(of(&files), bytes);
     for (at, (path, content)) in files.iter().enumerate() {
-        let changed = |change: &dyn Fn(&mut Vec<(String, Vec<u8>)>)| {
+        let changed = |change: &dyn Fn(&mut Files)| {
             let mut files = files.clone();
             change(&mut files);
             refused(&of(&files));
