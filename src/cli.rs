@@ -53,6 +53,10 @@ pub enum Command {
     Build(cmd::build::Args),
     /// Bring everything that locked builds need, for work without a network
     Fetch(cmd::fetch::Args),
+    /// Write a site into one file, for hosts that reach nobody
+    Bundle(cmd::bundle::Args),
+    /// Make a site out of a bundle
+    Import(cmd::import::Args),
     /// Run a program in a site
     Run(cmd::run::Args),
     /// Start a shell in a site
@@ -104,6 +108,8 @@ impl Cli {
             Command::Update(args) => cmd::update::run(&context, &args),
             Command::Build(args) => cmd::build::run(&context, &args),
             Command::Fetch(args) => cmd::fetch::run(&context, &args),
+            Command::Bundle(args) => cmd::bundle::run(&context, &args),
+            Command::Import(args) => cmd::import::run(&context, &args),
             Command::Run(args) => return cmd::run::run(&context, &args),
             Command::Shell(args) => return cmd::shell::run(&context, &args),
             Command::Activate(args) => cmd::activate::run(&context, &args),

@@ -1,6 +1,7 @@
 //! Failures: what an error means for who typed the command. The one place that knows exit codes and hints.
 
 mod builds;
+mod bundles;
 mod site_files;
 mod sources;
 

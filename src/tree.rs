@@ -7,6 +7,8 @@
 //! server computes the same name. Golden tests hold the bytes; a change of one byte renames everything in every
 //! store, so it is a deliberate act that comes with a new salt (see `build::action`).
 
+pub mod grove;
+
 use std::collections::BTreeMap;
 use std::fmt;
 

@@ -98,6 +98,11 @@ pub fn copy_site(text: &str, from: &SiteName, to: &SiteName) -> Result<String, E
     })
 }
 
+/// Add a site, after all others, that has these tables.
+pub(super) fn create_item(text: &str, name: &SiteName, item: Item) -> Result<String, EditError> {
+    put_site(text, name, |_| Ok(item))
+}
+
 /// Remove a site with all its tables.
 pub fn delete_site(text: &str, name: &SiteName) -> Result<String, EditError> {
     let mut document = parse(text)?;
@@ -131,7 +136,7 @@ name = {name}
     )
 }
 
-fn parse(text: &str) -> Result<DocumentMut, EditError> {
+pub(super) fn parse(text: &str) -> Result<DocumentMut, EditError> {
     text.parse().map_err(EditError::Syntax)
 }
 

@@ -16,6 +16,7 @@ use crate::digest::BlobDigest;
 use crate::package::{Cutoff, PackageName, Range, SiteName, VersionReq};
 use crate::platform::{Condition, Platform};
 
+pub mod carried;
 mod check;
 mod constraints;
 mod dependency;

@@ -14,6 +14,8 @@
 
 mod archives;
 mod bad_input;
+mod bundles;
+mod bundles_bare;
 mod candidates;
 mod cli_reference;
 mod commands;
