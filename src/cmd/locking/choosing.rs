@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use super::compiler::Compiler;
-use super::{Moves, ROUNDS, moment, moving, restated};
+use super::{Moves, ROUNDS, cutoffs, moment, moving, restated};
 use crate::cmd::context::Context;
 use crate::cmd::project::Project;
 use crate::digest::Commit;
@@ -95,7 +95,7 @@ impl Locking<'_, '_> {
         };
         let rust = if self.may_have_crates(plain) { self.compiler(plain)?.version() } else { None };
         let places = places(plain, self.old);
-        let index = SiteIndex::new(self.sources, places, preferred, rust, self.cutoffs(plain), self.context.ui);
+        let index = SiteIndex::new(self.sources, places, preferred, rust, self.all_cutoffs(plain), self.context.ui);
         let candidates = Candidates::new(ground, index);
         let requirements = self.narrowed(plain);
         let problem = Problem { requirements: &requirements, preferred, strategy: self.moves.strategy() };
@@ -150,7 +150,7 @@ impl Locking<'_, '_> {
         preferred: &BTreeMap<PackageName, Version>,
     ) -> Result<Option<BTreeMap<PackageName, Version>>, Failure> {
         // What was chosen before a limit was set may be beyond it.
-        if self.cutoffs(wishes).are_set() {
+        if cutoffs(wishes).are_set() {
             return Ok(None);
         }
         let mut versions = BTreeMap::new();
@@ -165,9 +165,9 @@ impl Locking<'_, '_> {
         Ok(if restated(wishes, self.old, self.sources)? { None } else { Some(versions) })
     }
 
-    /// The moments after which a version is too new.
-    pub fn cutoffs(&self, wishes: &Wishes) -> Cutoffs {
-        let mut cutoffs = super::cutoffs(wishes);
+    /// The moments after which a version is too new, also of what an override may turn out to stand for.
+    fn all_cutoffs(&self, wishes: &Wishes) -> Cutoffs {
+        let mut cutoffs = cutoffs(wishes);
         let now = jiff::Timestamp::now();
         let own = |(name, instead): (&PackageName, &Dependency)| {
             Some((name.clone(), moment(instead.exclude_newer.as_ref()?, now)))
