@@ -208,7 +208,8 @@ impl<'a, 's> Candidates<'a, 's> {
         let Ground { old, before, moving, project, .. } = self.ground;
         let Some(wish) = before.packages().get(&id.name).filter(|wish| wish.states) else { return Ok(None) };
         let package = Kept::new(old, None).pin(id, wish).filter(|_| !moving.contains(&id.name));
-        let Some(package) = package.filter(|package| self.is_at(id, &package.pin)) else { return Ok(None) };
+        let known = package.filter(|package| package.was_asked() && self.is_at(id, &package.pin));
+        let Some(package) = known else { return Ok(None) };
         Ok(stays(project, id, wish, package, before.platforms())?.then_some(package))
     }
 

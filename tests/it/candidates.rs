@@ -295,6 +295,23 @@ fn params_for_a_recipe_that_is_not_known_yet_wait_until_it_is() {
 }
 
 #[test]
+fn what_was_made_otherwise_is_asked_when_it_has_a_say() {
+    let scratch = world(&Registry::new(), "");
+    scratch.write("recipes/write.toml", WRITE);
+    let repository = Repository::new(&scratch, "data");
+    let stated = "[package.metadata.envy]\nrecipe = 'write'\nparams = { loud = true }\n";
+    repository.write("Cargo.toml", manifest("data", "1.0.0") + stated).commit();
+    let entry = |more: &str| asks(&scratch, &format!("data = {{ git = '{}'{more} }}", repository.url()));
+    entry(", recipe = 'write'");
+    scratch.envy("build").succeeds();
+    let said = || scratch.read(".envy/sites/api/current/share/said");
+    assert_eq!(said(), "nothing\n", "whoever names the recipe says all of it");
+    entry("");
+    scratch.envy("build").succeeds();
+    assert_eq!(said(), "nothing again\n");
+}
+
+#[test]
 fn a_directory_that_states_another_recipe_later_is_made_by_it() {
     let scratch = world(&Registry::new(), "data = { path = 'data' }");
     scratch.write("recipes/write.toml", WRITE);

@@ -10,7 +10,7 @@ use crate::cmd::project::Project;
 use crate::digest::Commit;
 use crate::failure::{Exit, Failure};
 use crate::index::SiteIndex;
-use crate::lock::{self, Candidates, Ground, Lockfile, Prospect, Stated, Wishes, places};
+use crate::lock::{self, Candidates, Ground, Lockfile, Package, Prospect, Stated, Wishes, places};
 use crate::manifest::{Dependency, Site, Source};
 use crate::package::{Cutoffs, PackageId, PackageName, Range, Requirement, Version};
 use crate::recipe::Book;
@@ -129,7 +129,7 @@ impl Locking<'_, '_> {
     /// The versions that stay where they fit: those that are locked, if they may not move.
     fn preferred(&self, wishes: &Wishes) -> BTreeMap<PackageName, Version> {
         let locked = self.old.into_iter().flat_map(|old| &old.packages);
-        let fits = |name: &PackageName, package: &lock::Package| {
+        let fits = |name: &PackageName, package: &Package| {
             wishes.packages().get(name).is_some_and(|wish| still_fits(wishes, wish, package))
         };
         let stays = |name: &PackageName| match self.moves {
@@ -153,8 +153,13 @@ impl Locking<'_, '_> {
         if cutoffs(wishes).are_set() {
             return Ok(None);
         }
+        let was_asked =
+            |name: &PackageName| self.old.and_then(|old| old.packages.get(name)).is_some_and(Package::was_asked);
         let mut versions = BTreeMap::new();
         for (name, wish) in wishes.packages() {
+            if wish.states && !was_asked(name) && !matches!(wish.source, Source::Path { .. }) {
+                return Ok(None);
+            }
             let version = match &wish.source {
                 Source::Path { path } => Some(crate::index::in_directory(self.sources, name, path)?.version),
                 _ => preferred.get(name).cloned(),
@@ -230,7 +235,7 @@ fn tell_hidden(context: &Context<'_>, hidden: &[(PackageId, Hidden)]) {
 }
 
 /// Whether a locked package is one that is asked for: what came from elsewhere says nothing about this source.
-fn still_fits(wishes: &Wishes, wish: &lock::Wish, package: &lock::Package) -> bool {
+fn still_fits(wishes: &Wishes, wish: &lock::Wish, package: &Package) -> bool {
     let is_listed =
         !matches!(wish.source, Source::Recipe { .. }) || wish.recipe.releases().contains_key(&package.id.version);
     lock::same_origin(&package.source, &wish.source_text)
