@@ -49,6 +49,17 @@ pub struct Runner<'a> {
     pub sharing: Option<&'a Sharing>,
     /// What is known of the host's files.
     pub memo: &'a Memo,
+    /// Whether it reads what others read too.
+    pub copies_of: Copies,
+}
+
+/// What of a build's inputs is its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copies {
+    /// What was unpacked for all builds is read by all, where none can write to it.
+    Shared,
+    /// Everything is unpacked for it alone.
+    Own,
 }
 
 /// What a build gave.
@@ -237,17 +248,22 @@ impl Runner<'_> {
         Ok(View { entries, environment, directory: format!("{root}{}", action::SOURCE), command: command(&root) })
     }
 
+    /// Whether what was unpacked for all builds is for this one too.
+    fn shares(&self) -> bool {
+        self.fence.mode() == Mode::Namespaces && self.copies_of == Copies::Shared
+    }
+
     /// Crates are unpacked once, for all builds. A build without a fence could write into them, so it has its own.
     fn crate_entries(&self, crates: &Vendored, scratch: &Path) -> Result<Vec<Entry>, Error> {
         let unpacked = AtomicBool::new(false);
         let entry = |(directory, one): &(String, &source::Archive)| {
             let name = format!("{}-{}", one.name, one.version);
-            let from = match self.fence.mode() {
-                Mode::Namespaces => self.store.checkout(one.checksum, |directory| {
+            let from = match self.shares() {
+                true => self.store.checkout(one.checksum, |directory| {
                     unpacked.store(true, Ordering::Relaxed);
                     self.unpack(one, directory)
                 })?,
-                Mode::Placed | Mode::Bare => {
+                false => {
                     let own = scratch.join("crates").join(directory.trim_start_matches('/')).join(&name);
                     disk::create_directories(&own)?;
                     self.unpack(one, &own)?;
@@ -277,7 +293,7 @@ impl Runner<'_> {
     /// What a repository gives, as a directory that all builds share, or where they could write into it, one of its own.
     fn laid_out(&self, tree: &Tree, scratch: &Path) -> Result<PathBuf, Error> {
         let digest = tree.digest();
-        if self.fence.mode() == Mode::Namespaces {
+        if self.shares() {
             return Ok(self.store.checkout(digest, |directory| self.store.lay_out_copy(tree, directory, 0))?);
         }
         let own = scratch.join("trees").join(digest.hex());

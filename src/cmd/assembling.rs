@@ -78,6 +78,7 @@ pub fn assemble(
         memo: &Memo::open(&context.cache()?),
         platform,
         patience: context.globals.patience(),
+        proof: jobs.proof,
         progress,
     };
     let (outputs, to_build_with) = builder.outputs(&plan)?.into_iter().partition(|(name, _)| wishes.is_installed(name));

@@ -8,7 +8,7 @@ use super::context::Context;
 use super::locking::{self, Moves, propose};
 use super::project::{Locked, Project};
 use super::{Jobs, LockMode, for_each, sharing};
-use crate::build::{Step, plan};
+use crate::build::{Proof, Step, plan};
 use crate::failure::Failure;
 use crate::lock::Lockfile;
 use crate::manifest::Site;
@@ -34,6 +34,9 @@ pub struct Args {
     /// Why, for the site's history
     #[arg(short, long, value_name = "TEXT")]
     message: Option<String>,
+    /// Build everything that is built twice, and record nothing of what does not come out the same
+    #[arg(long)]
+    check_reproducible: bool,
     #[command(flatten)]
     jobs: Jobs,
 }
@@ -59,10 +62,17 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
         (_, true) => Showing::Never,
         _ => Showing::UnlessHeld,
     };
-    let wish = Wish { mode: args.mode, locked, showing, message: args.message.as_deref(), jobs: args.jobs };
+    let jobs = if args.check_reproducible { Jobs { proof: Proof::Twice, ..args.jobs } } else { args.jobs };
+    let wish = Wish { mode: args.mode, locked, showing, message: args.message.as_deref(), jobs };
     for_each(&project.sites(&args.sites)?, |site| {
         if let Some(number) = bring(context, &project, site, &wish)? {
             context.ui.done("unchanged", format!("site `{}` is at generation {number}", site.name));
+            if args.check_reproducible {
+                let name = &site.name;
+                context
+                    .ui
+                    .note(format!("nothing was built, so nothing was checked: `envy verify {name} --rebuild` does"));
+            }
         }
         Ok(())
     })
