@@ -13,6 +13,7 @@ use super::jobs::Budget;
 use super::relocate::relocate;
 use super::sandbox::{self, Entry, Fence, Mode, Stopped, View};
 use super::share::{Counts, Desk, Ground, Opening, Sharing};
+use super::source_files::text_file;
 use super::tools::Tools;
 use super::vendored::Vendored;
 use super::{Clue, Error, Memo, Toolchain, diagnosis, prefix};
@@ -259,7 +260,7 @@ impl Runner<'_> {
         let entry = |(directory, one): &(String, &source::Archive)| {
             let name = format!("{}-{}", one.name, one.version);
             let from = match self.shares() {
-                true => self.store.checkout(one.checksum, |directory| {
+                true => self.store.sealed_checkout(one.checksum, |directory| {
                     unpacked.store(true, Ordering::Relaxed);
                     self.unpack(one, directory)
                 })?,
@@ -303,11 +304,15 @@ impl Runner<'_> {
     }
 
     /// Lay a crate out as cargo wants it in a directory source.
-    fn unpack(&self, one: &source::Archive, directory: &Path) -> Result<(), Error> {
+    fn unpack(&self, one: &source::Archive, directory: &Path) -> Result<Tree, Error> {
         let top = format!("{}-{}", one.name, one.version);
-        source::unpack_crate(&self.store.proven_blob(one.checksum)?, &top, directory).map_err(source::Error::from)?;
+        let archive = self.store.proven_blob(one.checksum)?;
+        let mut tree = source::unpack_crate(&archive, &top, directory).map_err(source::Error::from)?;
         let checksum = format!("{{\"files\":{{}},\"package\":\"{}\"}}", one.checksum.hex());
-        Ok(write_over(&directory.join(".cargo-checksum.json"), checksum.as_bytes())?)
+        write_over(&directory.join(CHECKSUM), checksum.as_bytes())?;
+        tree.remove(CHECKSUM);
+        tree.insert(CHECKSUM, text_file(&checksum)).map_err(store::Error::from)?;
+        Ok(tree)
     }
 
     /// The tools, with all that comes with them; without a fence, links to them. Scripts stand in the place of some.
@@ -331,6 +336,9 @@ impl Runner<'_> {
         Ok(entries)
     }
 }
+
+/// Where cargo looks for the sum of a crate in a directory source.
+const CHECKSUM: &str = ".cargo-checksum.json";
 
 /// Open the jobserver's pipe, and become the shell that runs the steps.
 fn command(root: &str) -> Vec<String> {
