@@ -75,9 +75,9 @@ impl Store {
         for damage in others {
             let path = self.root().join(&damage.path);
             if damage.kind == checkouts::CHECKOUTS {
-                self.remove_checkout(&path)?
+                self.remove_checkout(&path)?;
             } else {
-                disk::remove_file(&path)?
+                disk::remove_file(&path)?;
             }
             repaired.insert(damage.path.clone(), Repair::Removed);
         }
