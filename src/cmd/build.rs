@@ -10,7 +10,7 @@ use super::passing::Gating;
 use super::project::{Locked, Project};
 use super::showing::{How, Manner, Showing, Shown, ready, tell_held};
 use super::{Jobs, LockMode, for_each, sharing};
-use crate::build::{Step, plan};
+use crate::build::{Proof, Step, plan};
 use crate::failure::Failure;
 use crate::lock::Lockfile;
 use crate::manifest::Site;
@@ -42,6 +42,9 @@ pub struct Args {
     /// Print one JSON document
     #[arg(long)]
     json: bool,
+    /// Build everything that is built twice, and record nothing of what does not come out the same
+    #[arg(long)]
+    check_reproducible: bool,
     #[command(flatten)]
     jobs: Jobs,
 }
@@ -67,11 +70,17 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
         _ => Showing::UnlessHeld,
     };
     let manner = Manner::of_build(showing, Gating::unless(args.no_check), args.message.clone());
-    let wish = Wish { mode: args.mode, locked, manner: &manner, jobs: args.jobs };
+    let jobs = if args.check_reproducible { Jobs { proof: Proof::Twice, ..args.jobs } } else { args.jobs };
+    let wish = Wish { mode: args.mode, locked, manner: &manner, jobs };
     let all = for_each(&project.sites(&args.sites)?, |site| {
         let shown = bring(context, &project, site, &wish)?;
         if shown.how == How::Converged {
-            context.ui.done("unchanged", format!("site `{}` is at generation {}", site.name, shown.generation));
+            let name = &site.name;
+            context.ui.done("unchanged", format!("site `{name}` is at generation {}", shown.generation));
+            if args.check_reproducible {
+                let hint = format!("nothing was built, so nothing was checked: `envy verify {name} --rebuild` does");
+                context.ui.note(hint);
+            }
         }
         Ok(shown)
     })?;

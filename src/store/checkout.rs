@@ -162,7 +162,30 @@ impl Store {
         publish(&inside, &place)?;
         Ok(place)
     }
+
+    /// The same, where what it holds is not told by what it is made from: the function gives the tree of what it wrote, and
+    /// that is kept beside the checkout, so that it can be verified.
+    pub fn sealed_checkout<K, E: From<Error>>(
+        &self,
+        from: Digest<K>,
+        fill: impl FnOnce(&Path) -> Result<Tree, E>,
+    ) -> Result<PathBuf, E> {
+        self.checkout(from, |directory| {
+            let tree = fill(directory)?.digest();
+            let seal = seal_of(&self.checkout_path(from));
+            disk::write_whole(&seal, format!("{tree}\n").as_bytes()).map_err(Error::from)?;
+            Ok(())
+        })
+    }
 }
+
+/// Where the digest of what a checkout holds is.
+pub(super) fn seal_of(checkout: &Path) -> PathBuf {
+    checkout.with_added_extension(SEAL)
+}
+
+/// How the name of such a file ends.
+pub(super) const SEAL: &str = "tree";
 
 /// Make a tree's directories below one that is there, and collect its files and symlinks.
 fn make_directories<'t>(

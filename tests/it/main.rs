@@ -61,6 +61,7 @@ mod registries;
 mod registry;
 mod relocation;
 mod repository;
+mod reproducible;
 mod resolving;
 mod scratch;
 mod server;
