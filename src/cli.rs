@@ -81,6 +81,8 @@ pub enum Command {
     Recipe(cmd::recipe::Args),
     /// Look at the store
     Store(cmd::store::Args),
+    /// Remove from the store what nothing needs
+    Gc(cmd::gc::Args),
     /// Print completions for a shell
     Completions(cmd::completions::Args),
 }
@@ -114,6 +116,7 @@ impl Cli {
             Command::Switch(args) => cmd::switch::run(&context, &args),
             Command::Recipe(args) => cmd::recipe::run(&context, &args),
             Command::Store(args) => cmd::store::run(&context, &args),
+            Command::Gc(args) => cmd::gc::run(&context, &args),
             Command::Completions(args) => cmd::completions::run(&context, &args, Self::command()),
         }?;
         Ok(0)

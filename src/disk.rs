@@ -10,6 +10,7 @@ mod identity;
 mod lock;
 mod pieces;
 mod replacing;
+mod usage;
 mod walk;
 
 use std::fs::{self, File};
@@ -19,9 +20,10 @@ use std::path::{Path, PathBuf};
 
 pub use copying::{clone_or_copy, clone_or_copy_itself, set_time};
 pub use identity::{Identity, Stamp, identity, stamp};
-pub use lock::{Lock, TryLock, try_lock};
+pub use lock::{Lock, SharedLock, TryLock, TryShared, try_lock, try_lock_shared};
 pub use pieces::any_piece;
 pub use replacing::replace_directory;
+pub use usage::{Usage, names, touch, touch_access, usage, usage_alone};
 pub use walk::{Found, time_in, walk_unignored};
 
 /// An operation on a path failed.

@@ -17,6 +17,7 @@ pub mod delete;
 pub mod diff;
 pub mod env;
 pub mod fetch;
+pub mod gc;
 pub mod generations;
 pub mod init;
 pub mod list;

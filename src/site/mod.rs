@@ -17,6 +17,7 @@
 
 mod activation;
 mod files;
+mod found;
 mod generation;
 mod history;
 mod templates;
@@ -31,6 +32,7 @@ use crate::progress::Progress;
 use crate::store::{self, Held};
 pub use activation::{Activation, scripts};
 pub use files::{FileError, FileFault, Files, InTheWay, ShownFile, differences};
+pub use found::prefix_in;
 pub use generation::{Config, Generation, Member};
 pub use history::{Entry, Move};
 pub use templates::Fault;
