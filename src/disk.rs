@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "this room is the door to the file system")]
 
 mod copying;
+mod faculties;
 mod identity;
 mod lock;
 mod pieces;
@@ -19,6 +20,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 
 pub use copying::{clone_or_copy, clone_or_copy_itself, set_time};
+pub use faculties::{Faculties, Room, faculties, nearest_directory, room};
 pub use identity::{Identity, Stamp, identity, stamp};
 pub use lock::{Lock, SharedLock, TryLock, TryShared, try_lock, try_lock_shared};
 pub use pieces::any_piece;

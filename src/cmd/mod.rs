@@ -15,6 +15,7 @@ mod context;
 pub mod create;
 pub mod delete;
 pub mod diff;
+pub mod doctor;
 pub mod env;
 pub mod fetch;
 pub mod gc;

@@ -141,8 +141,8 @@ pub struct Since {
     now: i128,
 }
 
-/// Times of a file system may be this coarse.
-const COARSE: i128 = 1_000_000_000;
+/// Times that a kernel gives files are of its last tick, and finer only here and there.
+const COARSE: i128 = 50_000_000;
 
 /// Holds the store against others that collect.
 #[derive(Debug)]
