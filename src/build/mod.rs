@@ -57,7 +57,7 @@ pub use schedule::{Builder, Built, Origin, Proof, default_jobs};
 pub use supplies::{Stock, Supplies};
 pub use tool_files::brought;
 pub use toolchain::{Toolchain, Wanted};
-pub use tools::{BASE, Tools};
+pub use tools::{BASE, Tools, find as find_tool};
 
 /// A package cannot be built here.
 #[derive(Debug, thiserror::Error)]

@@ -102,6 +102,9 @@ pub(super) fn bring(context: &Context<'_>, project: &Project, site: &Site, wish:
     if let Some(locked) = &current {
         let config = project.config(site, &locked.lockfile)?;
         if let Some(generation) = project.converged(context, site, locked, &config)? {
+            // A site that was moved, with its project, is another root. From a store that cannot be written to nothing is
+            // removed either.
+            let _ = context.store()?.add_root(project.place(&site.name).path());
             return Ok(Shown::still(&site.name, How::Converged, &generation));
         }
         let place = project.place(&site.name);

@@ -62,6 +62,8 @@ documents! {
     guide_verify: "docs/guides/verify.md",
     guide_cooldown: "docs/guides/cooldown.md",
     guide_registries: "docs/guides/registries.md",
+    guide_doctor: "docs/guides/doctor.md",
+    guide_upkeep: "docs/guides/upkeep.md",
     guide_troubleshooting: "docs/guides/troubleshooting.md",
 }
 
