@@ -2,6 +2,7 @@
 
 mod builds;
 mod bundles;
+mod caches;
 mod site_files;
 mod sources;
 

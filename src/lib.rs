@@ -19,6 +19,7 @@
 //! | [`index`] | what the sources offer, as an index |
 //! | [`lock`] | `lockfiles/SITE.lock`: pins, outputs, drift |
 //! | [`build`] | actions, the sandbox, running them |
+//! | [`remote`] | caches that several hosts share |
 //! | [`bundle`] | one file with all that a site is installed from |
 //! | [`site`] | prefixes, generations, switching, activation |
 //! | [`failure`], [`ui`] | errors as exit codes and hints; the only printer |
@@ -37,6 +38,7 @@
 //! | `$XDG_CACHE_HOME/envy/paths/**` | [`source`] |
 //! | `$XDG_CACHE_HOME/envy/identity.json` | [`build`] |
 //! | `.envy/sites/SITE/**` | [`site`] |
+//! | `$XDG_CONFIG_HOME/envy/config.toml` | [`remote`] |
 //! | bundles, as `envy bundle` writes them | [`bundle`] |
 //! | `.envy/lock`, `.envy/undo.json`, `.envy/imported.json` | [`cmd`] |
 
@@ -76,6 +78,8 @@ pub mod index;
 pub mod lock;
 
 pub mod build;
+
+pub mod remote;
 
 pub mod bundle;
 

@@ -44,6 +44,8 @@ pub struct Builder<'a, 's> {
     pub patience: Option<Duration>,
     /// Who is told.
     pub progress: &'a dyn Progress,
+    /// Asks others what an action gave that is not here; what they know is in the store then.
+    pub elsewhere: &'a (dyn Fn(ActionDigest) + Sync),
 }
 
 /// The output of one package.
@@ -211,6 +213,10 @@ impl Site<'_, '_> {
         };
         let action = inputs.action(store, content, &tools, self.fence.mode().to_string())?.digest();
         progress.tell(Event::Detail(&format!("the action of {} is {action}", inputs.id)));
+        if let Some(built) = self.look_up(inputs, action)? {
+            return Ok(built);
+        }
+        (self.builder.elsewhere)(action);
         if let Some(built) = self.look_up(inputs, action)? {
             return Ok(built);
         }

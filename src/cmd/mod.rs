@@ -1,7 +1,7 @@
 //! Commands: one file each, with its arguments and a `run` that reads as its own summary.
 //!
 //! What several commands do is a verb below: `project` finds and reads what they work on, `locking` brings a
-//! lockfile up to date in memory, `sharing` has the recipes that projects share, `assembling` makes a generation of it, `committing` writes an edited project, and
+//! lockfile up to date in memory, `sharing` has the recipes that projects share, `caching` asks caches that hosts share, `assembling` makes a generation of it, `committing` writes an edited project, and
 //! `undo` puts back what a process that was killed left half written.
 
 pub mod activate;
@@ -9,6 +9,7 @@ pub mod add;
 mod assembling;
 pub mod build;
 pub mod bundle;
+mod caching;
 mod commit;
 mod committing;
 pub mod completions;
@@ -27,6 +28,8 @@ mod locking;
 mod options;
 pub mod outdated;
 mod project;
+pub mod pull;
+pub mod push;
 pub mod recipe;
 pub mod remove;
 pub mod rollback;
