@@ -19,9 +19,12 @@ fn registry() -> Registry {
     registry
 }
 
+/// What a server was given, by path.
+type Kept = Arc<Mutex<BTreeMap<String, Vec<u8>>>>;
+
 /// A server that keeps what it is given, as nginx does with `dav_methods PUT`.
-fn cache() -> (Server, Arc<Mutex<BTreeMap<String, Vec<u8>>>>) {
-    let kept: Arc<Mutex<BTreeMap<String, Vec<u8>>>> = Arc::default();
+fn cache() -> (Server, Kept) {
+    let kept = Kept::default();
     let shared = Arc::clone(&kept);
     let answer = move |request: &Request| {
         let mut kept = lock(&shared);
