@@ -3,6 +3,7 @@
 mod builds;
 mod bundles;
 mod caches;
+mod exports;
 mod site_files;
 mod sources;
 

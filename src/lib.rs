@@ -21,6 +21,7 @@
 //! | [`build`] | actions, the sandbox, running them |
 //! | [`remote`] | caches that several hosts share |
 //! | [`bundle`] | one file with all that a site is installed from |
+//! | [`export`] | bills of materials, statements of provenance, archives |
 //! | [`site`] | prefixes, generations, switching, activation |
 //! | [`failure`], [`ui`] | errors as exit codes and hints; the only printer |
 //! | [`cmd`], [`cli`] | one file a command; what can be typed |
@@ -82,6 +83,8 @@ pub mod build;
 pub mod remote;
 
 pub mod bundle;
+
+pub mod export;
 
 pub mod site;
 

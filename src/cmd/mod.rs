@@ -18,6 +18,7 @@ pub mod create;
 pub mod delete;
 pub mod diff;
 pub mod env;
+pub mod export;
 pub mod fetch;
 pub mod generations;
 pub mod import;

@@ -24,6 +24,7 @@ mod cutoff;
 mod diff;
 mod docs;
 mod documents;
+mod exports;
 mod extends;
 mod fenced;
 mod fetch;
