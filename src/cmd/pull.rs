@@ -14,6 +14,9 @@ use crate::package::SiteName;
 pub struct Args {
     /// The sites [default: all]
     sites: Vec<SiteName>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 /// Bring all outputs that lockfiles record.
@@ -25,18 +28,29 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
         let outcome = format!("the network may not be used, and `{}` needs it", remote.shown());
         return Err(Failure::new(Exit::Offline, outcome).hint("run the same command once without `--offline`"));
     }
-    for_each(&project.sites(&args.sites)?, |site| pull(context, &project, &caching, site)).map(drop)
+    let sites = project.sites(&args.sites)?;
+    let packages = for_each(&sites, |site| pull(context, &project, &caching, site))?;
+    if args.json {
+        let sites = sites.iter().zip(packages);
+        let sites: Vec<_> = sites
+            .map(|(site, packages)| serde_json::json!({ "site": site.name.as_str(), "packages": packages }))
+            .collect();
+        context.ui.json(&serde_json::json!({ "schema": "envy.pull/1", "cache": remote.shown(), "sites": sites }));
+    }
+    Ok(())
 }
 
-fn pull(context: &Context<'_>, project: &Project, caching: &Caching, site: &Site) -> Result<(), Failure> {
+/// Bring the outputs of one site; gives how many packages it has.
+fn pull(context: &Context<'_>, project: &Project, caching: &Caching, site: &Site) -> Result<usize, Failure> {
     let (wishes, locked) = project.current_lock(context, site)?;
     let plan = caching.plan(context, &locked.lockfile, &wishes)?;
     let installed = || plan.packages.iter().filter(|planned| planned.installed);
     let missing: Vec<_> = installed().filter(|planned| planned.step == Step::Make).map(|one| &one.id).collect();
     if missing.is_empty() {
-        let count = crate::ui::count(installed().count(), "package");
+        let packages = installed().count();
+        let count = crate::ui::count(packages, "package");
         context.ui.done("complete", format!("all outputs of site `{}` are here ({count})", site.name));
-        return Ok(());
+        return Ok(packages);
     }
     let outcome = format!("not all outputs of site `{}` could be had", site.name);
     Err(Failure::new(Exit::Failed, outcome)

@@ -15,6 +15,9 @@ use crate::remote::Built;
 pub struct Args {
     /// The sites [default: all]
     sites: Vec<SiteName>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 /// Send all outputs that lockfiles record and that are here.
@@ -34,6 +37,15 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let busy = context.ui.busy(format!("sending to {}", remote.shown()));
     let pushed = remote.push(&built, context.store()?).map_err(|error| Failure::cache(&remote.shown(), error))?;
     drop(busy);
+    if args.json {
+        context.ui.json(&serde_json::json!({
+            "schema": "envy.push/1",
+            "cache": remote.shown(),
+            "outputs": built.len(),
+            "sent": { "things": pushed.things, "bytes": pushed.bytes },
+        }));
+        return Ok(());
+    }
     if pushed.things == 0 {
         let count = crate::ui::count(built.len(), "output");
         context.ui.done("unchanged", format!("`{}` has all that is here ({count})", remote.shown()));

@@ -33,6 +33,7 @@ fn built(store: &Store) -> Built {
     tree.insert("bin/run", Node::File(store.put_file(b"#!/bin/sh\n", true).unwrap())).unwrap();
     tree.insert("bin/same", Node::File(store.put_file(b"#!/bin/sh\n", false).unwrap())).unwrap();
     tree.insert("share/deep/text", Node::File(store.put_file(b"text", false).unwrap())).unwrap();
+    tree.insert("share/empty", Node::File(store.put_file(b"", false).unwrap())).unwrap();
     store.put_tree(&tree).unwrap();
     let outcome = Outcome {
         tree: tree.digest(),
@@ -56,10 +57,11 @@ fn what_was_pushed_is_pulled_by_its_tree_or_by_its_action() {
     let built = built(&from);
     let root = built.tree.digest();
     let pushed = world.remote().push(std::slice::from_ref(&built), &from).unwrap();
-    // Two blobs, four directories, the whole tree, the log, the result.
-    assert_eq!(pushed.things, 9);
+    // Three blobs, four directories, the whole tree, the log, the result.
+    assert_eq!(pushed.things, 10);
     assert_eq!(world.remote().push(std::slice::from_ref(&built), &from).unwrap(), Pushed::default());
 
+    disk::remove_file(&world.cached(&BlobDigest::of(b"").hex())).unwrap();
     assert_eq!(world.remote().pull(&[root].into(), &one).unwrap(), [root].into());
     assert_eq!(one.whole_tree(root).unwrap(), Some(built.tree.clone()));
     let action = ActionDigest::of(b"action");

@@ -16,6 +16,7 @@ mod archives;
 mod bad_input;
 mod bundles;
 mod bundles_bare;
+mod bundles_more;
 mod caches;
 mod cli_reference;
 mod commands;
