@@ -48,7 +48,7 @@ pub(crate) use dependency::param;
 pub use gate::Gate;
 pub(crate) use needed::needed;
 pub use needed::{Stated, stated, states_anything};
-pub(crate) use parse::{Item, Text, entries, strings, syntax_error, table};
+pub(crate) use parse::{Item, Text, duration, entries, strings, syntax_error, table};
 pub use placeholder::expand;
 pub(crate) use problem::{Findings, listed};
 pub use problem::{Invalid, Problem, Span, nearest};
@@ -65,6 +65,7 @@ pub struct Manifest {
     build_timeout: Option<Duration>,
     registries: BTreeMap<String, String>,
     mirrors: BTreeMap<String, String>,
+    remote_cache: Option<String>,
     recipes: BTreeMap<String, Source>,
     exclude_newer: Option<ExcludeNewer>,
     largest_source: Option<u64>,
@@ -116,6 +117,11 @@ impl Manifest {
     /// Beginnings of addresses, and what takes their place.
     pub fn mirrors(&self) -> &BTreeMap<String, String> {
         &self.mirrors
+    }
+
+    /// The cache that the project shares, as it is written.
+    pub fn remote_cache(&self) -> Option<&str> {
+        self.remote_cache.as_deref()
     }
 
     /// Where recipes come from that the project shares with others, by the names that it gives them: repositories and

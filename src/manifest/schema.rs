@@ -66,7 +66,10 @@ pub(super) const MANIFEST: &[Key] = &[
     now("mirrors", Shape::Each(&Shape::String)),
     now("overrides", DEPENDENCIES),
     now("constraints", Shape::Each(&Shape::String)),
-    later("remote", Shape::Table(&[now("cache", Shape::String)])),
+    now(
+        "remote",
+        Shape::Table(&[now("cache", Shape::String), now("push", Shape::Boolean), now("trust", Shape::Boolean)]),
+    ),
 ];
 
 const PROJECT: &[Key] = &[now("name", Shape::String), now("envy", Shape::String), now("platforms", Shape::Strings)];
