@@ -53,6 +53,16 @@ pub enum Command {
     Build(cmd::build::Args),
     /// Bring everything that locked builds need, for work without a network
     Fetch(cmd::fetch::Args),
+    /// Bring outputs of sites from the cache that hosts share
+    Pull(cmd::pull::Args),
+    /// Send outputs of sites to the cache that hosts share
+    Push(cmd::push::Args),
+    /// Write what others want to have of a site: bills of materials, provenance, its files
+    Export(cmd::export::Args),
+    /// Write a site into one file, for hosts that reach nobody
+    Bundle(cmd::bundle::Args),
+    /// Make a site out of a bundle
+    Import(cmd::import::Args),
     /// Run a program in a site
     Run(cmd::run::Args),
     /// Start a shell in a site
@@ -79,10 +89,16 @@ pub enum Command {
     Rollback(cmd::rollback::Args),
     /// Make a generation of a site current
     Switch(cmd::switch::Args),
+    /// Give a site the packages that another one shows
+    Promote(cmd::promote::Args),
     /// Look at recipes, or begin one
     Recipe(cmd::recipe::Args),
     /// Look at the store
     Store(cmd::store::Args),
+    /// Remove from the store what nothing needs
+    Gc(cmd::gc::Args),
+    /// Say whether this host is fit to build sites and to run them, and what it lacks
+    Doctor(cmd::doctor::Args),
     /// Print completions for a shell
     Completions(cmd::completions::Args),
 }
@@ -102,6 +118,11 @@ impl Cli {
             Command::Update(args) => cmd::update::run(&context, &args),
             Command::Build(args) => cmd::build::run(&context, &args),
             Command::Fetch(args) => cmd::fetch::run(&context, &args),
+            Command::Pull(args) => cmd::pull::run(&context, &args),
+            Command::Push(args) => cmd::push::run(&context, &args),
+            Command::Export(args) => cmd::export::run(&context, &args),
+            Command::Bundle(args) => cmd::bundle::run(&context, &args),
+            Command::Import(args) => cmd::import::run(&context, &args),
             Command::Run(args) => return cmd::run::run(&context, &args),
             Command::Shell(args) => return cmd::shell::run(&context, &args),
             Command::Activate(args) => cmd::activate::run(&context, &args),
@@ -115,8 +136,11 @@ impl Cli {
             Command::Generations(args) => cmd::generations::run(&context, &args),
             Command::Rollback(args) => cmd::rollback::run(&context, &args),
             Command::Switch(args) => cmd::switch::run(&context, &args),
+            Command::Promote(args) => cmd::promote::run(&context, &args),
             Command::Recipe(args) => cmd::recipe::run(&context, &args),
             Command::Store(args) => cmd::store::run(&context, &args),
+            Command::Gc(args) => cmd::gc::run(&context, &args),
+            Command::Doctor(args) => cmd::doctor::run(&context, &args),
             Command::Completions(args) => cmd::completions::run(&context, &args, Self::command()),
         }?;
         Ok(0)

@@ -6,11 +6,13 @@
 #![allow(clippy::disallowed_methods, reason = "this room is the door to the file system")]
 
 mod copying;
+mod faculties;
 mod identity;
 mod lock;
 mod look;
 mod pieces;
 mod replacing;
+mod usage;
 mod walk;
 
 use std::fs::{self, File};
@@ -19,11 +21,13 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 
 pub use copying::{clone_or_copy, clone_or_copy_itself, set_time};
+pub use faculties::{Faculties, Room, faculties, nearest_directory, room};
 pub use identity::{Identity, Stamp, identity, stamp};
-pub use lock::{Lock, TryLock, try_lock};
+pub use lock::{Lock, SharedLock, TryLock, TryShared, try_lock, try_lock_shared};
 pub use look::{Look, look, names};
 pub use pieces::any_piece;
-pub use replacing::replace_directory;
+pub use replacing::{replace_directory, replace_file};
+pub use usage::{Usage, names_if_exists, touch, touch_access, usage, usage_alone};
 pub use walk::{Found, time_in, walk_unignored};
 
 /// An operation on a path failed.
@@ -253,6 +257,12 @@ pub fn sync_file(path: &Path) -> Result<()> {
 /// Make everything that was written to the file system of a path survive a power cut.
 pub fn sync_file_system(path: &Path) -> Result<()> {
     File::open(path).and_then(|file| rustix::fs::syncfs(&file).map_err(io::Error::from)).at("sync", path)
+}
+
+/// How many bytes this user may still write to the file system of a path.
+pub fn free_space(path: &Path) -> Result<u64> {
+    let room = rustix::fs::statvfs(path).map_err(io::Error::from).at("look at", path)?;
+    Ok(room.f_bavail.saturating_mul(room.f_frsize))
 }
 
 /// Copy a file's bytes and mode.

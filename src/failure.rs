@@ -1,6 +1,9 @@
 //! Failures: what an error means for who typed the command. The one place that knows exit codes and hints.
 
 mod builds;
+mod bundles;
+mod caches;
+mod exports;
 mod site_files;
 mod sources;
 
@@ -31,6 +34,8 @@ pub enum Exit {
     Host = 7,
     /// Another process holds a lock, and the wait ran out.
     Locked = 8,
+    /// A generation did not pass its gate; the site shows what it showed before.
+    Refused = 9,
     /// A program that was to be run cannot be executed, as a shell says it.
     NotExecutable = 126,
     /// A program that was to be run does not exist, as a shell says it.
@@ -271,7 +276,9 @@ impl From<site::Error> for Failure {
                 let hint = format!("run `envy build {site}`");
                 Self::of(Exit::Failed, &error).hint(hint)
             }
-            site::Error::NoGeneration { ref site, .. } | site::Error::NothingBefore(ref site) => {
+            site::Error::NoGeneration { ref site, .. }
+            | site::Error::NotPinned { ref site, .. }
+            | site::Error::NothingBefore(ref site) => {
                 let hint = format!("run `envy generations {site}` to see those there are");
                 Self::of(Exit::Failed, &error).hint(hint)
             }
@@ -292,9 +299,20 @@ impl From<lock::WishError> for Failure {
         match error {
             lock::WishError::Recipe(error) => error.into(),
             lock::WishError::Needed { by, source } => Self::from(source).fact(format!("`{by}` needs it")),
+            lock::WishError::Stated { by, source } => {
+                Self::from(source).fact(format!("`{by}` states it in `[package.metadata.envy]` of its Cargo.toml"))
+            }
             lock::WishError::Differs { ref name, ref asked } => Self::new(Exit::NoSolution, error.to_string())
                 .facts(asked.iter().cloned())
                 .hint(format!("say the same in both places, or give one of them another name than `{name}`")),
+            lock::WishError::NotFor { ref name, ref recipe, platform } => Self::new(
+                Exit::NoSolution,
+                error.to_string(),
+            )
+            .fact(format!("`envy recipe show {recipe}` says what it is for"))
+            .hint(format!(
+                "write `when = 'platform != \"{platform}\"'` beside `{name}`, or take {platform} out of `platforms`"
+            )),
             lock::WishError::Circle { ref chain } => {
                 let (first, others) = chain.split_first().expect("a circle has members");
                 let others: Vec<_> = others.iter().map(|name| format!("`{name}`")).collect();
@@ -403,7 +421,8 @@ mod tests {
             Exit::NoSolution,
             Exit::Host,
             Exit::Locked,
+            Exit::Refused,
         ];
-        assert_eq!(codes.map(|code| code as u8), [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(codes.map(|code| code as u8), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
     }
 }

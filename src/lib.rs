@@ -19,6 +19,9 @@
 //! | [`index`] | what the sources offer, as an index |
 //! | [`lock`] | `lockfiles/SITE.lock`: pins, outputs, drift |
 //! | [`build`] | actions, the sandbox, running them |
+//! | [`remote`] | caches that several hosts share |
+//! | [`bundle`] | one file with all that a site is installed from |
+//! | [`export`] | bills of materials, statements of provenance, archives |
 //! | [`site`] | prefixes, generations, switching, activation |
 //! | [`failure`], [`ui`] | errors as exit codes and hints; the only printer |
 //! | [`cmd`], [`cli`] | one file a command; what can be typed |
@@ -36,7 +39,9 @@
 //! | `$XDG_CACHE_HOME/envy/paths/**` | [`source`] |
 //! | `$XDG_CACHE_HOME/envy/identity.json` | [`build`] |
 //! | `.envy/sites/SITE/**` | [`site`] |
-//! | `.envy/lock`, `.envy/undo.json` | [`cmd`] |
+//! | `$XDG_CONFIG_HOME/envy/config.toml` | [`remote`] |
+//! | bundles, as `envy bundle` writes them | [`bundle`] |
+//! | `.envy/lock`, `.envy/undo.json`, `.envy/imported.json` | [`cmd`] |
 
 #![cfg_attr(
     test,
@@ -74,6 +79,12 @@ pub mod index;
 pub mod lock;
 
 pub mod build;
+
+pub mod remote;
+
+pub mod bundle;
+
+pub mod export;
 
 pub mod site;
 

@@ -24,6 +24,8 @@ const ROOMS: &[&str] = &[
     "lock",
     "build",
     "remote",
+    "bundle",
+    "export",
     "site",
     "failure",
     "ui",

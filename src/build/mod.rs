@@ -12,6 +12,7 @@ mod again;
 mod c_files;
 pub mod cargo_config;
 mod compilers;
+mod composition;
 pub mod diagnosis;
 pub mod differing;
 mod elf;
@@ -47,6 +48,7 @@ use crate::platform::Platform;
 use crate::tree::Collision;
 use crate::{disk, process, recipe, source, store};
 pub use again::{Remade, other_jobs, told};
+pub use composition::Composition;
 pub use diagnosis::Clue;
 pub use fitness::{Lack, Unfit, unfit};
 pub use host::Host;
@@ -54,10 +56,10 @@ pub use identity::Memo;
 pub use plan::{Plan, Planned, Step, plan};
 pub use project_config::{Configured, Dropped, Error as ProjectConfigError, configured};
 pub use schedule::{Builder, Built, Origin, Proof, default_jobs};
-pub use supplies::Supplies;
+pub use supplies::{Stock, Supplies};
 pub use tool_files::brought;
 pub use toolchain::{Toolchain, Wanted};
-pub use tools::{BASE, Tools};
+pub use tools::{BASE, Tools, find as find_tool};
 
 /// A package cannot be built here.
 #[derive(Debug, thiserror::Error)]

@@ -1,13 +1,17 @@
 //! Commands: one file each, with its arguments and a `run` that reads as its own summary.
 //!
 //! What several commands do is a verb below: `project` finds and reads what they work on, `locking` brings a
-//! lockfile up to date in memory, `sharing` has the recipes that projects share, `assembling` makes a generation of it, `committing` writes an edited project, and
+//! lockfile up to date in memory, `sharing` has the recipes that projects share, `caching` asks caches that hosts share,
+//! `assembling` makes a prefix of it, `showing` a generation that the site shows, `passing` takes that through the site's
+//! gate, `committing` writes an edited project, and
 //! `undo` puts back what a process that was killed left half written.
 
 pub mod activate;
 pub mod add;
 mod assembling;
 pub mod build;
+pub mod bundle;
+mod caching;
 mod commit;
 mod committing;
 pub mod completions;
@@ -15,22 +19,31 @@ mod context;
 pub mod create;
 pub mod delete;
 pub mod diff;
+pub mod doctor;
 pub mod env;
+pub mod export;
 pub mod fetch;
+pub mod gc;
 pub mod generations;
+pub mod import;
 pub mod init;
 pub mod list;
 pub mod lock;
 mod locking;
 mod options;
 pub mod outdated;
+mod passing;
 mod project;
+pub mod promote;
+pub mod pull;
+pub mod push;
 pub mod recipe;
 pub mod remove;
 pub mod rollback;
 pub mod run;
 mod sharing;
 pub mod shell;
+mod showing;
 mod site_files;
 pub mod status;
 pub mod store;

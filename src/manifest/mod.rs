@@ -14,8 +14,9 @@ use std::time::Duration;
 
 use crate::digest::BlobDigest;
 use crate::package::{Cutoff, PackageName, Range, SiteName, VersionReq};
-use crate::platform::Platform;
+use crate::platform::{Condition, Platform};
 
+pub mod carried;
 mod check;
 mod constraints;
 mod dependency;
@@ -24,6 +25,7 @@ pub mod edit;
 mod edit_tests;
 mod extends;
 mod files;
+mod gate;
 mod layout;
 #[cfg(test)]
 mod mutations;
@@ -43,9 +45,10 @@ mod variables;
 
 pub(crate) use check::keys;
 pub(crate) use dependency::param;
+pub use gate::Gate;
 pub(crate) use needed::needed;
-pub use needed::{StatedNeeds, stated_needs};
-pub(crate) use parse::{Item, Text, entries, strings, syntax_error, table};
+pub use needed::{Stated, stated, states_anything};
+pub(crate) use parse::{Item, Text, duration, entries, strings, syntax_error, table};
 pub use placeholder::expand;
 pub(crate) use problem::{Findings, listed};
 pub use problem::{Invalid, Problem, Span, nearest};
@@ -62,10 +65,12 @@ pub struct Manifest {
     build_timeout: Option<Duration>,
     registries: BTreeMap<String, String>,
     mirrors: BTreeMap<String, String>,
+    remote_cache: Option<String>,
     recipes: BTreeMap<String, Source>,
     exclude_newer: Option<ExcludeNewer>,
     largest_source: Option<u64>,
     largest_ratio: Option<u64>,
+    keep_generations: Option<usize>,
     overrides: BTreeMap<PackageName, Dependency>,
     constraints: BTreeMap<PackageName, Range>,
     sites: BTreeMap<SiteName, Site>,
@@ -114,6 +119,11 @@ impl Manifest {
         &self.mirrors
     }
 
+    /// The cache that the project shares, as it is written.
+    pub fn remote_cache(&self) -> Option<&str> {
+        self.remote_cache.as_deref()
+    }
+
     /// Where recipes come from that the project shares with others, by the names that it gives them: repositories and
     /// directories.
     pub fn recipes(&self) -> &BTreeMap<String, Source> {
@@ -133,6 +143,11 @@ impl Manifest {
     /// How many times its own size an archive may unpack to, where the project says so.
     pub fn largest_ratio(&self) -> Option<u64> {
         self.largest_ratio
+    }
+
+    /// How many generations of a site are kept by those who build, where the project says so.
+    pub fn keep_generations(&self) -> Option<usize> {
+        self.keep_generations
     }
 
     /// What takes the place of a package, whoever asks for it.
@@ -202,6 +217,8 @@ pub struct Site {
     pub vars: BTreeMap<String, Value>,
     /// Files that its generations have beside their prefix, by their paths there.
     pub files: BTreeMap<String, SiteFile>,
+    /// What its generations have to pass.
+    pub gate: Gate,
 }
 
 /// A file of a site's own.
@@ -243,6 +260,8 @@ pub struct Dependency {
     pub patches: Vec<String>,
     /// How new it may be, where that differs from what the project says.
     pub exclude_newer: Option<ExcludeNewer>,
+    /// The platforms that it is asked for on, where those are not all.
+    pub when: Option<Condition>,
     /// Values for the recipe's params, whether written under `params` or beside `version`.
     pub params: BTreeMap<String, Param>,
     /// Paths that the prefix should not have.
@@ -253,6 +272,13 @@ pub struct Dependency {
     pub build_dependencies: Vec<Needed>,
     /// Where the manifest says so.
     pub span: Span,
+}
+
+impl Dependency {
+    /// Whether it is asked for on a platform.
+    pub fn is_for(&self, platform: Platform) -> bool {
+        self.when.as_ref().is_none_or(|when| when.holds(platform))
+    }
 }
 
 /// A package of a recipe that another package needs.
@@ -266,7 +292,7 @@ pub struct Needed {
     pub versions: Range,
     /// Values for the recipe's params.
     pub params: BTreeMap<String, Param>,
-    /// An expression over the params of who needs it: where it is false, it is not needed.
+    /// An expression over the params of who needs it, and over the platform: where it is false, it is not needed.
     pub when: Option<String>,
 }
 

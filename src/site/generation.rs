@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::files::{Files, ShownFile};
-use super::{Error, Place};
+use super::gate::Checks;
+use super::{Error, Note, Place};
 use crate::digest::{TextDigest, TreeDigest};
 use crate::disk;
 
@@ -38,6 +39,15 @@ pub struct Generation {
     /// Files of the site's own, by their paths in it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, ShownFile>,
+    /// What it has to pass before it is shown.
+    #[serde(default, skip_serializing_if = "Checks::is_empty")]
+    pub check: Checks,
+    /// The generation of another site that it has its packages from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promoted: Option<Promoted>,
+    /// Who made it, from what, and why.
+    #[serde(flatten)]
+    pub note: Note,
     /// What is in it.
     pub packages: Vec<Member>,
 }
@@ -63,6 +73,15 @@ impl Config {
         }
         TextDigest::of(config.to_string().as_bytes())
     }
+}
+
+/// The generation of another site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promoted {
+    /// The site.
+    pub site: String,
+    /// The generation.
+    pub generation: u64,
 }
 
 /// One package of a generation.
@@ -104,6 +123,9 @@ impl Generation {
             env: BTreeMap::new(),
             vars: BTreeMap::new(),
             files: BTreeMap::new(),
+            check: Checks::default(),
+            promoted: None,
+            note: Note::default(),
             packages: Vec::new(),
         }
     }
@@ -113,6 +135,18 @@ impl Generation {
         self.config = config.digest();
         (self.env, self.vars) = (config.env.clone(), config.vars.clone());
         self.files = config.files.shown();
+        self
+    }
+
+    /// With these checks.
+    pub fn with_checks(mut self, checks: Checks) -> Self {
+        self.check = checks;
+        self
+    }
+
+    /// With who makes it, from what, and why.
+    pub fn with_note(mut self, note: Note) -> Self {
+        self.note = note;
         self
     }
 
@@ -152,7 +186,7 @@ impl Place {
     }
 
     /// Add a generation: links to a ready prefix, files of the site's own, its description, and the lockfile it was made
-    /// from. One that shows the same as the latest is the latest.
+    /// from. One that shows the same as the latest, and has the same to pass, is the latest.
     pub fn add_generation(
         &self,
         mut generation: Generation,
@@ -161,15 +195,18 @@ impl Place {
         files: &Files,
     ) -> Result<Generation, Error> {
         let latest = self.numbers()?.last().copied().unwrap_or(0);
+        // A number that was shown before means that generation in the history, even where that is gone.
+        let used = self.history()?.iter().map(|entry| entry.to).max().unwrap_or(0);
         if let Ok(existing) = self.generation(latest)
             && existing.is_same_as(&generation)
             && existing.lockfile == generation.lockfile
+            && existing.check == generation.check
             && self.links_into(&existing, prefix)
             && self.edited_files(&existing).is_empty()
         {
             return Ok(existing);
         }
-        generation.number = latest + 1;
+        generation.number = latest.max(used) + 1;
         let temporary = self.begin(generation.number)?;
         files.lay_out(prefix, &temporary)?;
         disk::write_synced(&temporary.join(DESCRIPTION), sealed(&generation).as_bytes(), 0o444)?;
@@ -206,6 +243,18 @@ const SEAL: &str = "seal";
 /// The digest of a description without its seal. Names in it are sorted.
 fn seal(description: &serde_json::Value) -> TextDigest {
     TextDigest::of(description.to_string().as_bytes())
+}
+
+impl Place {
+    /// Remove a generation. Whoever dies in between leaves a temporary directory.
+    pub fn remove_generation(&self, number: u64) -> Result<(), Error> {
+        let temporary = self.generations().join(format!(".{number}"));
+        disk::remove_tree(&temporary)?;
+        if disk::is_directory(&self.generation_path(number)) {
+            disk::rename(&self.generation_path(number), &temporary)?;
+        }
+        Ok(disk::remove_tree(&temporary)?)
+    }
 }
 
 /// Digests in JSON are their text.

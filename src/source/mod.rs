@@ -8,10 +8,12 @@
 //! - [`crates`]: what a registry offers, and bringing its archives into the store
 //! - [`index`]: a registry's index as text: addresses, lines, versions
 //! - [`index_cache`]: the copies of it that are kept on disk
+//! - [`licences`]: what manifests say of licences
 //! - [`mirrors`]: other addresses for what a project names
 //! - [`tarball`]: reading tar archives, strictly
 //! - [`archive`]: unpacking archives of all kinds into the store
 //! - [`archives`]: bringing archives into the store, from addresses that a project names
+//! - [`statements`]: what packages say to envy in their `Cargo.toml`, kept by what it was read from
 //! - [`crate_archive`]: reading and unpacking `.crate` files
 //! - [`path`]: directories of the user's
 //! - [`patch`]: patches of source trees
@@ -33,17 +35,19 @@ mod git;
 mod git_index;
 mod index;
 mod index_cache;
+mod licences;
 mod mirrors;
 mod patch;
 mod path;
 mod registries;
 mod registry;
 mod sources;
+mod statements;
 mod tarball;
 
 pub use archive::{Error as ArchiveError, Limits, Strip, Unpacked, list_archive, unpack_archive};
 pub use archives::{Archives, Error as ArchivesError, Wanted as WantedArchive, WantedFailure, WantedFailureKind};
-pub use cargo_lock::{GitSource, LockedCrate, LockedSource, locked_crates};
+pub use cargo_lock::{GitSource, LockedCrate, LockedNode, LockedSource, locked_crates, locked_graph};
 pub use cargo_manifest::{Binary, binaries, lock_fits};
 pub use cargo_project::{CargoProject, Error as ProjectError, ReadError, cargo_project, outside, toolchain_file};
 pub use crate_archive::{CrateContents, read as read_crate, unpack as unpack_crate};
@@ -51,17 +55,19 @@ pub use crate_sources::{CrateSource, Error as CrateSourcesError, SourceCrates, c
 pub use crates::{Archive, Crates, Error as CratesError, Failure as CrateFailure, FailureKind};
 pub use credentials::Error as CredentialsError;
 pub use git::{
-    BadEntry, Checkout, EntryKind, Error as GitError, Git, GitSettings, Reference, RevisionError, Submodule, Tag,
-    TreeEntry, WantedCommit, WireError, file_at, read_entries,
+    BadEntry, Checkout, EntryKind, Error as GitError, Git, GitSettings, Listing, Reference, RevisionError, Submodule,
+    Tag, TreeEntry, WantedCommit, WireError, file_at, is_dirty, read_entries,
 };
 pub use git_index::{GitIndexError, GitIndexes, NoGit};
 pub use index::CrateVersion;
+pub use licences::{licence, licence_in};
 pub use mirrors::{Error as MirrorError, Mirrors};
 pub use patch::{Error as PatchError, Patch, patched};
 pub use path::{Error as PathError, PathMemo, PathSource};
 pub use registries::Registries;
 pub use registry::{CargoConfig, Error as RegistryError, Registry};
 pub use sources::{Item, Origin, Sources, is_local, look_at, one_of};
+pub use statements::Packaged;
 
 use crate::download;
 use crate::package::PackageName;

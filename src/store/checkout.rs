@@ -33,6 +33,8 @@ impl Store {
     /// Make the ready prefix of a tree, of links to the files in the store, unless it is here already.
     pub fn materialise(&self, tree: &Tree) -> Result<PathBuf, Error> {
         let digest = tree.digest();
+        let _using = self.using();
+        self.use_content(&self.prefix_path(digest));
         if !self.has_prefix(digest)? {
             let _held = self.hold_prefix(digest)?;
             // Whoever held it before us may have made it.
@@ -153,7 +155,10 @@ impl Store {
     ) -> Result<PathBuf, E> {
         let place = self.checkout_path(from);
         if disk::is_directory(&place) {
-            return Ok(place);
+            let _using = self.using();
+            if self.use_content(&place) {
+                return Ok(place);
+            }
         }
         let temporary = disk::temporary_directory_in(&self.temporary_directory()?).map_err(Error::from)?;
         let inside = temporary.path().join("checkout");

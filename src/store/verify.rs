@@ -59,6 +59,7 @@ type Hashed = HashMap<Identity, (BlobDigest, u64)>;
 impl Store {
     /// Look at everything.
     pub fn verify(&self) -> Result<Report, Error> {
+        let _using = self.using();
         let mut report = Report::default();
         let hashed = self.verify_blobs(&mut report)?;
         self.verify_named("trees", tree_damage, &mut report)?;

@@ -47,8 +47,13 @@ documents! {
     concept_sites: "docs/concepts/sites.md",
     guide_deploy: "docs/guides/deploy.md",
     guide_rollback: "docs/guides/rollback.md",
+    guide_promote: "docs/guides/promote.md",
+    guide_health_checks: "docs/guides/health-checks.md",
     guide_ci: "docs/guides/ci.md",
     guide_offline: "docs/guides/offline.md",
+    guide_bundle: "docs/guides/bundle.md",
+    guide_cache: "docs/guides/cache.md",
+    guide_sbom: "docs/guides/sbom.md",
     guide_services_from_git: "docs/guides/services-from-git.md",
     guide_archives: "docs/guides/archives.md",
     guide_recipes: "docs/guides/recipes.md",
@@ -59,6 +64,8 @@ documents! {
     guide_verify: "docs/guides/verify.md",
     guide_cooldown: "docs/guides/cooldown.md",
     guide_registries: "docs/guides/registries.md",
+    guide_doctor: "docs/guides/doctor.md",
+    guide_upkeep: "docs/guides/upkeep.md",
     guide_troubleshooting: "docs/guides/troubleshooting.md",
 }
 

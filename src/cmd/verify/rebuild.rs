@@ -87,7 +87,8 @@ pub fn rebuild(
     let lockfile = &locked.lockfile;
     let chosen = chosen(site, lockfile, &wishes, names)?;
     let (store, platform, place) = (context.store()?, Platform::host(), project.place(&site.name));
-    let needed = chosen.iter().flat_map(|id| lockfile.inputs(&id.name)).chain(chosen.iter().map(|id| &id.name));
+    let needed =
+        chosen.iter().flat_map(|id| lockfile.inputs(&id.name, platform)).chain(chosen.iter().map(|id| &id.name));
     let plan = plan(lockfile, needed, platform, |tree| store.whole_tree(tree).ok().flatten());
     let (generated, memo, logs) = (BTreeMap::new(), Memo::open(&context.cache()?), place.logs());
     context.with_sources(project, LockMode::default(), |sources| {
@@ -111,6 +112,7 @@ pub fn rebuild(
             platform,
             patience: context.globals.patience(),
             proof: Proof::Once,
+            elsewhere: &|_| {},
             progress: context.ui,
         };
         let usual = crate::build::default_jobs();
@@ -131,15 +133,16 @@ fn chosen<'l>(
     wishes: &Wishes,
     names: &[PackageName],
 ) -> Result<Vec<&'l PackageId>, Failure> {
-    let unknown: Vec<_> = names.iter().filter(|name| !lockfile.packages.contains_key(*name)).collect();
-    if let Some(name) = unknown.first() {
-        let has: Vec<_> = lockfile.packages.keys().map(|name| format!("`{name}`")).collect();
+    let host = Platform::host();
+    let is_there = |name: &PackageName| lockfile.packages.get(name).is_some_and(|package| package.is_for(host));
+    if let Some(name) = names.iter().find(|name| !is_there(name)) {
+        let has: Vec<_> = lockfile.packages_for(host).map(|(name, _)| format!("`{name}`")).collect();
         return Err(Failure::new(Exit::Failed, format!("site `{}` has no package `{name}`", site.name))
             .fact(format!("it has {}", has.join(", ")))
             .hint("name one of these, or none for all that are installed"));
     }
     let wanted: BTreeSet<_> =
-        if names.is_empty() { wishes.installed().cloned().collect() } else { names.iter().cloned().collect() };
+        if names.is_empty() { wishes.installed(host).cloned().collect() } else { names.iter().cloned().collect() };
     Ok(lockfile.packages.values().map(|package| &package.id).filter(|id| wanted.contains(&id.name)).collect())
 }
 

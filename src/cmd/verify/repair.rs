@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::super::assembling::{Order, Recording, Showing, assemble};
+use super::super::assembling::{Order, Recording, assemble};
 use super::super::build::{Wish, bring};
 use super::super::context::Context;
+use super::super::passing::Gating;
 use super::super::project::Project;
+use super::super::showing::{Manner, Showing};
 use super::super::{Jobs, LockMode};
 use super::findings::{Details, Findings, Where, look};
 use crate::digest::TextDigest;
@@ -137,13 +139,9 @@ impl Mending<'_> {
                 let number = before.generation;
                 return Ok(Err(format!("nothing tells any more what generation {number} was made of")));
             }
-            let wish = Wish {
-                mode: LockMode::default(),
-                locked: true,
-                showing: Showing::Always,
-                message: Some("in the place of a generation that was damaged"),
-                jobs: Jobs::default(),
-            };
+            let message = "in the place of a generation that was damaged".to_owned();
+            let manner = Manner::of_build(Showing::Always, Gating::On, Some(message));
+            let wish = Wish { mode: LockMode::default(), locked: true, manner: &manner, jobs: Jobs::default() };
             bring(context, project, site, &wish)?;
             return Ok(Ok(NEW));
         };

@@ -8,10 +8,10 @@ use super::super::{CrateSource, Crates, Package, Wish};
 use super::{Error, Pinner, Task};
 use crate::digest::{BlobDigest, TreeDigest};
 use crate::disk;
-use crate::manifest::{Source, stated_needs};
+use crate::manifest::Source;
 use crate::package::{PackageId, PackageName};
 use crate::progress::Event;
-use crate::recipe::{Need, Purpose};
+use crate::recipe::Statement;
 use crate::source::{self, CargoProject, Item, LockedSource, Origin};
 use crate::store::{self, Content};
 use crate::tree::Node;
@@ -51,10 +51,13 @@ impl Pinner<'_, '_> {
         content: &Content,
         generated: &mut BTreeMap<PackageName, String>,
     ) -> Result<ByCargo, Error> {
-        if !wish.is_by_cargo() {
+        if !wish.states {
             return Ok(ByCargo::default());
         }
         let project = self.sources.cargo_project(&content.tree, &id.name, subdir(wish.source_at(&id.version)))?;
+        if !wish.is_by_cargo() {
+            return made_otherwise(id, project);
+        }
         let project = project.ok_or_else(|| Error::NoProject(id.clone()))?;
         self.check_project(id, wish, &project)?;
         self.tell_toolchain(id, &content.tree, &project);
@@ -78,11 +81,14 @@ impl Pinner<'_, '_> {
         generated: &mut BTreeMap<PackageName, String>,
     ) -> Result<ByCargo, Error> {
         let Source::Path { path } = &wish.source else { unreachable!("only a path is not pinned") };
-        if !wish.is_by_cargo() {
+        if !wish.states {
             return Ok(ByCargo::default());
         }
         let directory = self.sources.directory(path)?;
         let project = self.sources.project_in(&directory, &id.name)?;
+        if !wish.is_by_cargo() {
+            return made_otherwise(id, project);
+        }
         let project = project.ok_or_else(|| Error::NoProject(id.clone()))?;
         self.check_project(id, wish, &project)?;
         self.tell_toolchain(id, &directory.tree, &project);
@@ -229,17 +235,20 @@ impl Pinner<'_, '_> {
 pub(super) struct ByCargo {
     /// The Cargo.lock that it builds with.
     pub crates: Option<Crates>,
-    /// What it says itself that it needs.
-    pub stated: Vec<Need>,
+    /// What it says of itself.
+    pub stated: Statement,
 }
 
-/// What a package says in its Cargo.toml that it needs.
-pub fn stated(id: &PackageId, manifest: &str) -> Result<Vec<Need>, Error> {
+/// What a package says in its Cargo.toml, where it says too that it is made by something else than cargo.
+fn made_otherwise(id: &PackageId, project: Option<CargoProject>) -> Result<ByCargo, Error> {
+    let stated = project.map(|project| stated(id, &project.manifest)).transpose()?.unwrap_or_default();
+    Ok(ByCargo { crates: None, stated })
+}
+
+/// What a package says of itself in its Cargo.toml.
+pub fn stated(id: &PackageId, manifest: &str) -> Result<Statement, Error> {
     let invalid = |source| Error::Metadata { id: id.clone(), source };
-    let stated = stated_needs(&format!("Cargo.toml of {id}"), manifest).map_err(invalid)?;
-    let need = |purpose| move |package| Need { package, purpose };
-    let run = stated.dependencies.into_iter().map(need(Purpose::Run));
-    Ok(run.chain(stated.build_dependencies.into_iter().map(need(Purpose::Build))).collect())
+    Statement::read(&format!("Cargo.toml of {id}"), manifest).map_err(invalid)
 }
 
 /// What comes from elsewhere does not say what of this machine is compiled into it.
@@ -291,7 +300,7 @@ fn dependency_paths(key: &str, value: &toml::Value, paths: &mut Vec<String>) {
 }
 
 /// The directory of a source that is meant.
-pub(super) fn subdir(source: &Source) -> Option<&str> {
+pub(in crate::lock) fn subdir(source: &Source) -> Option<&str> {
     match source {
         Source::Git { subdir, .. } => subdir.as_deref(),
         Source::Archive(archive) => archive.subdir.as_deref(),

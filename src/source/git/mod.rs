@@ -13,6 +13,7 @@ mod credentials;
 mod entries;
 mod error;
 mod fetch;
+mod listing;
 mod local;
 mod mirror;
 mod modules;
@@ -36,9 +37,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use self::entries::{BadEntry, Kind as EntryKind, TreeEntry, read as read_entries};
 pub use self::error::Error;
+pub use self::listing::Listing;
 pub use self::mirror::Submodule;
 pub use self::packet::WireError;
-pub use self::revision::{RevisionError, file_at};
+pub use self::revision::{RevisionError, file_at, is_dirty};
 
 use self::checkout::Problem;
 use self::fetch::{Errand, each, of_reading};
