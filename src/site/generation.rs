@@ -219,9 +219,16 @@ impl Place {
 
 /// The text of a description, with the digest of all that it says, so that it can be told whether it is as it was written.
 fn sealed(generation: &Generation) -> String {
-    let mut description = serde_json::to_value(generation).expect("a generation is plain data");
-    description[SEAL] = seal(&description).to_string().into();
-    format!("{description:#}\n")
+    #[derive(Serialize)]
+    struct Sealed<'a> {
+        #[serde(flatten)]
+        generation: &'a Generation,
+        seal: String,
+    }
+    let description = serde_json::to_value(generation).expect("a generation is plain data");
+    let sealed = Sealed { generation, seal: seal(&description).to_string() };
+    let text = serde_json::to_string_pretty(&sealed).expect("a generation is plain data");
+    format!("{text}\n")
 }
 
 /// Whether a description says what its seal says. One that has none was written by an envy that made none.

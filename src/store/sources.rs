@@ -20,6 +20,24 @@ pub struct Content {
 struct Line {
     tree: String,
     time: i64,
+    /// The digest of the other two: nothing else would tell that the time is another one. Older lines have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seal: Option<String>,
+}
+
+impl Line {
+    fn of(content: &Content) -> Self {
+        let line = Self { tree: content.tree.digest().to_string(), time: content.time, seal: None };
+        Self { seal: Some(line.sealed()), ..line }
+    }
+
+    fn sealed(&self) -> String {
+        TextDigest::of(format!("{} {}", self.tree, self.time).as_bytes()).to_string()
+    }
+
+    fn is_as_sealed(&self) -> bool {
+        self.seal.as_ref().is_none_or(|seal| *seal == self.sealed())
+    }
 }
 
 impl Store {
@@ -39,7 +57,7 @@ impl Store {
     /// Remember what an origin gave. Its files and its tree are here already.
     pub fn put_content(&self, origin: TextDigest, content: &Content) -> Result<(), Error> {
         let _using = self.using();
-        let line = Line { tree: content.tree.digest().to_string(), time: content.time };
+        let line = Line::of(content);
         let bytes = serde_json::to_vec(&line).expect("two plain values are JSON");
         let file = disk::temporary_in(&self.temporary_directory()?)?;
         disk::write(file.path(), &bytes)?;
@@ -49,7 +67,7 @@ impl Store {
 
 /// The tree of a source, and its time.
 pub(super) fn read(bytes: &[u8]) -> Option<(TreeDigest, i64)> {
-    let line = serde_json::from_slice::<Line>(bytes).ok()?;
+    let line = serde_json::from_slice::<Line>(bytes).ok().filter(Line::is_as_sealed)?;
     Some((line.tree.parse().ok()?, line.time))
 }
 
@@ -67,5 +85,23 @@ mod tests {
         store.put_tree(&content.tree).unwrap();
         store.put_content(origin, &content).unwrap();
         assert_eq!(store.content(origin).unwrap(), Some(content));
+    }
+    #[test]
+    fn whichever_bit_is_flipped_it_gave_the_same_or_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::at(directory.path().join("store"));
+        let (origin, content) =
+            (TextDigest::of(b"git 4f1c0d2"), Content { tree: Tree::default(), time: 1_153_704_088 });
+        store.put_tree(&content.tree).unwrap();
+        store.put_content(origin, &content).unwrap();
+        let path = store.path_of("sources", &origin);
+        let bytes = disk::read(&path).unwrap();
+        disk::set_mode(&path, 0o644).unwrap();
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            disk::write(&path, &flipped).unwrap();
+            assert!(store.content(origin).unwrap().is_none_or(|found| found == content), "bit {bit}");
+        }
     }
 }

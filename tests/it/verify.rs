@@ -332,3 +332,19 @@ fn a_prefix_that_is_gone_is_made_again_and_so_is_one_of_a_store_that_was_moved()
     shell.envy("verify api").succeeds();
     shell.envy("run api -- hello").says("hello");
 }
+
+#[test]
+fn what_the_store_lost_comes_from_a_cache() {
+    let scratch = built();
+    let cache = scratch.root().join("shared");
+    let manifest = format!("{}\n[remote]\ncache = \"file://{}\"\n", scratch.read("envy.toml"), cache.display());
+    scratch.write("envy.toml", manifest).envy("push").succeeds();
+    flip(&prefix(&scratch).join("bin/hello"));
+    let healed = scratch.without_rust().envy("verify api --repair");
+    healed
+        .succeeds()
+        .never_says("building hello")
+        .says("healed `bin/hello` from the outputs that the lockfile records");
+    scratch.envy("verify api").succeeds();
+    scratch.envy("store verify").succeeds();
+}

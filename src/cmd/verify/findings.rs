@@ -6,11 +6,11 @@ use super::lockfile;
 use super::rebuild::Rebuilt;
 use crate::digest::TreeDigest;
 use crate::failure::Failure;
-use crate::lock::Lockfile;
+use crate::lock::{Lockfile, outputs_digest};
 use crate::manifest::Site;
-use crate::package::SiteName;
+use crate::package::{PackageName, SiteName};
 use crate::platform::Platform;
-use crate::site::{self, Generation, Place};
+use crate::site::{self, Generation};
 use crate::store::{Examined, Flaw, FlawKind, Memory, Store};
 
 /// Where something is wrong.
@@ -132,7 +132,7 @@ pub fn look(
     findings.prefix = Some(generation.prefix);
     (findings.files, findings.read) = (examined.files + generation.files.len(), examined.read);
     findings.add(Where::Prefix, examined.flaws.iter().cloned());
-    findings.add(Where::Generation, recorded_otherwise(&place, &generation)?);
+    findings.add(Where::Generation, recorded_otherwise(context, project, site, &generation)?);
     findings.add(Where::Generation, place.examine(&generation, &store.prefix_path(generation.prefix))?);
     let lockfile = lockfile::compare(context, project, site, &place, &generation)?;
     findings.notes.extend(lockfile.note.filter(|_| findings.is_current));
@@ -176,18 +176,30 @@ fn description(error: &site::Error) -> Flaw {
     Flaw::new("generation.json", FlawKind::Changed, "the description that was written", found)
 }
 
-/// Whether the lockfile that a generation was made from, as it lies in the generation, records another prefix for the very
-/// outputs that the generation has.
-fn recorded_otherwise(place: &Place, generation: &Generation) -> Result<Option<Flaw>, Failure> {
-    let Some(text) = place.lockfile_of(generation.lockfile)? else { return Ok(None) };
-    let Ok(lockfile) = Lockfile::parse(std::path::Path::new("lockfile"), &text) else { return Ok(None) };
-    let vouched = |origin: &str| matches!(origin, "recorded" | "proven" | "new");
-    let all_vouched = generation.packages.iter().all(|member| vouched(&member.origin));
-    let platform: Option<Platform> = generation.platform.parse().ok();
-    let recorded = platform.and_then(|platform| lockfile.prefixes.get(&platform));
-    let recorded = recorded.filter(|recorded| all_vouched && recorded.tree != generation.prefix);
-    Ok(recorded.map(|recorded| {
+/// Whether the lockfile that a generation was made from records another prefix for the very outputs that the generation has.
+/// Of other outputs, such as another builder's, it may.
+fn recorded_otherwise(
+    context: &Context<'_>,
+    project: &Project,
+    site: &Site,
+    generation: &Generation,
+) -> Result<Option<Flaw>, Failure> {
+    let Some(text) = project.place(&site.name).lockfile_of(generation.lockfile)? else { return Ok(None) };
+    let Ok(lockfile) = Lockfile::parse(&Lockfile::relative_path(&site.name), &text) else { return Ok(None) };
+    let recorded = generation.platform.parse().ok().and_then(|platform: Platform| lockfile.prefixes.get(&platform));
+    let Some(recorded) = recorded.filter(|recorded| recorded.tree != generation.prefix) else { return Ok(None) };
+    // Where the recipes cannot be read, nobody knows what is left out of the prefix.
+    let Ok(wishes) = project.wishes(context, site, Some(&lockfile)) else { return Ok(None) };
+    let outputs = generation.packages.iter().map(|member| Some((member.name.parse().ok()?, member.tree)));
+    let Some(outputs) = outputs.collect::<Option<Vec<(PackageName, TreeDigest)>>>() else { return Ok(None) };
+    let merged = outputs.iter().map(|(name, tree)| {
+        let without = wishes.packages().get(name).map(|wish| wish.without.as_slice()).unwrap_or_default();
+        (name, *tree, without)
+    });
+    let same_outputs = outputs_digest(merged) == recorded.outputs;
+    let flaw = || {
         let (expected, found) = (recorded.tree.to_string(), generation.prefix.to_string());
         Flaw::new("generation.json", FlawKind::Changed, format!("prefix {expected}, as its lockfile records"), found)
-    }))
+    };
+    Ok(same_outputs.then(flaw))
 }

@@ -10,6 +10,7 @@ use super::super::project::Project;
 use super::super::showing::{Manner, Showing};
 use super::super::{Jobs, LockMode};
 use super::findings::{Details, Findings, Where, look};
+use crate::build::Origin;
 use crate::digest::TextDigest;
 use crate::disk;
 use crate::failure::Failure;
@@ -22,6 +23,7 @@ use crate::store::Memory;
 type Healed = Result<&'static str, String>;
 
 const STORE: &str = "from the store";
+const RECORDED: &str = "from the outputs that the lockfile records";
 const BUILD: &str = "by building it again";
 const COPY: &str = "from the copy that the generation has";
 const AGAIN: &str = "by making the generation's directory again";
@@ -127,7 +129,9 @@ impl Mending<'_> {
             return Ok(Err(format!("what was built again is {made}, while generation {number} had {expected}")));
         }
         context.store()?.remake(&assembled.tree)?;
-        Ok(Ok(BUILD))
+        // They were in the store, or a cache had them.
+        let were_there = assembled.members.iter().all(|member| member.origin == Origin::Recorded.word());
+        Ok(Ok(if were_there { RECORDED } else { BUILD }))
     }
 
     /// Make the generation's directory anew; or, where nobody knows what was in it, another generation.

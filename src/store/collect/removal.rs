@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::graph::{Graph, Kind, Thing};
 use super::mark::Marks;
 use crate::disk;
+use crate::store::checkout::seal_of;
 use crate::store::{Error, Store};
 
 /// Remove all that has no mark. Prefixes and checkouts are renamed into a temporary directory first, so that nobody ever
@@ -50,6 +51,9 @@ fn remove_directory(store: &Store, thing: &Thing, temporary: &Path) -> Result<()
     }
     if thing.kind == Kind::Prefix {
         disk::remove_file(&place.with_added_extension("patches"))?;
+    }
+    if thing.kind == Kind::Checkout {
+        disk::remove_file(&seal_of(&place))?;
     }
     Ok(disk::remove_tree(&aside)?)
 }

@@ -19,6 +19,7 @@ impl Store {
     /// Take away what is damaged of the files and directories of a tree, and bring back what its prefix, as it was
     /// examined, or another name in the store still has. Gives the tree, if all of it is here now.
     pub fn mend(&self, digest: TreeDigest, examined: &Examined) -> Result<Option<Tree>, Error> {
+        let _using = self.using();
         self.remove_damaged_directories(digest)?;
         if examined.tree.digest() == digest {
             self.put_tree(&examined.tree)?;
@@ -45,6 +46,7 @@ impl Store {
 
     /// Make a ready prefix anew in the place of what is there, in one step.
     pub fn remake(&self, tree: &Tree) -> Result<(), Error> {
+        let _using = self.using();
         let _held = self.hold_prefix(tree.digest())?;
         self.make_prefix(tree)
     }
