@@ -71,6 +71,25 @@ impl Scene {
         scene
     }
 
+    /// A site of one package of so many files of so many bytes, which nothing makes smaller; built.
+    pub fn of_files(programs: Programs, count: usize, size: usize) -> Self {
+        let scene = Self { programs, scratch: Scratch::new() };
+        let recipe = format!(
+            "summary = \"Many files\"\n[versions.\"1.0\"]\n[[step]]\nname = \"install\"\nrun = '''\n\
+             mkdir -p {{{{ destdir }}}}{{{{ prefix }}}}/share && cd {{{{ destdir }}}}{{{{ prefix }}}}/share\n\
+             i=0; while [ $i -lt {count} ]; do head -c {size} /dev/urandom >$i; i=$((i+1)); done\n'''\n"
+        );
+        scene.scratch.write("recipes/many.toml", recipe);
+        scene.scratch.write("envy.toml", "[sites.first.dependencies]\nmany = { recipe = \"many\", version = \"1\" }\n");
+        scene.run("build first");
+        scene
+    }
+
+    /// A path in the project.
+    pub fn path(&self, path: impl AsRef<Path>) -> PathBuf {
+        self.scratch.path(path)
+    }
+
     /// A site of so many crates of this registry, which is slow to answer; nothing is locked.
     pub fn unlocked(programs: Programs, registry: &Registry, count: usize, late: u64) -> Self {
         let mut manifest = "[sites.first.dependencies]\n".to_owned();

@@ -1,0 +1,84 @@
+//! Handing a site over: writing its bundle and making it from that, beside tar and zstd with the same bytes.
+
+use std::cell::Cell;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::measure::{Limit, Report, Side};
+use crate::scene::{Programs, Scene};
+
+const FILES: usize = 2000;
+
+/// Bytes of each.
+const SIZE: usize = 32 * 1024;
+
+/// One package of many files that nothing makes smaller.
+pub fn case(report: &mut Report, programs: &Programs) {
+    let scene = Scene::of_files(programs.clone(), FILES, SIZE);
+    scene.run("bundle first -o first.envy");
+    let bundle = scene.path("first.envy");
+    let has_zstd = Command::new("zstd").arg("--version").output().is_ok();
+    if !has_zstd {
+        report.note("tar is left out: there is no zstd");
+    }
+    let megabytes = FILES * SIZE / 1_000_000;
+    writing(report, &scene, has_zstd, &format!("envy bundle, {FILES} files of {megabytes} MB"));
+    importing(report, &scene, &bundle, has_zstd, &format!("envy import, {FILES} files of {megabytes} MB"));
+}
+
+fn writing(report: &mut Report, scene: &Scene, has_zstd: bool, title: &str) {
+    let bundle = |(name, program): (&'static str, &Path)| {
+        let program = program.to_owned();
+        Side::process(name, move || scene.command(&program, "bundle first -o again.envy"))
+    };
+    let mut sides: Vec<_> = scene.programs.named().into_iter().map(bundle).collect();
+    let mut limits = Vec::new();
+    if has_zstd {
+        let prefix = fs::canonicalize(scene.path(".envy/sites/first/current/share")).expect("the site was built");
+        let tar = move || {
+            let mut command = Command::new("tar");
+            command
+                .args(["--zstd", "-cf", "/dev/stdout", "-C"])
+                .arg(&prefix)
+                .arg(".")
+                .stdout(std::process::Stdio::null());
+            command
+        };
+        sides.push(Side::process("tar --zstd -c", tar));
+        limits.push(Limit::Part { of: "tar --zstd -c", at_most: 2.0 });
+    }
+    report.group_of(10, title, sides, &limits);
+}
+
+fn importing(report: &mut Report, scene: &Scene, bundle: &Path, has_zstd: bool, title: &str) {
+    let number = Cell::new(0);
+    // A store and a project of its own each time; what was there is not removed meanwhile.
+    let place = |number: usize| scene.path(format!("import-{number}"));
+    let fresh = || {
+        number.set(number.get() + 1);
+        fs::create_dir_all(place(number.get())).expect("there is room for a directory");
+    };
+    let import = |(name, program): (&'static str, &Path)| {
+        let (program, number) = (program.to_owned(), &number);
+        let command = move || {
+            let place: PathBuf = place(number.get());
+            let mut command = scene.command(&program, "import");
+            command.arg(bundle).arg("--project").arg(place.join("project")).env("ENVY_STORE", place.join("store"));
+            command
+        };
+        Side::process(name, command).after(fresh)
+    };
+    let mut sides: Vec<_> = scene.programs.named().into_iter().map(import).collect();
+    let mut limits = Vec::new();
+    if has_zstd {
+        let tar = || {
+            let mut command = Command::new("tar");
+            command.args(["--zstd", "-xf"]).arg(bundle).arg("-C").arg(place(number.get()));
+            command
+        };
+        sides.push(Side::process("tar --zstd -x", tar).after(fresh));
+        limits.push(Limit::Part { of: "tar --zstd -x", at_most: 2.5 });
+    }
+    report.group_of(10, title, sides, &limits);
+}
