@@ -1,4 +1,5 @@
-//! Handing a site over: writing its bundle and making it from that, beside tar and zstd with the same bytes.
+//! Handing a site over: writing its bundle and making it from that, beside tar and zstd with the same bytes, which are
+//! made to survive a power cut as envy's are.
 
 use std::cell::Cell;
 use std::fs;
@@ -36,17 +37,10 @@ fn writing(report: &mut Report, scene: &Scene, has_zstd: bool, title: &str) {
     let mut limits = Vec::new();
     if has_zstd {
         let prefix = fs::canonicalize(scene.path(".envy/sites/first/current/share")).expect("the site was built");
-        let tar = move || {
-            let mut command = Command::new("tar");
-            command
-                .args(["--zstd", "-cf", "/dev/stdout", "-C"])
-                .arg(&prefix)
-                .arg(".")
-                .stdout(std::process::Stdio::null());
-            command
-        };
-        sides.push(Side::process("tar --zstd -c", tar));
-        limits.push(Limit::Part { of: "tar --zstd -c", at_most: 2.0 });
+        let to = scene.path("peer.tar.zst");
+        let tar = move || shell("tar --zstd -cf \"$1\" -C \"$2\" . && sync \"$1\"", &[&to, &prefix]);
+        sides.push(Side::process("tar --zstd -c, and sync", tar));
+        limits.push(Limit::Part { of: "tar --zstd -c, and sync", at_most: 2.0 });
     }
     report.group_of(10, title, sides, &limits);
 }
@@ -72,13 +66,16 @@ fn importing(report: &mut Report, scene: &Scene, bundle: &Path, has_zstd: bool, 
     let mut sides: Vec<_> = scene.programs.named().into_iter().map(import).collect();
     let mut limits = Vec::new();
     if has_zstd {
-        let tar = || {
-            let mut command = Command::new("tar");
-            command.args(["--zstd", "-xf"]).arg(bundle).arg("-C").arg(place(number.get()));
-            command
-        };
-        sides.push(Side::process("tar --zstd -x", tar).after(fresh));
-        limits.push(Limit::Part { of: "tar --zstd -x", at_most: 2.5 });
+        let tar = || shell("tar --zstd -xf \"$1\" -C \"$2\" && sync -f \"$2\"", &[bundle, &place(number.get())]);
+        sides.push(Side::process("tar --zstd -x, and sync", tar).after(fresh));
+        limits.push(Limit::Part { of: "tar --zstd -x, and sync", at_most: 2.5 });
     }
     report.group_of(10, title, sides, &limits);
+}
+
+/// Lines of shell with these arguments.
+fn shell(script: &str, arguments: &[&Path]) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-ec", script, "sh"]).args(arguments);
+    command
 }
