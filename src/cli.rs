@@ -73,6 +73,8 @@ pub enum Command {
     Env(cmd::env::Args),
     /// Say how manifest, lockfiles and sites agree
     Status(cmd::status::Args),
+    /// Check that sites are what was built, bit by bit, and mend them
+    Verify(cmd::verify::Args),
     /// Show what a site consists of
     Tree(cmd::tree::Args),
     /// Show which locked packages have newer versions
@@ -87,10 +89,16 @@ pub enum Command {
     Rollback(cmd::rollback::Args),
     /// Make a generation of a site current
     Switch(cmd::switch::Args),
+    /// Give a site the packages that another one shows
+    Promote(cmd::promote::Args),
     /// Look at recipes, or begin one
     Recipe(cmd::recipe::Args),
     /// Look at the store
     Store(cmd::store::Args),
+    /// Remove from the store what nothing needs
+    Gc(cmd::gc::Args),
+    /// Say whether this host is fit to build sites and to run them, and what it lacks
+    Doctor(cmd::doctor::Args),
     /// Print completions for a shell
     Completions(cmd::completions::Args),
 }
@@ -120,6 +128,7 @@ impl Cli {
             Command::Activate(args) => cmd::activate::run(&context, &args),
             Command::Env(args) => cmd::env::run(&context, &args),
             Command::Status(args) => cmd::status::run(&context, &args),
+            Command::Verify(args) => cmd::verify::run(&context, &args),
             Command::Tree(args) => cmd::tree::run(&context, &args),
             Command::Outdated(args) => return cmd::outdated::run(&context, &args),
             Command::Why(args) => cmd::why::run(&context, &args),
@@ -127,8 +136,11 @@ impl Cli {
             Command::Generations(args) => cmd::generations::run(&context, &args),
             Command::Rollback(args) => cmd::rollback::run(&context, &args),
             Command::Switch(args) => cmd::switch::run(&context, &args),
+            Command::Promote(args) => cmd::promote::run(&context, &args),
             Command::Recipe(args) => cmd::recipe::run(&context, &args),
             Command::Store(args) => cmd::store::run(&context, &args),
+            Command::Gc(args) => cmd::gc::run(&context, &args),
+            Command::Doctor(args) => cmd::doctor::run(&context, &args),
             Command::Completions(args) => cmd::completions::run(&context, &args, Self::command()),
         }?;
         Ok(0)

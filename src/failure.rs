@@ -34,6 +34,8 @@ pub enum Exit {
     Host = 7,
     /// Another process holds a lock, and the wait ran out.
     Locked = 8,
+    /// A generation did not pass its gate; the site shows what it showed before.
+    Refused = 9,
     /// A program that was to be run cannot be executed, as a shell says it.
     NotExecutable = 126,
     /// A program that was to be run does not exist, as a shell says it.
@@ -80,6 +82,11 @@ impl Failure {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
+    }
+
+    /// With what helps against what is likely to blame for a build that does not come out the same.
+    pub fn advice(self, causes: impl IntoIterator<Item = build::differing::Cause>) -> Self {
+        builds::with_advice(self, causes)
     }
 
     /// A plain failure of an error, with its causes.
@@ -171,10 +178,8 @@ impl From<store::Error> for Failure {
             store::Error::Locked { .. } => {
                 Self::of(Exit::Locked, &error).hint("try again, or wait longer with `--lock-timeout`")
             }
-            store::Error::Damaged { ref path, .. } => {
-                let hint = format!("remove `{}`; it is made again when it is needed", path.display());
-                Self::of(Exit::Verification, &error).hint(hint)
-            }
+            store::Error::Damaged { .. } => Self::of(Exit::Verification, &error)
+                .hint("run `envy store verify --repair`, which takes it away, and then this command again"),
             store::Error::LongPath { ref path, .. } => {
                 Self::of(Exit::Host, &error).fact(format!("its path would be `{}`", path.display())).hint(format!(
                     "name a store whose path has at most {} bytes: `ENVY_STORE=/srv/envy`",
@@ -271,9 +276,15 @@ impl From<site::Error> for Failure {
                 let hint = format!("run `envy build {site}`");
                 Self::of(Exit::Failed, &error).hint(hint)
             }
-            site::Error::NoGeneration { ref site, .. } | site::Error::NothingBefore(ref site) => {
+            site::Error::NoGeneration { ref site, .. }
+            | site::Error::NotPinned { ref site, .. }
+            | site::Error::NothingBefore(ref site) => {
                 let hint = format!("run `envy generations {site}` to see those there are");
                 Self::of(Exit::Failed, &error).hint(hint)
+            }
+            site::Error::Damaged { ref site, .. } => {
+                let hint = format!("run `envy verify {site} --repair`, which makes a new one");
+                Self::of(Exit::Verification, &error).hint(hint)
             }
             site::Error::Malformed { ref site, .. } => {
                 let hint = format!("run `envy build {site}`, which makes a new one");
@@ -288,9 +299,20 @@ impl From<lock::WishError> for Failure {
         match error {
             lock::WishError::Recipe(error) => error.into(),
             lock::WishError::Needed { by, source } => Self::from(source).fact(format!("`{by}` needs it")),
+            lock::WishError::Stated { by, source } => {
+                Self::from(source).fact(format!("`{by}` states it in `[package.metadata.envy]` of its Cargo.toml"))
+            }
             lock::WishError::Differs { ref name, ref asked } => Self::new(Exit::NoSolution, error.to_string())
                 .facts(asked.iter().cloned())
                 .hint(format!("say the same in both places, or give one of them another name than `{name}`")),
+            lock::WishError::NotFor { ref name, ref recipe, platform } => Self::new(
+                Exit::NoSolution,
+                error.to_string(),
+            )
+            .fact(format!("`envy recipe show {recipe}` says what it is for"))
+            .hint(format!(
+                "write `when = 'platform != \"{platform}\"'` beside `{name}`, or take {platform} out of `platforms`"
+            )),
             lock::WishError::Circle { ref chain } => {
                 let (first, others) = chain.split_first().expect("a circle has members");
                 let others: Vec<_> = others.iter().map(|name| format!("`{name}`")).collect();
@@ -358,6 +380,10 @@ impl From<build::Error> for Failure {
             Error::NoCargoLock { path, .. } => {
                 failure(Exit::Lockfile).hint(format!("restore it: `git checkout {}`", path.display()))
             }
+            Error::NotTheSameTwice { action, files, .. } => builds::with_advice(
+                failure(Exit::Verification).fact(format!("action {action}")).facts(build::told(files)),
+                files.iter().flat_map(|file| file.causes.iter().copied()),
+            ),
             Error::NotReproduced { action, recorded, made, files, id } => failure(Exit::Verification)
                 .fact(format!("action   {action}"))
                 .fact(format!("recorded {recorded}"))
@@ -395,7 +421,8 @@ mod tests {
             Exit::NoSolution,
             Exit::Host,
             Exit::Locked,
+            Exit::Refused,
         ];
-        assert_eq!(codes.map(|code| code as u8), [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(codes.map(|code| code as u8), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
     }
 }

@@ -35,7 +35,7 @@ pub enum Node {
 }
 
 /// A regular file: its content's name, its size, and whether it may be executed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct File {
     /// Digest of its bytes.
     pub blob: BlobDigest,

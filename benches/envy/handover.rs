@@ -9,23 +9,22 @@ use std::process::Command;
 use crate::measure::{Limit, Report, Side};
 use crate::scene::{Programs, Scene};
 
-const FILES: usize = 2000;
+/// How large the package is, in megabytes, and in how many files each lies.
+const MEGABYTES: usize = 64;
+const FILES: usize = 30;
 
-/// Bytes of each.
-const SIZE: usize = 32 * 1024;
-
-/// One package of many files that nothing makes smaller.
+/// One package of many files.
 pub fn case(report: &mut Report, programs: &Programs) {
-    let scene = Scene::of_files(programs.clone(), FILES, SIZE);
+    let scene = Scene::of_one_large(programs.clone(), MEGABYTES, FILES);
     scene.run("bundle first -o first.envy");
     let bundle = scene.path("first.envy");
     let has_zstd = Command::new("zstd").arg("--version").output().is_ok();
     if !has_zstd {
         report.note("tar is left out: there is no zstd");
     }
-    let megabytes = FILES * SIZE / 1_000_000;
-    writing(report, &scene, has_zstd, &format!("envy bundle, {FILES} files of {megabytes} MB"));
-    importing(report, &scene, &bundle, has_zstd, &format!("envy import, {FILES} files of {megabytes} MB"));
+    let files = MEGABYTES * FILES;
+    writing(report, &scene, has_zstd, &format!("envy bundle, {MEGABYTES} MB in {files} files"));
+    importing(report, &scene, &bundle, has_zstd, &format!("envy import, {MEGABYTES} MB in {files} files"));
 }
 
 fn writing(report: &mut Report, scene: &Scene, has_zstd: bool, title: &str) {
@@ -48,7 +47,7 @@ fn writing(report: &mut Report, scene: &Scene, has_zstd: bool, title: &str) {
 fn importing(report: &mut Report, scene: &Scene, bundle: &Path, has_zstd: bool, title: &str) {
     let number = Cell::new(0);
     // A store and a project of its own each time; what was there is not removed meanwhile.
-    let place = |number: usize| scene.path(format!("import-{number}"));
+    let place = |number: usize| scene.path(&format!("import-{number}"));
     let fresh = || {
         number.set(number.get() + 1);
         fs::create_dir_all(place(number.get())).expect("there is room for a directory");

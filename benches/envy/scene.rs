@@ -71,22 +71,25 @@ impl Scene {
         scene
     }
 
-    /// A site of one package of so many files of so many bytes, which nothing makes smaller; built.
-    pub fn of_files(programs: Programs, count: usize, size: usize) -> Self {
+    /// A site of one package of so many megabytes, each in so many files; no two files have the same content.
+    pub fn of_one_large(programs: Programs, megabytes: usize, files: usize) -> Self {
         let scene = Self { programs, scratch: Scratch::new() };
-        let recipe = format!(
-            "summary = \"Many files\"\n[versions.\"1.0\"]\n[[step]]\nname = \"install\"\nrun = '''\n\
-             mkdir -p {{{{ destdir }}}}{{{{ prefix }}}}/share && cd {{{{ destdir }}}}{{{{ prefix }}}}/share\n\
-             i=0; while [ $i -lt {count} ]; do head -c {size} /dev/urandom >$i; i=$((i+1)); done\n'''\n"
+        let (bytes, each) = (megabytes * 1_000_000, 1_000_000 / files);
+        let run = format!(
+            "mkdir -p $OUT/share && cd $OUT/share \
+             && seq 100000000 999999999 | head -c {bytes} | split -b {each} -d -a 6 - file- \
+             && for it in file-*00; do part=${{it%00}}; mkdir part-${{part#file-}} && mv $part?? part-${{part#file-}}/; done"
         );
-        scene.scratch.write("recipes/many.toml", recipe);
-        scene.scratch.write("envy.toml", "[sites.first.dependencies]\nmany = { recipe = \"many\", version = \"1\" }\n");
+        let recipe = "summary = \"Large\"\nextends = \"script\"\n[versions.\"1.0\"]\n[set]\n";
+        scene.scratch.write("recipes/large.toml", format!("{recipe}run = ['''{run}''']\n"));
+        let manifest = "[sites.first.dependencies]\nlarge = { recipe = \"large\", version = \"1\" }\n";
+        scene.scratch.write("envy.toml", manifest);
         scene.run("build first");
         scene
     }
 
-    /// A path in the project.
-    pub fn path(&self, path: impl AsRef<Path>) -> PathBuf {
+    /// A path of the project.
+    pub fn path(&self, path: &str) -> PathBuf {
         self.scratch.path(path)
     }
 

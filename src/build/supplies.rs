@@ -66,7 +66,7 @@ impl Supplies<'_, '_> {
     pub fn bring(&self, ids: &[&PackageId], platforms: &[Platform]) -> Result<(), Error> {
         let mut items = Vec::new();
         for id in ids {
-            items.extend(self.source_items(id, platforms));
+            items.extend(self.source_items(id, &self.wanted_on(id, platforms)));
             if let Some(text) = self.known_cargo_lock(id)? {
                 items.extend(self.crate_items(id, &text)?);
             }
@@ -80,7 +80,7 @@ impl Supplies<'_, '_> {
         let mut items = Vec::new();
         for id in ids {
             // Crates are the same for all of them.
-            let platform = platforms.first().copied().unwrap_or(Platform::host());
+            let Some(platform) = self.wanted_on(id, platforms).first().copied() else { continue };
             let files = SourceFiles::open(self, id, platform)?;
             items.extend(files.cargo.map(|cargo| self.crate_items(id, &cargo.lock)).transpose()?.unwrap_or_default());
         }
@@ -129,6 +129,11 @@ impl Supplies<'_, '_> {
             Err(source::Error::Patch(source)) => Err(Error::Patch { id: id.clone(), source }),
             patched => Ok(patched?),
         }
+    }
+
+    /// Those of some platforms that a package is for.
+    fn wanted_on(&self, id: &PackageId, platforms: &[Platform]) -> Vec<Platform> {
+        platforms.iter().copied().filter(|platform| self.package(id).is_for(*platform)).collect()
     }
 
     /// What has to come for a package itself.

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::assembling::{Order, Recording, Showing, assemble, ready, tell_held};
+use super::assembling::{Order, Recording, assemble};
 use super::committing::Writes;
 use super::context::Context;
 use super::locking::{self, Moves, propose};
+use super::passing::Gating;
 use super::project::{Locked, Project};
+use super::showing::{How, Manner, Showing, Shown, ready, tell_held};
 use super::{Jobs, LockMode, for_each, sharing};
-use crate::build::{Step, plan};
+use crate::build::{Proof, Step, plan};
 use crate::failure::Failure;
 use crate::lock::Lockfile;
 use crate::manifest::Site;
@@ -31,9 +33,18 @@ pub struct Args {
     /// Switch even a site that is held at a generation that somebody chose
     #[arg(long, conflicts_with = "no_switch")]
     switch: bool,
+    /// Run no checks before the switch, and stay even where what is run after it fails
+    #[arg(long)]
+    no_check: bool,
     /// Why, for the site's history
     #[arg(short, long, value_name = "TEXT")]
     message: Option<String>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    /// Build everything that is built twice, and record nothing of what does not come out the same
+    #[arg(long)]
+    check_reproducible: bool,
     #[command(flatten)]
     jobs: Jobs,
 }
@@ -42,8 +53,7 @@ pub struct Args {
 pub(super) struct Wish<'a> {
     pub mode: LockMode,
     pub locked: bool,
-    pub showing: Showing,
-    pub message: Option<&'a str>,
+    pub manner: &'a Manner,
     pub jobs: Jobs,
 }
 
@@ -59,24 +69,31 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
         (_, true) => Showing::Never,
         _ => Showing::UnlessHeld,
     };
-    let wish = Wish { mode: args.mode, locked, showing, message: args.message.as_deref(), jobs: args.jobs };
-    for_each(&project.sites(&args.sites)?, |site| {
-        if let Some(number) = bring(context, &project, site, &wish)? {
-            context.ui.done("unchanged", format!("site `{}` is at generation {number}", site.name));
+    let manner = Manner::of_build(showing, Gating::unless(args.no_check), args.message.clone());
+    let jobs = if args.check_reproducible { Jobs { proof: Proof::Twice, ..args.jobs } } else { args.jobs };
+    let wish = Wish { mode: args.mode, locked, manner: &manner, jobs };
+    let all = for_each(&project.sites(&args.sites)?, |site| {
+        let shown = bring(context, &project, site, &wish)?;
+        if shown.how == How::Converged {
+            let name = &site.name;
+            context.ui.done("unchanged", format!("site `{name}` is at generation {}", shown.generation));
+            if args.check_reproducible {
+                let hint = format!("nothing was built, so nothing was checked: `envy verify {name} --rebuild` does");
+                context.ui.note(hint);
+            }
         }
-        Ok(())
-    })
-    .map(drop)
+        Ok(shown)
+    })?;
+    if args.json {
+        let sites: Vec<_> = all.iter().map(Shown::to_json).collect();
+        let changed = all.iter().any(|shown| shown.how.is_change());
+        context.ui.json(&serde_json::json!({ "schema": "envy.build/1", "changed": changed, "sites": sites }));
+    }
+    Ok(())
 }
 
-/// Bring a site to what its lockfile says. Where it is there already, nothing but the comparison is done, and the
-/// number of its generation is given.
-pub(super) fn bring(
-    context: &Context<'_>,
-    project: &Project,
-    site: &Site,
-    wish: &Wish<'_>,
-) -> Result<Option<u64>, Failure> {
+/// Bring a site to what its lockfile says. Where it is there already, nothing but the comparison is done.
+pub(super) fn bring(context: &Context<'_>, project: &Project, site: &Site, wish: &Wish<'_>) -> Result<Shown, Failure> {
     let current = match wish.locked {
         true => project.current_lock(context, site).map(|(_, locked)| Some(locked)),
         false => project.undrifted(context, site),
@@ -85,19 +102,24 @@ pub(super) fn bring(
     if let Some(locked) = &current {
         let config = project.config(site, &locked.lockfile)?;
         if let Some(generation) = project.converged(context, site, locked, &config)? {
-            return Ok(Some(generation.number));
+            // A site that was moved, with its project, is another root. From a store that cannot be written to nothing is
+            // removed either.
+            let _ = context.store()?.add_root(project.place(&site.name).path());
+            return Ok(Shown::still(&site.name, How::Converged, &generation));
         }
         let place = project.place(&site.name);
-        if wish.showing == Showing::UnlessHeld && place.is_held(locked.digest(), Some(config.digest()))? {
+        if wish.manner.showing == Showing::UnlessHeld
+            && place.is_held(locked.digest(), Some(config.digest()))?
+            && let Ok(Some(shown)) = place.current()
+        {
             tell_held(context, &place);
-            return Ok(None);
+            return Ok(Shown::still(&site.name, How::Held, &shown));
         }
     }
     match current.filter(|_| wish.locked) {
-        Some(locked) => locked_build(context, project, site, &locked, wish)?,
-        None => recording_build(context, &site.name, wish)?,
+        Some(locked) => locked_build(context, project, site, &locked, wish),
+        None => recording_build(context, &site.name, wish),
     }
-    Ok(None)
 }
 
 /// Build exactly what a lockfile says, and leave it as it is.
@@ -107,20 +129,18 @@ fn locked_build(
     site: &Site,
     locked: &Locked,
     wish: &Wish<'_>,
-) -> Result<(), Failure> {
+) -> Result<Shown, Failure> {
     let generated = BTreeMap::new();
     let assembled = context.with_sources(project, wish.mode, |sources| {
         let order =
             Order { lockfile: &locked.lockfile, generated: &generated, recording: Recording::Off, jobs: wish.jobs };
         assemble(context, project, site, &order, sources)
     })?;
-    let ready = ready(context, project, site, &assembled, &locked.text)?;
-    ready.show(context, project, wish.showing, wish.message.map(str::to_owned))?;
-    Ok(())
+    ready(context, project, site, &assembled, &locked.text)?.show(context, project, wish.manner)
 }
 
 /// Lock what has to be locked, build, and write down what came out.
-fn recording_build(context: &Context<'_>, name: &SiteName, wish: &Wish<'_>) -> Result<(), Failure> {
+fn recording_build(context: &Context<'_>, name: &SiteName, wish: &Wish<'_>) -> Result<Shown, Failure> {
     let mut project = context.project()?;
     let _held = project.hold(context)?;
     let site = project.site(name)?;
@@ -135,8 +155,9 @@ fn recording_build(context: &Context<'_>, name: &SiteName, wish: &Wish<'_>) -> R
         let mut writes = Writes::default();
         writes.lockfile(&project, name, &assembled.lockfile, &proposal);
         let written = writes.apply(&project.root)?;
-        ready.show(context, &project, wish.showing, wish.message.map(str::to_owned))?;
-        written.keep()
+        let shown = ready.show(context, &project, wish.manner)?;
+        written.keep()?;
+        Ok(shown)
     })
 }
 
@@ -160,7 +181,8 @@ fn dry_run(context: &Context<'_>, project: &Project, args: &Args, locked: bool) 
 fn planned(context: &Context<'_>, project: &Project, site: &Site, lockfile: &Lockfile) -> Result<String, Failure> {
     let store = context.store()?;
     let wishes = project.wishes(context, site, Some(lockfile))?;
-    let plan = plan(lockfile, wishes.installed(), Platform::host(), |tree| store.whole_tree(tree).ok().flatten());
+    let host = Platform::host();
+    let plan = plan(lockfile, wishes.installed(host), host, |tree| store.whole_tree(tree).ok().flatten());
     let line = |planned: &crate::build::Planned| match &planned.step {
         Step::Use(output, _) => format!("  use   {} {}\n", planned.id, output.tree),
         Step::Make if planned.installed => format!("  build {}\n", planned.id),

@@ -162,7 +162,7 @@ pub fn tell_pushed(context: &Context<'_>, remote: &Remote, outputs: usize, pushe
 }
 
 fn of_store(lockfile: &Lockfile, wishes: &Wishes, store: &Store) -> Plan {
-    plan(lockfile, wishes.installed(), Platform::host(), |tree| store.whole_tree(tree).ok().flatten())
+    plan(lockfile, wishes.installed(Platform::host()), Platform::host(), |tree| store.whole_tree(tree).ok().flatten())
 }
 
 /// The recorded outputs of what would have to be made.

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::assembling::{Assembled, Order, Ready, Recording, Showing, assemble, ready};
+use super::assembling::{Assembled, Order, Recording, assemble};
 use super::context::Context;
 use super::locking::{self, Moves, Proposal, propose};
+use super::passing::Gating;
 use super::project::{MANIFEST, Project};
+use super::showing::{How, Manner, Ready, Showing, ready};
 use super::{Jobs, LockMode, for_each, undo};
 use crate::disk;
 use crate::failure::Failure;
@@ -40,6 +42,12 @@ impl Writes {
 
     /// The lockfile of a site, and the Cargo.locks that belong to it.
     pub fn lockfile(&mut self, project: &Project, site: &SiteName, lockfile: &Lockfile, proposal: &Proposal) {
+        self.lockfile_of(project, site, &lockfile.text(), proposal);
+    }
+
+    /// The same, from the text of a lockfile that has the packages of a proposal.
+    pub fn lockfile_of(&mut self, project: &Project, site: &SiteName, text: &str, proposal: &Proposal) {
+        let lockfile = &proposal.lockfile;
         let generated = |name: &PackageName| project.root.join(Lockfile::generated_path(site, name));
         for (name, text) in &proposal.generated {
             self.write(generated(name), text);
@@ -49,7 +57,7 @@ impl Writes {
                 self.remove(generated(name));
             }
         }
-        self.write(project.root.join(Lockfile::relative_path(site)), &lockfile.text());
+        self.write(project.root.join(Lockfile::relative_path(site)), text);
     }
 
     /// Write them all, each atomically; what is the same already is left alone. What they held is in a journal until they
@@ -153,13 +161,15 @@ pub fn commit(
 /// Show all of them, or none: where one fails, those before it show again what they showed.
 fn show_all(context: &Context<'_>, project: &Project, all: &[Ready<'_>]) -> Result<(), Failure> {
     let mut moved = Vec::new();
+    let manner = Manner::of_build(Showing::UnlessHeld, Gating::On, None);
     for ready in all {
-        match ready.show(context, project, Showing::UnlessHeld, None) {
-            Ok(before) => moved.extend(before.map(|before| (ready, before))),
+        match ready.show(context, project, &manner) {
+            Ok(shown) if shown.how == How::Switched => moved.extend(shown.before.map(|before| (ready, before))),
+            Ok(_) => {}
             Err(failure) => {
                 for (ready, before) in moved {
                     // The failure that led here says more than one of the undoing.
-                    let _ = ready.show_again(project, before);
+                    let _ = ready.show_again(context, project, before);
                 }
                 return Err(failure);
             }

@@ -1,9 +1,9 @@
 //! `envy create`
 
-use super::assembling::begin_empty;
 use super::committing::Writes;
 use super::context::Context;
 use super::project::{MANIFEST, Project};
+use super::showing::begin_empty;
 use crate::disk;
 use crate::failure::Failure;
 use crate::lock::Lockfile;

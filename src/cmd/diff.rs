@@ -76,7 +76,10 @@ fn sides(args: &Args) -> Result<(Wanted, Wanted), Failure> {
 
 fn tell(context: &Context<'_>, project: &Project, compared: &Compared<'_>, files: Files) {
     if compared.is_same() {
-        context.ui.note(format!("no difference between `{}` and `{}`", compared.from.label, compared.to.label));
+        let prefix = compared.from.prefix().filter(|digest| compared.to.prefix() == Some(*digest));
+        let prefix = prefix.map(|digest| format!(": both are prefix {digest}")).unwrap_or_default();
+        let (from, to) = (&compared.from.label, &compared.to.label);
+        context.ui.note(format!("no difference between `{from}` and `{to}`{prefix}"));
         return;
     }
     context.ui.result(&telling::text(compared, files));

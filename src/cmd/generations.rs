@@ -1,31 +1,157 @@
 //! `envy generations`
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use rayon::prelude::*;
+
 use super::context::Context;
+use super::project::Project;
 use crate::failure::Failure;
-use crate::package::SiteName;
-use crate::site::{Entry, Generation};
+use crate::package::{Cutoff, SiteName};
+use crate::site::{Entry, Generation, Keeping, Note, Place};
 
 /// Arguments of `envy generations`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = NOTES, group = clap::ArgGroup::new("removing").multiple(true).args(["keep", "older_than"]))]
 pub struct Args {
     /// The site
     site: SiteName,
+    /// Remove all but so many of the newest
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    keep: Option<u32>,
+    /// Remove those that were made longer ago, such as `30d`, or before a date
+    #[arg(long, value_name = "AGE", value_parser = age)]
+    older_than: Option<Cutoff>,
+    /// With `--keep` or `--older-than`: say what would be removed, and remove nothing
+    #[arg(long, requires = "removing")]
+    dry_run: bool,
+    /// Never remove this generation
+    #[arg(long, value_name = "N")]
+    pin: Vec<u64>,
+    /// Allow again to remove it
+    #[arg(long, value_name = "N")]
+    unpin: Vec<u64>,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
 }
 
-/// Show the generations of a site, oldest first, and the one that is current.
+const NOTES: &str = "\
+With both `--keep` and `--older-than`, those go that neither keeps. The generation that is current is never removed, nor
+are those that are pinned.";
+
+fn age(text: &str) -> Result<Cutoff, String> {
+    Cutoff::parse(text).map_err(|error| error.to_string())
+}
+
+/// Show the generations of a site, oldest first, and the one that is current; before that, remove some, or pin them.
 pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let project = context.project()?;
     project.site(&args.site)?;
     let place = project.place(&args.site);
-    let current = place.current_number();
-    let numbers = place.numbers()?;
-    let generations = numbers.iter().map(|number| place.generation(*number)).collect::<Result<Vec<_>, _>>()?;
-    let history = place.history()?;
+    if args.removes() && !args.dry_run || !args.pin.is_empty() || !args.unpin.is_empty() {
+        let _held = place.hold(context.globals.patience(), context.ui)?;
+        if !args.pin.is_empty() || !args.unpin.is_empty() {
+            place.pin(&args.pin, &args.unpin)?;
+        }
+        if args.removes() && !args.dry_run {
+            return removed(context, &place, args);
+        }
+    }
+    if args.removes() {
+        return foretold(context, &place, args);
+    }
+    show(context, &place, args)
+}
+
+impl Args {
+    fn removes(&self) -> bool {
+        self.keep.is_some() || self.older_than.is_some()
+    }
+
+    fn keeping(&self) -> Keeping {
+        let since = self.older_than.as_ref().map(|age| age.at(Timestamp::now()));
+        Keeping { newest: self.keep.and_then(|number| usize::try_from(number).ok()), since }
+    }
+}
+
+/// Remove what nothing keeps. The caller holds the site.
+fn removed(context: &Context<'_>, place: &Place, args: &Args) -> Result<(), Failure> {
+    let numbers = remove(place, &args.keeping())?;
+    tell_removed(context, place, args, "removed", &numbers);
+    Ok(())
+}
+
+fn foretold(context: &Context<'_>, place: &Place, args: &Args) -> Result<(), Failure> {
+    let numbers = place.superfluous(&all(place)?, &args.keeping())?;
+    tell_removed(context, place, args, "would remove", &numbers);
+    Ok(())
+}
+
+fn tell_removed(context: &Context<'_>, place: &Place, args: &Args, verb: &str, numbers: &[u64]) {
     if args.json {
-        let list: Vec<_> = generations.iter().map(|generation| document(generation, current, &history)).collect();
+        let site = place.site().as_str();
+        let document = serde_json::json!({
+            "schema": "envy.generations.removed/1", "site": site, "dry-run": args.dry_run, "removed": numbers,
+        });
+        context.ui.json(&document);
+    } else if numbers.is_empty() {
+        context.ui.done("unchanged", format!("site `{}` keeps all of its generations", place.site()));
+    } else {
+        let listed: Vec<_> = numbers.iter().map(ToString::to_string).collect();
+        let count = crate::ui::count(numbers.len(), "generation");
+        context.ui.done(verb, format!("{count} of site `{}`: {}", place.site(), listed.join(", ")));
+    }
+}
+
+/// Remove the generations of a site that nothing keeps. The caller holds the site.
+pub(super) fn remove(place: &Place, keeping: &Keeping) -> Result<Vec<u64>, Failure> {
+    let numbers = place.superfluous(&all(place)?, keeping)?;
+    for number in &numbers {
+        place.remove_generation(*number)?;
+    }
+    Ok(numbers)
+}
+
+/// After a switch, remove what the project's settings do not keep. The one that was shown before stays.
+pub(super) fn tidy(context: &Context<'_>, project: &Project, place: &Place) -> Result<(), Failure> {
+    let Some(newest) = project.manifest.keep_generations() else { return Ok(()) };
+    let (keeping, before) = (Keeping { newest: Some(newest), since: None }, place.before_current().ok());
+    let numbers = place.superfluous(&all(place)?, &keeping)?;
+    let numbers: Vec<_> = numbers.into_iter().filter(|number| Some(*number) != before).collect();
+    for number in &numbers {
+        place.remove_generation(*number)?;
+    }
+    if !numbers.is_empty() {
+        let count = crate::ui::count(numbers.len(), "generation");
+        context.ui.detail(format!("{count} removed, by `keep-generations` in `envy.toml`"));
+    }
+    Ok(())
+}
+
+fn all(place: &Place) -> Result<Vec<Generation>, Failure> {
+    let numbers = place.numbers()?;
+    Ok(numbers.par_iter().map(|number| place.generation(*number)).collect::<Result<Vec<_>, _>>()?)
+}
+
+/// What is known of the generations of a site beside themselves.
+struct Known {
+    current: Option<u64>,
+    pinned: BTreeSet<u64>,
+    /// How each first became current, or was refused.
+    first: BTreeMap<u64, Entry>,
+}
+
+fn show(context: &Context<'_>, place: &Place, args: &Args) -> Result<(), Failure> {
+    let mut first = BTreeMap::new();
+    for entry in place.lines()? {
+        first.entry(entry.to).or_insert(entry);
+    }
+    let known = Known { current: place.current_number(), pinned: place.pinned()?, first };
+    let generations = all(place)?;
+    if args.json {
+        let list: Vec<_> = generations.iter().map(|generation| known.document(generation)).collect();
         context.ui.json(
             &serde_json::json!({ "schema": "envy.generations/1", "site": args.site.as_str(), "generations": list }),
         );
@@ -34,39 +160,62 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     if generations.is_empty() {
         context.ui.note(format!("site `{0}` has no generation yet; run `envy build {0}`", args.site));
     }
-    context.ui.result(&generations.iter().map(|generation| line(generation, current, &history)).collect::<String>());
+    let text = |generation| match context.globals.verbose {
+        true => known.line(generation) + &known.details(generation),
+        false => known.line(generation),
+    };
+    context.ui.result(&generations.iter().map(text).collect::<String>());
     Ok(())
 }
 
-/// How a generation first became current.
-fn origin<'a>(generation: &Generation, history: &'a [Entry]) -> Option<&'a Entry> {
-    history.iter().find(|entry| entry.to == generation.number)
-}
-
-fn line(generation: &Generation, current: Option<u64>, history: &[Entry]) -> String {
-    let mark = if current == Some(generation.number) { "*" } else { " " };
-    let names: Vec<_> =
-        generation.packages.iter().map(|member| format!("{} {}", member.name, member.version)).collect();
-    let packages = if names.is_empty() { "empty".to_owned() } else { names.join(", ") };
-    let note = origin(generation, history).map(|entry| &entry.note);
-    let by = note.and_then(|note| note.by.as_deref()).map(|by| format!(" by {by}")).unwrap_or_default();
-    let why = note.and_then(|note| note.message.as_deref()).map(|message| format!(": {message}")).unwrap_or_default();
-    let prefix = generation.prefix.short();
-    format!("{mark} {:>3}  {}{by}  {prefix}…  {packages}{why}\n", generation.number, generation.created)
-}
-
-fn document(generation: &Generation, current: Option<u64>, history: &[Entry]) -> serde_json::Value {
-    let mut document = serde_json::to_value(generation).expect("a generation is plain data");
-    let fields = document.as_object_mut().expect("a generation is an object");
-    fields.remove("schema");
-    fields.insert("current".to_owned(), (current == Some(generation.number)).into());
-    let note = origin(generation, history).map(|entry| &entry.note);
-    for (name, value) in [
-        ("by", note.and_then(|note| note.by.clone())),
-        ("commit", note.and_then(|note| note.commit.clone())),
-        ("message", note.and_then(|note| note.message.clone())),
-    ] {
-        fields.insert(name.to_owned(), value.into());
+impl Known {
+    /// Who made a generation, and why. Older ones do not say it themselves.
+    fn note<'n>(&'n self, generation: &'n Generation) -> &'n Note {
+        let of_history = self.first.get(&generation.number).map(|entry| &entry.note);
+        of_history.filter(|_| generation.note.by.is_none()).unwrap_or(&generation.note)
     }
-    document
+
+    fn line(&self, generation: &Generation) -> String {
+        let number = generation.number;
+        let mark = if self.current == Some(number) { "*" } else { " " };
+        let names: Vec<_> =
+            generation.packages.iter().map(|member| format!("{} {}", member.name, member.version)).collect();
+        let packages = if names.is_empty() { "empty".to_owned() } else { names.join(", ") };
+        let note = self.note(generation);
+        let by = note.by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
+        let commit = note.commit.as_deref().and_then(|commit| commit.get(..12));
+        let dirty = if note.dirty == Some(true) { "+" } else { "" };
+        let commit = commit.map(|commit| format!(" at {commit}{dirty}")).unwrap_or_default();
+        let from = generation.promoted.as_ref();
+        let from = from.map(|it| format!(" from {} {}", it.site, it.generation)).unwrap_or_default();
+        let pinned = if self.pinned.contains(&number) { " (pinned)" } else { "" };
+        let why = note.message.as_deref().map(|message| format!(": {message}")).unwrap_or_default();
+        let prefix = generation.prefix.short();
+        format!("{mark} {number:>3}  {}{by}{commit}  {prefix}…  {packages}{from}{pinned}{why}\n", generation.created)
+    }
+
+    /// What there is to know beyond its line.
+    fn details(&self, generation: &Generation) -> String {
+        let note = self.note(generation);
+        let dirty = if note.dirty == Some(true) { ", with changes that are not in it" } else { "" };
+        let lines = [
+            Some(format!("prefix   {}", generation.prefix)),
+            Some(format!("lockfile {}", generation.lockfile)),
+            Some(format!("config   {}", generation.config)),
+            note.commit.as_ref().map(|commit| format!("commit   {commit}{dirty}")),
+            note.host.as_ref().map(|host| format!("host     {host}")),
+        ];
+        lines.into_iter().flatten().map(|line| format!("       {line}\n")).collect()
+    }
+
+    fn document(&self, generation: &Generation) -> serde_json::Value {
+        let mut document = serde_json::to_value(generation).expect("a generation is plain data");
+        let fields = document.as_object_mut().expect("a generation is an object");
+        fields.remove("schema");
+        fields.insert("current".to_owned(), (self.current == Some(generation.number)).into());
+        fields.insert("pinned".to_owned(), self.pinned.contains(&generation.number).into());
+        let note = serde_json::to_value(self.note(generation)).expect("a note is plain data");
+        fields.extend(note.as_object().cloned().unwrap_or_default());
+        document
+    }
 }

@@ -5,10 +5,11 @@ mod settling;
 
 use std::path::{Path, PathBuf};
 
-use super::assembling::Showing;
 use super::build::{Wish, bring};
 use super::context::{Context, absolute};
+use super::passing::Gating;
 use super::project::Project;
+use super::showing::{How, Manner, Showing};
 use super::{Jobs, LockMode, undo};
 use crate::bundle::{self, Arrived};
 use crate::disk;
@@ -118,8 +119,9 @@ fn install(
         _ => Showing::UnlessHeld,
     };
     let mode = LockMode { locked: true, frozen: true };
-    let wish = Wish { mode, locked: true, showing, message: args.message.as_deref(), jobs: Jobs::default() };
-    let unchanged = bring(context, &project, site, &wish)?;
+    let manner = Manner::of_build(showing, Gating::On, args.message.clone());
+    let wish = Wish { mode, locked: true, manner: &manner, jobs: Jobs::default() };
+    let shown = bring(context, &project, site, &wish)?;
     written.keep()?;
     let now = project.place(name).current_number();
     if args.json {
@@ -132,8 +134,10 @@ fn install(
             "changed": changed || now != before,
         }));
     }
-    match unchanged {
-        Some(number) if !changed => context.ui.done("unchanged", format!("site `{name}` is at generation {number}")),
+    match shown.how {
+        How::Converged if !changed => {
+            context.ui.done("unchanged", format!("site `{name}` is at generation {}", shown.generation));
+        }
         _ => context.ui.done("imported", format!("site `{name}` from `{}`", args.file.display())),
     }
     context.ui.detail(format!("contents {}", arrived.digest));

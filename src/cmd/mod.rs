@@ -1,7 +1,9 @@
 //! Commands: one file each, with its arguments and a `run` that reads as its own summary.
 //!
 //! What several commands do is a verb below: `project` finds and reads what they work on, `locking` brings a
-//! lockfile up to date in memory, `sharing` has the recipes that projects share, `caching` asks caches that hosts share, `assembling` makes a generation of it, `committing` writes an edited project, and
+//! lockfile up to date in memory, `sharing` has the recipes that projects share, `caching` asks caches that hosts share,
+//! `assembling` makes a prefix of it, `showing` a generation that the site shows, `passing` takes that through the site's
+//! gate, `committing` writes an edited project, and
 //! `undo` puts back what a process that was killed left half written.
 
 pub mod activate;
@@ -17,9 +19,11 @@ mod context;
 pub mod create;
 pub mod delete;
 pub mod diff;
+pub mod doctor;
 pub mod env;
 pub mod export;
 pub mod fetch;
+pub mod gc;
 pub mod generations;
 pub mod import;
 pub mod init;
@@ -28,7 +32,9 @@ pub mod lock;
 mod locking;
 mod options;
 pub mod outdated;
+mod passing;
 mod project;
+pub mod promote;
 pub mod pull;
 pub mod push;
 pub mod recipe;
@@ -37,6 +43,7 @@ pub mod rollback;
 pub mod run;
 mod sharing;
 pub mod shell;
+mod showing;
 mod site_files;
 pub mod status;
 pub mod store;
@@ -44,6 +51,7 @@ pub mod switch;
 pub mod tree;
 mod undo;
 pub mod update;
+pub mod verify;
 pub mod why;
 
 use clap::Args;
@@ -51,6 +59,7 @@ use clap::Args;
 pub use context::Context;
 pub use options::{Color, Globals};
 
+use crate::build::Proof;
 use crate::failure::{Exit, Failure};
 use crate::manifest::Site;
 
@@ -71,11 +80,18 @@ pub struct Jobs {
     /// Run so many jobs at a time [default: one for each processor]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
+    /// How often each is built, where the command lets one choose.
+    #[arg(skip)]
+    proof: Proof,
 }
 
 impl Jobs {
     fn number(self) -> usize {
-        self.jobs.map_or_else(crate::build::default_jobs, usize::from)
+        self.asked().unwrap_or_else(crate::build::default_jobs)
+    }
+
+    fn asked(self) -> Option<usize> {
+        self.jobs.map(usize::from)
     }
 }
 

@@ -10,10 +10,12 @@ use crate::disk;
 use crate::failure::{Exit, Failure};
 use crate::lock::{self, Drift, Lockfile, SharedDrift, Wishes, drift};
 use crate::manifest::{Manifest, SandboxSetting, Site, Source};
-use crate::package::{PackageName, SiteName};
+use crate::package::{PackageName, SiteName, Version};
+use crate::platform::Platform;
 use crate::process;
 use crate::recipe::{Book, Layer};
 use crate::site::{Config, Files, Generation, Note, Place};
+use crate::source::is_dirty;
 use crate::store::Held;
 
 /// What a project's manifest is called.
@@ -144,7 +146,17 @@ impl Project {
 
     /// What is asked of a site's packages: by the manifest, and by the packages themselves, as they are locked.
     pub fn wishes(&self, context: &Context<'_>, site: &Site, lockfile: Option<&Lockfile>) -> Result<Wishes, Failure> {
-        let stated = lockfile.map(Lockfile::stated).unwrap_or_default();
+        let mut stated = lockfile.map(Lockfile::stated).unwrap_or_default();
+        // What another version states than what is asked for now says nothing of that.
+        let fits = |name: &PackageName, version: &Version| {
+            let mut asked = site.dependencies.iter().filter(|one| one.name == *name);
+            asked.all(|one| one.versions.matches(version))
+        };
+        for (name, package) in lockfile.iter().flat_map(|lockfile| &lockfile.packages) {
+            if package.pin.is_fixed() && !fits(name, &package.id.version) {
+                stated.remove(name);
+            }
+        }
         // A site that asks for nothing needs no recipe.
         let book = if site.dependencies.is_empty() { Book::built_in() } else { self.book(context, lockfile)? };
         Ok(Wishes::of(&self.manifest, site, &book, &stated)?)
@@ -228,14 +240,22 @@ impl Project {
     /// Who does something now, and from which commit of the project.
     pub fn note(&self, message: Option<String>) -> Note {
         let by = process::variable("USER").or_else(|| process::variable("LOGNAME")).unwrap_or_else(process::user);
-        Note { by: Some(by), host: process::host_name(), commit: commit::checked_out(&self.root), message }
+        Note { by: Some(by), host: process::host_name(), commit: commit::checked_out(&self.root), dirty: None, message }
+    }
+
+    /// The same of whoever makes something now, and whether the project differs from that commit.
+    pub fn note_of_making(&self, message: Option<String>) -> Note {
+        let note = self.note(message);
+        // Only what is at a commit can differ from it.
+        let dirty = note.commit.as_ref().and_then(|_| is_dirty(&self.root, &[MANIFEST, "lockfiles", "recipes"]));
+        Note { dirty, ..note }
     }
 
     /// What a site shows beside the packages of a lockfile.
     pub fn config(&self, site: &Site, lockfile: &Lockfile) -> Result<Config, Failure> {
         let version =
             |(name, package): (&PackageName, &lock::Package)| (name.to_string(), package.id.version.to_string());
-        let packages = lockfile.packages.iter().map(version).collect();
+        let packages = lockfile.packages_for(Platform::host()).map(version).collect();
         let files = Files::render(&self.place(&site.name), site, &packages)?;
         Ok(Config { files, ..config(site) })
     }
@@ -253,7 +273,11 @@ impl Project {
         let same = current.lockfile == locked.digest() && current.config == config.digest();
         let prefix = context.store()?.prefix_path(current.prefix);
         let linked = place.links_into(&current, &prefix);
-        let whole = same && linked && disk::is_directory(&prefix) && place.edited_files(&current).is_empty();
+        let whole = same
+            && linked
+            && !place.awaits_after_switch()
+            && disk::is_directory(&prefix)
+            && place.edited_files(&current).is_empty();
         if !whole || !self.is_made_from(context, site, &locked.lockfile, &current)? {
             return Ok(None);
         }
@@ -268,7 +292,8 @@ impl Project {
         lockfile: &Lockfile,
         generation: &Generation,
     ) -> Result<bool, Failure> {
-        let unpinned: Vec<_> = lockfile.packages.values().filter(|package| !package.pin.is_fixed()).collect();
+        let packages = lockfile.packages_for(Platform::host()).map(|(_, package)| package);
+        let unpinned: Vec<_> = packages.filter(|package| !package.pin.is_fixed()).collect();
         if unpinned.is_empty() {
             return Ok(true);
         }

@@ -1,8 +1,8 @@
 //! `envy rollback`
 
-use super::assembling;
 use super::context::Context;
-use super::switch;
+use super::showing;
+use super::switch::{self, Choosing};
 use crate::failure::Failure;
 use crate::package::SiteName;
 use crate::site::Move;
@@ -14,9 +14,8 @@ pub struct Args {
     site: SiteName,
     /// The generation [default: the one that was current before, as the history tells]
     generation: Option<u64>,
-    /// Why, for the site's history
-    #[arg(short, long, value_name = "TEXT")]
-    message: Option<String>,
+    #[command(flatten)]
+    how: Choosing,
 }
 
 /// Make the generation current that was so before, and hold the site there.
@@ -26,15 +25,13 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let place = project.place(&args.site);
     let _held = place.hold(context.globals.patience(), context.ui)?;
     let number = args.generation.map_or_else(|| place.before_current(), Ok)?;
-    switch::to(context, &project, &place, number, Move::Rollback, args.message.clone())?;
-    // What cannot be read or rendered is for the next build to tell of.
-    let locked = project.locked(&args.site).ok().flatten();
-    let config = locked.and_then(|locked| project.config(site, &locked.lockfile).ok());
-    match switch::lockfile(&project, &args.site) {
-        Some(lockfile) if place.is_held(lockfile, config.map(|config| config.digest()))? => {
-            assembling::tell_held(context, &place);
-        }
-        _ => {}
+    let shown = switch::to(context, &project, site, &place, number, Move::Rollback, &args.how)?;
+    let held = switch::is_held(context, &project, site, &place)?;
+    if held {
+        showing::tell_held(context, &place);
+    }
+    if args.how.json {
+        context.ui.json(&switch::document("envy.rollback/1", &shown, held));
     }
     Ok(())
 }

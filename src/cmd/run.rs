@@ -2,11 +2,12 @@
 
 use std::ffi::{OsStr, OsString};
 
-use super::assembling::Showing;
 use super::build::{Wish, bring};
 use super::context::Context;
+use super::passing::Gating;
 use super::project::Project;
-use super::{Jobs, LockMode};
+use super::showing::{Manner, Showing};
+use super::{Jobs, LockMode, switch};
 use crate::disk;
 use crate::failure::{Exit, Failure};
 use crate::package::SiteName;
@@ -26,6 +27,9 @@ pub struct Args {
     /// Use the site as it is, whatever its lockfile says
     #[arg(long)]
     no_build: bool,
+    /// Use this generation of it, whichever is current
+    #[arg(long, value_name = "N", conflicts_with = "no_build")]
+    generation: Option<u64>,
     #[command(flatten)]
     jobs: Jobs,
 }
@@ -42,9 +46,26 @@ pub(super) struct Use<'a> {
 pub fn run(context: &Context<'_>, args: &Args) -> Result<u8, Failure> {
     let project = context.project()?;
     let wish = Use { site: &args.site, mode: args.mode, no_build: args.no_build, jobs: args.jobs };
-    let activation = bring_up(context, &project, &wish)?;
+    let activation = match args.generation {
+        Some(number) => of_generation(context, &project, &args.site, number)?,
+        None => bring_up(context, &project, &wish)?,
+    };
     let (program, arguments) = args.command.split_first().expect("clap asks for a command");
     Err(become_in(&args.site, &activation, program, arguments))
+}
+
+/// The variables of a generation whose files are all there.
+fn of_generation(
+    context: &Context<'_>,
+    project: &Project,
+    site: &SiteName,
+    number: u64,
+) -> Result<Activation, Failure> {
+    project.site(site)?;
+    let place = project.place(site);
+    let generation = place.generation(number)?;
+    switch::require_whole(context, &place, &generation)?;
+    Ok(Activation::of(&place, &generation))
 }
 
 /// Bring a site to what its lockfile says, unless it is to be used as it is, and give the variables of what it shows.
@@ -52,8 +73,8 @@ pub(super) fn bring_up(context: &Context<'_>, project: &Project, wish: &Use<'_>)
     let site = project.site(wish.site)?;
     if !wish.no_build {
         let locked = context.is_locked(wish.mode);
-        let wish = Wish { mode: wish.mode, locked, showing: Showing::UnlessHeld, message: None, jobs: wish.jobs };
-        bring(context, project, site, &wish)?;
+        let manner = Manner::of_build(Showing::UnlessHeld, Gating::On, None);
+        bring(context, project, site, &Wish { mode: wish.mode, locked, manner: &manner, jobs: wish.jobs })?;
     }
     let place = project.place(wish.site);
     let generation = place.current()?.ok_or_else(|| Error::NotBuilt(wish.site.clone()))?;
@@ -62,10 +83,7 @@ pub(super) fn bring_up(context: &Context<'_>, project: &Project, wish: &Use<'_>)
 
 /// Become a program with the variables of a site: the site's own, where it has one of this name.
 pub(super) fn become_in(site: &SiteName, activation: &Activation, program: &OsStr, arguments: &[OsString]) -> Failure {
-    let mut environment = process::environment();
-    let path = activation.path(environment.get(OsStr::new("PATH")).map(OsString::as_os_str));
-    environment.insert("PATH".into(), path);
-    environment.extend(activation.variables.iter().map(|(name, value)| (name.into(), value.into())));
+    let environment = activation.environment(process::environment());
     let own = activation.bin.join(program);
     let found =
         if !program.as_encoded_bytes().contains(&b'/') && disk::is_file(&own) { own.as_os_str() } else { program };

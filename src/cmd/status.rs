@@ -89,6 +89,9 @@ pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Re
         drifts.push("there is no lockfile".to_owned());
     }
     if let Some(generation) = &generation {
+        if place.awaits_after_switch() {
+            drifts.push(format!("what is run after the switch to generation {} has not ended", generation.number));
+        }
         let wanted = config(site);
         if (&generation.env, &generation.vars) != (&wanted.env, &wanted.vars) {
             drifts.push("variables changed in `envy.toml`".to_owned());

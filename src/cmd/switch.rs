@@ -1,14 +1,16 @@
 //! `envy switch`
 
-use super::assembling;
 use super::context::Context;
+use super::passing::{Gating, Passage};
 use super::project::Project;
+use super::showing::{How, Shown};
 use crate::digest::TextDigest;
 use crate::disk;
 use crate::failure::{Exit, Failure};
 use crate::lock::Lockfile;
+use crate::manifest::Site;
 use crate::package::SiteName;
-use crate::site::{Move, Place};
+use crate::site::{Generation, Move, Place};
 
 /// Arguments of `envy switch`.
 #[derive(Debug, clap::Args)]
@@ -17,50 +19,104 @@ pub struct Args {
     site: SiteName,
     /// The generation
     generation: u64,
+    #[command(flatten)]
+    how: Choosing,
+}
+
+/// How a generation is chosen.
+#[derive(Debug, clap::Args)]
+pub struct Choosing {
+    /// Run no checks before the switch, and stay even where what is run after it fails
+    #[arg(long)]
+    pub no_check: bool,
     /// Why, for the site's history
     #[arg(short, long, value_name = "TEXT")]
-    message: Option<String>,
+    pub message: Option<String>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Make a generation of a site current.
 pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let project = context.project()?;
-    project.site(&args.site)?;
+    let site = project.site(&args.site)?;
     let place = project.place(&args.site);
     let _held = place.hold(context.globals.patience(), context.ui)?;
-    to(context, &project, &place, args.generation, Move::Switch, args.message.clone())
+    let shown = to(context, &project, site, &place, args.generation, Move::Switch, &args.how)?;
+    if args.how.json {
+        context.ui.json(&document("envy.switch/1", &shown, is_held(context, &project, site, &place)?));
+    }
+    Ok(())
 }
 
-/// Switch to a generation whose files are all there.
+/// Switch to a generation whose files are all there, through its gate.
 pub(super) fn to(
     context: &Context<'_>,
     project: &Project,
+    site: &Site,
     place: &Place,
     number: u64,
     action: Move,
-    message: Option<String>,
-) -> Result<(), Failure> {
+    how: &Choosing,
+) -> Result<Shown, Failure> {
     let generation = place.generation(number)?;
+    require_whole(context, place, &generation)?;
+    let passage = Passage { context, project, site, place, gating: Gating::unless(how.no_check), action };
+    if place.current_number() == Some(number) {
+        if place.awaits_after_switch() {
+            passage.resume(&generation)?;
+        }
+        context.ui.done("unchanged", format!("site `{}` is at generation {number}", place.site()));
+        return Ok(Shown::still(place.site(), How::Unchanged, &generation));
+    }
+    let (note, before) = (project.note(how.message.clone()), place.current_number());
+    passage.check(&generation, &note)?;
+    passage.enter(&generation, lockfile(project, place.site()), note)?;
+    context.ui.done("switched", format!("site `{}` to generation {number}", place.site()));
+    let (site, prefix) = (place.site().clone(), generation.prefix);
+    Ok(Shown { site, how: How::Switched, before, generation: number, prefix })
+}
+
+/// Refuse a generation that leads to what is not there.
+pub(super) fn require_whole(context: &Context<'_>, place: &Place, generation: &Generation) -> Result<(), Failure> {
     let store = context.store()?;
     let is_there = store.has_prefix(generation.prefix)?;
-    if !is_there || !place.links_into(&generation, &store.prefix_path(generation.prefix)) {
-        let outcome =
-            format!("generation {number} of site `{}` cannot be shown: its prefix is not in the store", place.site());
-        return Err(Failure::new(Exit::Failed, outcome)
-            .fact(format!("prefix {}", generation.prefix))
-            .hint(format!("run `envy build {}` with the lockfile of that generation", place.site())));
-    }
-    if place.current_number() == Some(number) {
-        context.ui.done("unchanged", format!("site `{}` is at generation {number}", place.site()));
+    if is_there && place.links_into(generation, &store.prefix_path(generation.prefix)) {
         return Ok(());
     }
-    assembling::switch(place, action, &generation, lockfile(project, place.site()), project.note(message))?;
-    context.ui.done("switched", format!("site `{}` to generation {number}", place.site()));
-    Ok(())
+    let outcome = format!(
+        "generation {} of site `{}` cannot be shown: its prefix is not in the store",
+        generation.number,
+        place.site()
+    );
+    Err(Failure::new(Exit::Failed, outcome)
+        .fact(format!("prefix {}", generation.prefix))
+        .hint(format!("run `envy build {}` with the lockfile of that generation", place.site())))
 }
 
 /// Names the project's lockfile of a site, which the switch may turn away from.
 pub(super) fn lockfile(project: &Project, site: &SiteName) -> Option<TextDigest> {
     let bytes = disk::read_if_exists(&project.root.join(Lockfile::relative_path(site))).ok().flatten();
     bytes.map(|bytes| TextDigest::of(&bytes))
+}
+
+/// Whether a build would leave the site where it is, though its lockfile asks for something else.
+pub(super) fn is_held(context: &Context<'_>, project: &Project, site: &Site, place: &Place) -> Result<bool, Failure> {
+    context.freeze();
+    // What cannot be read or rendered is for the next build to tell of.
+    let locked = project.locked(&site.name).ok().flatten();
+    let config = locked.and_then(|locked| project.config(site, &locked.lockfile).ok());
+    match lockfile(project, &site.name) {
+        Some(lockfile) => Ok(place.is_held(lockfile, config.map(|config| config.digest()))?),
+        None => Ok(false),
+    }
+}
+
+/// What became of a site that somebody moved.
+pub(super) fn document(schema: &str, shown: &Shown, held: bool) -> serde_json::Value {
+    let mut document = shown.to_json();
+    document["schema"] = schema.into();
+    document["held"] = held.into();
+    document
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::digest::BlobDigest;
 use crate::package::{Cutoff, PackageName, Range, SiteName, VersionReq};
-use crate::platform::Platform;
+use crate::platform::{Condition, Platform};
 
 pub mod carried;
 mod check;
@@ -25,6 +25,7 @@ pub mod edit;
 mod edit_tests;
 mod extends;
 mod files;
+mod gate;
 mod layout;
 #[cfg(test)]
 mod mutations;
@@ -44,8 +45,9 @@ mod variables;
 
 pub(crate) use check::keys;
 pub(crate) use dependency::param;
+pub use gate::Gate;
 pub(crate) use needed::needed;
-pub use needed::{StatedNeeds, stated_needs};
+pub use needed::{Stated, stated, states_anything};
 pub(crate) use parse::{Item, Text, duration, entries, strings, syntax_error, table};
 pub use placeholder::expand;
 pub(crate) use problem::{Findings, listed};
@@ -68,6 +70,7 @@ pub struct Manifest {
     exclude_newer: Option<ExcludeNewer>,
     largest_source: Option<u64>,
     largest_ratio: Option<u64>,
+    keep_generations: Option<usize>,
     overrides: BTreeMap<PackageName, Dependency>,
     constraints: BTreeMap<PackageName, Range>,
     sites: BTreeMap<SiteName, Site>,
@@ -142,6 +145,11 @@ impl Manifest {
         self.largest_ratio
     }
 
+    /// How many generations of a site are kept by those who build, where the project says so.
+    pub fn keep_generations(&self) -> Option<usize> {
+        self.keep_generations
+    }
+
     /// What takes the place of a package, whoever asks for it.
     pub fn overrides(&self) -> &BTreeMap<PackageName, Dependency> {
         &self.overrides
@@ -209,6 +217,8 @@ pub struct Site {
     pub vars: BTreeMap<String, Value>,
     /// Files that its generations have beside their prefix, by their paths there.
     pub files: BTreeMap<String, SiteFile>,
+    /// What its generations have to pass.
+    pub gate: Gate,
 }
 
 /// A file of a site's own.
@@ -250,6 +260,8 @@ pub struct Dependency {
     pub patches: Vec<String>,
     /// How new it may be, where that differs from what the project says.
     pub exclude_newer: Option<ExcludeNewer>,
+    /// The platforms that it is asked for on, where those are not all.
+    pub when: Option<Condition>,
     /// Values for the recipe's params, whether written under `params` or beside `version`.
     pub params: BTreeMap<String, Param>,
     /// Paths that the prefix should not have.
@@ -260,6 +272,13 @@ pub struct Dependency {
     pub build_dependencies: Vec<Needed>,
     /// Where the manifest says so.
     pub span: Span,
+}
+
+impl Dependency {
+    /// Whether it is asked for on a platform.
+    pub fn is_for(&self, platform: Platform) -> bool {
+        self.when.as_ref().is_none_or(|when| when.holds(platform))
+    }
 }
 
 /// A package of a recipe that another package needs.
@@ -273,7 +292,7 @@ pub struct Needed {
     pub versions: Range,
     /// Values for the recipe's params.
     pub params: BTreeMap<String, Param>,
-    /// An expression over the params of who needs it: where it is false, it is not needed.
+    /// An expression over the params of who needs it, and over the platform: where it is false, it is not needed.
     pub when: Option<String>,
 }
 

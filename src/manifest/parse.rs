@@ -110,6 +110,7 @@ fn empty() -> Manifest {
         exclude_newer: None,
         largest_source: None,
         largest_ratio: None,
+        keep_generations: None,
         overrides: BTreeMap::new(),
         constraints: BTreeMap::new(),
         sites: BTreeMap::new(),
@@ -140,6 +141,7 @@ fn read(document: &DeTable<'_>, findings: &mut Findings<'_>) -> Manifest {
     manifest.build_timeout = setting("build-timeout").and_then(|value| duration(value, findings));
     manifest.largest_source = setting("largest-source").and_then(|value| size(value, findings));
     manifest.largest_ratio = setting("largest-ratio").and_then(|value| ratio(value, findings));
+    manifest.keep_generations = setting("keep-generations").and_then(|value| kept(value, findings));
     manifest.registries = registries(document, findings);
     let mirror =
         |(from, to): (&Text<'_>, &Item<'_>)| Some((from.get_ref().to_string(), to.get_ref().as_str()?.to_owned()));
@@ -248,6 +250,18 @@ fn ratio(value: &Item<'_>, findings: &mut Findings<'_>) -> Option<u64> {
         findings.add(value.span(), "a ratio is a whole number, from 1");
     }
     times
+}
+
+fn kept(value: &Item<'_>, findings: &mut Findings<'_>) -> Option<usize> {
+    let DeValue::Integer(written) = value.get_ref() else { return None };
+    let count = check::integer(written).and_then(|count| usize::try_from(count).ok()).filter(|count| *count > 1);
+    if count.is_none() {
+        findings.add(
+            value.span(),
+            "`keep-generations` is a whole number, from 2: the one that is current, and one to go back to",
+        );
+    }
+    count
 }
 
 fn registries(document: &DeTable<'_>, findings: &mut Findings<'_>) -> BTreeMap<String, String> {

@@ -80,6 +80,7 @@ const SETTINGS: &[Key] = &[
     now("exclude-newer", Shape::StringOrFalse),
     now("largest-source", Shape::String),
     now("largest-ratio", Shape::Integer),
+    now("keep-generations", Shape::Integer),
     later("require-outputs", Shape::Boolean),
 ];
 
@@ -97,8 +98,9 @@ const SITE: &[Key] = &[
     now("env", Shape::Each(&Shape::String)),
     now("vars", Shape::Each(&Shape::Scalar)),
     now("extends", Shape::Strings),
-    later("check", Shape::Strings),
-    later("after-switch", Shape::Strings),
+    now("check", Shape::Strings),
+    now("check-timeout", Shape::String),
+    now("after-switch", Shape::Strings),
     now("files", Shape::Each(&Shape::Table(FILE))),
 ];
 
@@ -136,7 +138,7 @@ pub(super) const DEPENDENCY: &[Key] = &[
     now("registry", Shape::String),
     now("recipe", Shape::String),
     now("patches", Shape::Strings),
-    later("when", Shape::String),
+    now("when", Shape::String),
     now("strip", Shape::Integer),
     now("platform", Shape::Each(&Shape::Table(&[now("url", Shape::String), now("sha256", Shape::String)]))),
     now("install", Shape::Each(&Shape::String)),
@@ -154,7 +156,12 @@ pub(crate) const NEEDED: Shape = Shape::Each(&Shape::StringOr(&[
 ]));
 
 /// `[package.metadata.envy]` of a Cargo.toml.
-pub(super) const METADATA: &[Key] = &[now("dependencies", NEEDED), now("build-dependencies", NEEDED)];
+pub(super) const METADATA: &[Key] = &[
+    now("dependencies", NEEDED),
+    now("build-dependencies", NEEDED),
+    now("recipe", Shape::String),
+    now("params", Shape::Each(&Shape::Param)),
+];
 
 /// Keys that say where a dependency comes from.
 pub(super) const SOURCE_KEYS: &[&str] =

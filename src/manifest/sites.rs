@@ -7,7 +7,7 @@ use toml::de::DeTable;
 use super::extends::Lineage;
 use super::parse::{dependencies, entries};
 use super::problem::Findings;
-use super::{Asker, Dependency, Site, SiteFile, files, variables};
+use super::{Asker, Dependency, Site, SiteFile, files, gate, variables};
 use crate::package::SiteName;
 
 /// All sites, by their names.
@@ -53,7 +53,8 @@ fn site(
     }
     let dependencies = [shared, &inherited(parents, &own), &own].concat();
     let extends = parents.iter().map(|parent| parent.name.clone()).collect();
-    Site { name, extends, dependencies, env, vars, files }
+    let gate = gate::gate(table, parents, findings);
+    Site { name, extends, dependencies, env, vars, files, gate }
 }
 
 /// What the sites that are extended have of something: where several have the same, the last one's.

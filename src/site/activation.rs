@@ -1,6 +1,7 @@
 //! Activation: the variables that make a prefix usable, as values and as plain scripts.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::{Generation, Place};
@@ -33,8 +34,16 @@ impl Activation {
         Self { bin: prefix.join("bin"), variables }
     }
 
+    /// An environment with these variables in it.
+    pub fn environment(&self, mut inherited: BTreeMap<OsString, OsString>) -> BTreeMap<OsString, OsString> {
+        let path = self.path(inherited.get(OsStr::new("PATH")).map(OsString::as_os_str));
+        inherited.insert("PATH".into(), path);
+        inherited.extend(self.variables.iter().map(|(name, value)| (name.into(), value.into())));
+        inherited
+    }
+
     /// A PATH with the prefix's programs first.
-    pub fn path(&self, inherited: Option<&std::ffi::OsStr>) -> std::ffi::OsString {
+    pub fn path(&self, inherited: Option<&OsStr>) -> OsString {
         let mut path = self.bin.clone().into_os_string();
         if let Some(inherited) = inherited.filter(|inherited| !inherited.is_empty()) {
             path.push(":");

@@ -1,12 +1,13 @@
 //! Generations: a prefix with the configuration that goes with it, numbered and unchanging.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::files::{Files, ShownFile};
-use super::{Error, Place};
+use super::gate::Checks;
+use super::{Error, Note, Place};
 use crate::digest::{TextDigest, TreeDigest};
 use crate::disk;
 
@@ -38,6 +39,15 @@ pub struct Generation {
     /// Files of the site's own, by their paths in it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub files: BTreeMap<String, ShownFile>,
+    /// What it has to pass before it is shown.
+    #[serde(default, skip_serializing_if = "Checks::is_empty")]
+    pub check: Checks,
+    /// The generation of another site that it has its packages from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promoted: Option<Promoted>,
+    /// Who made it, from what, and why.
+    #[serde(flatten)]
+    pub note: Note,
     /// What is in it.
     pub packages: Vec<Member>,
 }
@@ -65,6 +75,15 @@ impl Config {
     }
 }
 
+/// The generation of another site.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promoted {
+    /// The site.
+    pub site: String,
+    /// The generation.
+    pub generation: u64,
+}
+
 /// One package of a generation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Member {
@@ -84,6 +103,11 @@ pub struct Member {
 
 const SCHEMA: &str = "envy.generation/1";
 
+/// The file that a generation's description is in.
+pub(super) const DESCRIPTION: &str = "generation.json";
+/// The copy of the lockfile that a generation was made from.
+pub(super) const LOCKFILE: &str = "lockfile";
+
 impl Generation {
     /// A generation to be added to a site, which gives it its number.
     pub fn new(site: &str, platform: &str, prefix: TreeDigest, lockfile: TextDigest) -> Self {
@@ -99,6 +123,9 @@ impl Generation {
             env: BTreeMap::new(),
             vars: BTreeMap::new(),
             files: BTreeMap::new(),
+            check: Checks::default(),
+            promoted: None,
+            note: Note::default(),
             packages: Vec::new(),
         }
     }
@@ -108,6 +135,18 @@ impl Generation {
         self.config = config.digest();
         (self.env, self.vars) = (config.env.clone(), config.vars.clone());
         self.files = config.files.shown();
+        self
+    }
+
+    /// With these checks.
+    pub fn with_checks(mut self, checks: Checks) -> Self {
+        self.check = checks;
+        self
+    }
+
+    /// With who makes it, from what, and why.
+    pub fn with_note(mut self, note: Note) -> Self {
+        self.note = note;
         self
     }
 
@@ -124,18 +163,30 @@ impl Generation {
 }
 
 impl Place {
-    /// Read a generation.
+    /// Read a generation. One whose description is not as it was written is an error.
     pub fn generation(&self, number: u64) -> Result<Generation, Error> {
-        let path = self.generation_path(number).join("generation.json");
+        let path = self.generation_path(number).join(DESCRIPTION);
         let Some(bytes) = disk::read_if_exists(&path)? else {
             return Err(Error::NoGeneration { site: self.name.clone(), number, existing: self.numbers()? });
         };
         let malformed = |source| Error::Malformed { site: self.name.clone(), number, source };
-        serde_json::from_slice(&bytes).map_err(malformed)
+        let generation = serde_json::from_slice(&bytes).map_err(malformed)?;
+        if !is_as_sealed(&bytes) {
+            return Err(Error::Damaged { site: self.name.clone(), number });
+        }
+        Ok(generation)
+    }
+
+    /// Begin the directory of a generation under a temporary name.
+    pub(super) fn begin(&self, number: u64) -> Result<PathBuf, Error> {
+        let temporary = self.generations().join(format!(".{number}"));
+        disk::remove_tree(&temporary)?;
+        disk::create_directory(&temporary, 0o755)?;
+        Ok(temporary)
     }
 
     /// Add a generation: links to a ready prefix, files of the site's own, its description, and the lockfile it was made
-    /// from. One that shows the same as the latest is the latest.
+    /// from. One that shows the same as the latest, and has the same to pass, is the latest.
     pub fn add_generation(
         &self,
         mut generation: Generation,
@@ -144,25 +195,58 @@ impl Place {
         files: &Files,
     ) -> Result<Generation, Error> {
         let latest = self.numbers()?.last().copied().unwrap_or(0);
+        // A number that was shown before means that generation in the history, even where that is gone.
+        let used = self.history()?.iter().map(|entry| entry.to).max().unwrap_or(0);
         if let Ok(existing) = self.generation(latest)
             && existing.is_same_as(&generation)
             && existing.lockfile == generation.lockfile
+            && existing.check == generation.check
             && self.links_into(&existing, prefix)
             && self.edited_files(&existing).is_empty()
         {
             return Ok(existing);
         }
-        generation.number = latest + 1;
-        let temporary = self.generations().join(format!(".{}", generation.number));
-        disk::remove_tree(&temporary)?;
-        disk::create_directory(&temporary, 0o755)?;
+        generation.number = latest.max(used) + 1;
+        let temporary = self.begin(generation.number)?;
         files.lay_out(prefix, &temporary)?;
-        let description = serde_json::to_string_pretty(&generation).expect("a generation is plain data");
-        disk::write_synced(&temporary.join("generation.json"), format!("{description}\n").as_bytes(), 0o444)?;
-        disk::write_new(&temporary.join("lockfile"), lockfile.as_bytes(), 0o444)?;
+        disk::write_synced(&temporary.join(DESCRIPTION), sealed(&generation).as_bytes(), 0o444)?;
+        disk::write_new(&temporary.join(LOCKFILE), lockfile.as_bytes(), 0o444)?;
         disk::rename(&temporary, &self.generation_path(generation.number))?;
         disk::sync_directory(&self.generations())?;
         Ok(generation)
+    }
+}
+
+/// The text of a description, with the digest of all that it says, so that it can be told whether it is as it was written.
+fn sealed(generation: &Generation) -> String {
+    let mut description = serde_json::to_value(generation).expect("a generation is plain data");
+    description[SEAL] = seal(&description).to_string().into();
+    format!("{description:#}\n")
+}
+
+/// Whether a description says what its seal says. One that has none was written by an envy that made none.
+fn is_as_sealed(bytes: &[u8]) -> bool {
+    let Ok(mut description) = serde_json::from_slice::<serde_json::Value>(bytes) else { return false };
+    let found = description.as_object_mut().and_then(|fields| fields.remove(SEAL));
+    found.is_none_or(|found| found == seal(&description).to_string())
+}
+
+const SEAL: &str = "seal";
+
+/// The digest of a description without its seal. Names in it are sorted.
+fn seal(description: &serde_json::Value) -> TextDigest {
+    TextDigest::of(description.to_string().as_bytes())
+}
+
+impl Place {
+    /// Remove a generation. Whoever dies in between leaves a temporary directory.
+    pub fn remove_generation(&self, number: u64) -> Result<(), Error> {
+        let temporary = self.generations().join(format!(".{number}"));
+        disk::remove_tree(&temporary)?;
+        if disk::is_directory(&self.generation_path(number)) {
+            disk::rename(&self.generation_path(number), &temporary)?;
+        }
+        Ok(disk::remove_tree(&temporary)?)
     }
 }
 

@@ -20,6 +20,12 @@ pub enum Move {
     Switch,
     /// Somebody went back.
     Rollback,
+    /// It got the packages of another site.
+    Promote,
+    /// The switch before failed later on, and counts for nothing.
+    Undo,
+    /// The generation did not pass its checks, and was not switched to.
+    Refuse,
 }
 
 /// One switch.
@@ -52,6 +58,9 @@ pub struct Note {
     pub host: Option<String>,
     /// The commit of the project.
     pub commit: Option<String>,
+    /// Whether the project had changes that are not in that commit, where that was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dirty: Option<bool>,
     /// What they said.
     pub message: Option<String>,
 }
@@ -83,16 +92,20 @@ impl Place {
         Ok(disk::append_line(&self.path().join("history.jsonl"), &line)?)
     }
 
-    /// Every switch, oldest first. A line that was cut short by a power cut counts as not written, and one whose switch
-    /// never happened, since its process died in between, as nothing.
-    pub fn history(&self) -> Result<Vec<Entry>, Error> {
+    /// Every line, oldest first. One that was cut short by a power cut counts as not written.
+    pub fn lines(&self) -> Result<Vec<Entry>, Error> {
         let text = disk::read_text_if_exists(&self.path().join("history.jsonl"))?.unwrap_or_default();
-        let mut entries: Vec<Entry> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        let current = self.current_number();
-        if entries.last().is_some_and(|last| Some(last.to) != current && last.from == current) {
-            entries.pop();
-        }
-        Ok(entries)
+        Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    }
+
+    /// Every switch that counts, oldest first.
+    pub fn history(&self) -> Result<Vec<Entry>, Error> {
+        Ok(counted(self.lines()?, self.current_number()))
+    }
+
+    /// Write down that a generation was not switched to, since it did not pass its checks.
+    pub fn refuse(&self, generation: &Generation, note: Note) -> Result<(), Error> {
+        self.record(&Entry::new(Move::Refuse, self.current_number(), generation, None, note))
     }
 
     /// The generation to go back to.
@@ -130,6 +143,23 @@ impl Place {
     }
 }
 
+/// The switches that count. Those that never happened do not, since their process died between line and switch: whatever
+/// came next began where they did. Nor do those that were undone. Pure.
+fn counted(lines: Vec<Entry>, current: Option<u64>) -> Vec<Entry> {
+    let lines: Vec<Entry> = lines.into_iter().filter(|line| line.action != Move::Refuse).collect();
+    let next = lines.iter().skip(1).map(|next| next.from).chain([current]);
+    let happened: Vec<bool> =
+        lines.iter().zip(next).map(|(line, next)| next == Some(line.to) || next != line.from).collect();
+    let mut counted: Vec<Entry> = Vec::new();
+    for (line, _) in lines.into_iter().zip(happened).filter(|(_, happened)| *happened) {
+        match line.action {
+            Move::Undo => drop(counted.pop()),
+            _ => counted.push(line),
+        }
+    }
+    counted
+}
+
 /// The generations that were live and not gone back from, oldest first. Pure.
 fn trail(history: &[Entry]) -> Vec<u64> {
     let mut trail: Vec<u64> = Vec::new();
@@ -147,18 +177,36 @@ fn trail(history: &[Entry]) -> Vec<u64> {
 mod tests {
     use super::*;
 
+    fn entry(action: Move, from: Option<u64>, to: u64) -> Entry {
+        let (schema, time, prefix) = Default::default();
+        Entry { schema, time, action, from, to, prefix, lockfile: None, note: Note::default() }
+    }
+
     fn check(moves: &[(Move, u64)], expected: &[u64]) {
-        let entry = |(action, to): &(Move, u64)| Entry {
-            schema: String::new(),
-            time: String::new(),
-            action: *action,
-            from: None,
-            to: *to,
-            prefix: String::new(),
-            lockfile: None,
-            note: Note::default(),
-        };
-        assert_eq!(trail(&moves.iter().map(entry).collect::<Vec<_>>()), expected);
+        let entries: Vec<_> = moves.iter().map(|(action, to)| entry(*action, None, *to)).collect();
+        assert_eq!(trail(&entries), expected);
+    }
+
+    /// The lines that count, of these, where this generation is current in the end.
+    fn counting(lines: &[(Move, u64, u64)], current: u64, expected: &[u64]) {
+        let lines = lines.iter().map(|(action, from, to)| entry(*action, Some(*from).filter(|from| *from > 0), *to));
+        let counted: Vec<_> = counted(lines.collect(), Some(current)).iter().map(|entry| entry.to).collect();
+        assert_eq!(counted, expected);
+    }
+
+    #[test]
+    fn what_never_happened_or_was_undone_or_refused_counts_for_nothing() {
+        use Move::{Build, Create, Refuse, Rollback, Undo};
+        let begun = [(Create, 0, 1), (Build, 1, 2)];
+        let with = |more: &[(Move, u64, u64)]| [&begun[..], more].concat();
+        counting(&begun, 2, &[1, 2]);
+        counting(&with(&[(Refuse, 2, 3), (Build, 2, 4)]), 4, &[1, 2, 4]);
+        counting(&with(&[(Build, 2, 3)]), 2, &[1, 2]);
+        counting(&with(&[(Build, 2, 3), (Build, 2, 4)]), 4, &[1, 2, 4]);
+        counting(&with(&[(Build, 2, 3), (Undo, 3, 2)]), 2, &[1, 2]);
+        counting(&with(&[(Build, 2, 3), (Undo, 3, 2)]), 3, &[1, 2, 3]);
+        counting(&with(&[(Build, 2, 3), (Undo, 3, 2), (Build, 3, 4)]), 4, &[1, 2, 3, 4]);
+        counting(&with(&[(Rollback, 2, 1), (Build, 1, 3), (Undo, 3, 1)]), 1, &[1, 2, 1]);
     }
 
     #[test]

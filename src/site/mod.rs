@@ -5,8 +5,10 @@
 //! generations/3/                 links into a ready prefix of the store, the site's own files, generation.json, lockfile
 //! activate, activate.fish        plain scripts
 //! var/                           the service's own data; envy never touches it
+//! pinned                         numbers of generations that are never removed
 //! history.jsonl                  every switch: who, when, from what, why
-//! logs/                          of builds made for this site
+//! logs/                          of builds made for this site, and of its checks
+//! .after-switch                  there while a switch waits for the commands after it
 //! .lock                          held by whoever changes the site
 //! .project                       the project that it belongs to, where sites of several may lie side by side
 //! ```
@@ -16,9 +18,13 @@
 //! next change removes.
 
 mod activation;
+mod examine;
 mod files;
+mod found;
+mod gate;
 mod generation;
 mod history;
+mod keeping;
 mod templates;
 
 use std::path::{Path, PathBuf};
@@ -31,8 +37,11 @@ use crate::progress::Progress;
 use crate::store::{self, Held};
 pub use activation::{Activation, scripts};
 pub use files::{FileError, FileFault, Files, InTheWay, ShownFile, differences};
-pub use generation::{Config, Generation, Member};
+pub use found::prefix_in;
+pub use gate::{Checks, Occasion, Refusal};
+pub use generation::{Config, Generation, Member, Promoted};
 pub use history::{Entry, Move};
+pub use keeping::Keeping;
 pub use templates::Fault;
 
 /// The directory of one site.
@@ -63,6 +72,14 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    /// A generation's description is not as it was written.
+    #[error("the description of generation {number} of site `{site}` is not as it was written")]
+    Damaged {
+        /// The site.
+        site: SiteName,
+        /// The generation.
+        number: u64,
+    },
     /// There is no generation of this number.
     #[error("site `{site}` has no generation {number}{}", known(existing))]
     NoGeneration {
@@ -72,6 +89,14 @@ pub enum Error {
         number: u64,
         /// Those there are.
         existing: Vec<u64>,
+    },
+    /// The generation is not pinned.
+    #[error("generation {number} of site `{site}` is not pinned")]
+    NotPinned {
+        /// The site.
+        site: SiteName,
+        /// The number.
+        number: u64,
     },
     /// Nothing was live before.
     #[error("site `{0}` has no generation to go back to")]
@@ -227,6 +252,11 @@ impl Place {
         // The line comes first: a line whose switch never happened is known by its `from`, and counts for nothing.
         self.record(&Entry::new(action, from, to, lockfile, note))?;
         Ok(disk::symlink_atomic(&target, &self.current_link())?)
+    }
+
+    /// Show no generation, as before the first.
+    pub fn show_nothing(&self) -> Result<(), Error> {
+        Ok(disk::remove_file(&self.current_link())?)
     }
 
     /// Remove the site with everything in it but its data, and with that too if it is asked for.

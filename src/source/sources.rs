@@ -66,7 +66,7 @@ pub enum Origin<'o> {
 
 impl Origin<'_> {
     /// Names what it gives.
-    fn digest(&self) -> TextDigest {
+    pub(super) fn digest(&self) -> TextDigest {
         let text = match self {
             Self::Crate { archive, .. } => format!("crate {archive}"),
             // A repository of this machine may lead to others here, and one from elsewhere may not.
@@ -122,6 +122,11 @@ impl<'a> Sources<'a> {
     /// The store that everything comes into.
     pub fn store(&self) -> &'a Store {
         self.store
+    }
+
+    /// The directory for what can be had again.
+    pub(super) fn cache(&self) -> &Path {
+        &self.cache
     }
 
     /// Whether a thing is here, so that nobody has to be asked for it.
@@ -199,7 +204,7 @@ impl<'a> Sources<'a> {
             Origin::Crate { id, archive } => {
                 let directory = self.store.temporary_directory()?;
                 let directory = disk::temporary_directory_in(&directory).map_err(crate::store::Error::from)?;
-                let (top, path) = (format!("{}-{}", id.name, id.version), self.store.blob_path(*archive));
+                let (top, path) = (format!("{}-{}", id.name, id.version), self.store.proven_blob(*archive)?);
                 let time = crate_archive::read(&path, id)?.newest;
                 crate_archive::unpack(&path, &top, directory.path())?;
                 Ok(Content { tree: self.store.ingest(directory.path())?, time })
@@ -210,7 +215,7 @@ impl<'a> Sources<'a> {
             }
             Origin::Archive { archive, name, strip } => {
                 let strip = strip.map_or(Strip::Common, Strip::Components);
-                let path = self.store.blob_path(*archive);
+                let path = self.store.proven_blob(*archive)?;
                 let unpacked = unpack_archive(&path, name, strip, self.limits, self.store)?;
                 Ok(Content { tree: unpacked.tree, time: unpacked.newest })
             }
@@ -234,7 +239,7 @@ impl<'a> Sources<'a> {
         name: &PackageName,
         subdir: Option<&str>,
     ) -> Result<Option<CargoProject>, Error> {
-        let read = |file: &File| Ok(disk::read(&self.store.file_path(*file))?);
+        let read = |file: &File| Ok(self.store.read_file(*file)?);
         cargo_project(tree, &read, name.as_str(), subdir)
             .map_err(|source| Error::Project { name: name.clone(), source })
     }

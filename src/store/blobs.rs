@@ -1,5 +1,6 @@
 //! Blobs: the bytes of files.
 
+use std::cell::RefCell;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -20,14 +21,25 @@ impl Store {
         if file.executable { path.with_added_extension("x") } else { path }
     }
 
-    /// Whether the bytes of this digest are here. A file that a power cut left empty is not.
+    /// Whether the bytes of this digest are here, to be used. A file that a power cut left empty is not.
     pub fn has_blob(&self, digest: BlobDigest) -> bool {
-        disk::file_size(&self.blob_path(digest)).is_some_and(|size| size > 0 || digest == BlobDigest::of(b""))
+        let path = self.blob_path(digest);
+        let is_whole = |size| size > 0 || digest == BlobDigest::of(b"");
+        if !disk::file_size(&path).is_some_and(is_whole) {
+            return false;
+        }
+        let _using = self.using();
+        self.use_content(&path)
     }
 
     /// Whether a file of a tree is here, with its mode and size.
     pub fn has_file(&self, file: File) -> bool {
         disk::file_size(&self.file_path(file)) == Some(file.size)
+    }
+
+    /// The same, to be used.
+    pub(super) fn use_file(&self, file: File) -> bool {
+        self.has_file(file) && self.use_content(&self.file_path(file))
     }
 
     /// Keep bytes.
@@ -69,17 +81,20 @@ impl Store {
     /// Keep the bytes of a file, under the name that goes with its mode.
     pub fn put_file(&self, bytes: &[u8], executable: bool) -> Result<File, Error> {
         let file = File { blob: BlobDigest::of(bytes), size: bytes.len() as u64, executable };
-        if !self.has_file(file) {
+        let _using = self.using();
+        if !self.use_file(file) {
             let temporary = disk::temporary_in(&self.temporary_directory()?)?;
             disk::write(temporary.path(), bytes)?;
             place(temporary, mode(executable), &self.file_path(file))?;
+            self.proven.add(&self.file_path(file));
         }
         Ok(file)
     }
 
     /// Keep a copy of a file that stays where it is, if its content is still this; says whether it is.
     pub fn copy_in(&self, from: &Path, file: File) -> Result<bool, Error> {
-        if self.has_file(file) {
+        let _using = self.using();
+        if self.use_file(file) {
             return Ok(true);
         }
         let beside = disk::temporary_directory_in(&self.temporary_directory()?)?;
@@ -97,7 +112,10 @@ impl Store {
 
     /// Keep a temporary file, whose digest was computed as it was written, without reading it again.
     pub fn adopt(&self, file: tempfile::NamedTempFile, digest: BlobDigest) -> Result<(), Error> {
-        Ok(place(file, 0o444, &self.blob_path(digest))?)
+        let _using = self.using();
+        place(file, 0o444, &self.blob_path(digest))?;
+        self.proven.add(&self.blob_path(digest));
+        Ok(())
     }
 
     /// Keep a file of a tree whose bytes are at hand. What is here is not written again; what is not is written to the
@@ -105,7 +123,8 @@ impl Store {
     /// file system was synced.
     pub fn put_file_at(&self, bytes: &[u8], executable: bool, temporary: &Path) -> Result<File, Error> {
         let file = File { blob: BlobDigest::of(bytes), size: bytes.len() as u64, executable };
-        if !self.has_file(file) {
+        let _using = self.using();
+        if !self.use_file(file) {
             let mut new = disk::create_new(temporary, mode(executable))?;
             new.write_all(bytes).map_err(|error| disk::Error::new("write", temporary, error))?;
             drop(new);
@@ -117,7 +136,8 @@ impl Store {
     /// Keep a finished file of a tree, which has its mode, whose digest was computed as it was written, and which is on
     /// the store's file system. It survives a power cut when that was synced.
     pub fn adopt_file(&self, path: &Path, file: File) -> Result<(), Error> {
-        if self.has_file(file) {
+        let _using = self.using();
+        if self.use_file(file) {
             return Ok(disk::remove_file(path)?);
         }
         self.name_file(path, file)
@@ -153,12 +173,15 @@ impl Store {
     pub(super) fn ingest_file(&self, path: &Path, executable: bool) -> Result<File, Error> {
         let (blob, size) = hash(path)?;
         let file = File { blob, size, executable };
-        if !self.has_file(file) {
+        let _using = self.using();
+        // One that is there already may be damaged, and is removed then.
+        if !(self.prove_file(file)? && self.use_file(file)) {
             let place = self.file_path(file);
             disk::create_directories(place.parent().expect("a blob has a directory"))?;
             disk::set_mode(path, mode(executable))?;
             disk::sync_file(path)?;
             self.take_in(path, &place)?;
+            self.proven.add(&place);
         }
         Ok(file)
     }
@@ -171,19 +194,23 @@ pub fn mode(executable: bool) -> u32 {
 
 /// Digest and size of a file's bytes.
 pub(super) fn hash(path: &Path) -> disk::Result<(BlobDigest, u64)> {
-    let (mut file, mut hasher, mut size) = (disk::open(path)?, Hasher::default(), 0);
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok((hasher.finish(), size)),
-            Ok(count) => {
-                hasher.update(&buffer[..count]);
-                size += count as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(disk::Error::new("read", path, error)),
-        }
+    thread_local! {
+        static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; 256 * 1024]);
     }
+    let (mut file, mut hasher, mut size) = (disk::open(path)?, Hasher::default(), 0);
+    BUFFER.with_borrow_mut(|buffer| {
+        loop {
+            match file.read(buffer) {
+                Ok(0) => return Ok((hasher.finish(), size)),
+                Ok(count) => {
+                    hasher.update(&buffer[..count]);
+                    size += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(disk::Error::new("read", path, error)),
+            }
+        }
+    })
 }
 
 #[cfg(test)]

@@ -21,14 +21,18 @@
 
 mod blobs;
 mod checkout;
+pub mod collect;
+mod flaw;
 mod locks;
 mod patched;
+mod proof;
 mod results;
 mod roots;
 mod sources;
 mod stats;
 mod trees;
 mod units;
+mod using;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -37,13 +41,14 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use crate::digest::{BlobDigest, Digest, TreeDigest};
 use crate::disk;
 pub use blobs::mode;
+pub use flaw::{Flaw, FlawKind};
 pub use locks::Held;
 pub use patched::LONGEST_ROOT;
 pub use results::{Outcome, Provenance};
 pub use sources::Content;
 pub use stats::Kind;
 pub use units::Unit;
-pub use verify::{Damage, Repair, Report};
+pub use verify::{Damage, Examined, Memory, Repair, Report};
 
 /// The store of one user.
 #[derive(Debug)]
@@ -51,6 +56,8 @@ pub struct Store {
     root: PathBuf,
     workplace: OnceLock<Workplace>,
     opening: Mutex<()>,
+    proven: proof::Proven,
+    uses: using::Uses,
 }
 
 /// This process's own directory in `tmp/`; the lock tells others that it is in use.
@@ -124,7 +131,8 @@ fn holder(pid: Option<u32>) -> String {
 impl Store {
     /// The store at this path. Nothing is read or made before it is needed.
     pub fn at(root: PathBuf) -> Self {
-        Self { root, workplace: OnceLock::new(), opening: Mutex::new(()) }
+        let (proven, uses) = (proof::Proven::default(), using::Uses::default());
+        Self { root, workplace: OnceLock::new(), opening: Mutex::new(()), proven, uses }
     }
 
     /// Where it is.
@@ -170,7 +178,9 @@ impl Store {
     /// Write bytes under a name that is given by their content.
     fn put<K>(&self, kind: &str, digest: &Digest<K>, bytes: &[u8]) -> Result<(), Error> {
         let path = self.path_of(kind, digest);
+        let _using = self.using();
         if disk::file_size(&path) == Some(bytes.len() as u64) {
+            let _ = if kind == "blobs" { self.use_content(&path) } else { self.use_record(&path) };
             return Ok(());
         }
         let file = disk::temporary_in(&self.temporary_directory()?)?;

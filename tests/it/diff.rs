@@ -51,7 +51,7 @@ fn two_sites_are_compared_by_their_lockfiles() {
     "#]]);
     scratch.envy("diff api next --exit-code").ends(1);
     scratch.envy("diff api api --exit-code").ok(expect![[r#"
-        note: no difference between `api` and `api`
+        note: no difference between `api` and `api`: both are prefix sha256:[..]
     "#]]);
     scratch.shell().sh("cp lockfiles/api.lock old.lock").succeeds();
     scratch.envy("diff old.lock next").succeeds().says("~ tls 3.1.0 -> 3.2.0");
@@ -62,7 +62,7 @@ fn two_sites_are_compared_by_their_lockfiles() {
 fn a_site_alone_is_compared_from_what_it_shows() {
     let scratch = two_sites();
     scratch.envy("diff api").ok(expect![[r#"
-        note: no difference between `api@current` and `api`
+        note: no difference between `api@current` and `api`: both are prefix sha256:[..]
     "#]]);
     let manifest = scratch.read("envy.toml").replace("=3.1.0", "3");
     scratch.write("envy.toml", manifest + "[sites.api.env]\nPORT = '1'\n").envy("update tls --site api").succeeds();
@@ -122,7 +122,7 @@ fn a_lockfile_is_compared_with_how_it_was_committed() {
     );
     git(&scratch, "git init -q\ngit add envy.toml lockfiles recipes\ngit commit -qm one\ngit tag v1");
     scratch.envy("diff api@v1").ok(expect![[r#"
-        note: no difference between `api@v1` and `api`
+        note: no difference between `api@v1` and `api`: both are prefix sha256:[..]
     "#]]);
     scratch.write("envy.toml", scratch.read("envy.toml").replace("=3.1.0", "=3.2.0")).envy("lock").succeeds();
     git(&scratch, "git commit -qam two");

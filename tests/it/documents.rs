@@ -47,6 +47,8 @@ documents! {
     concept_sites: "docs/concepts/sites.md",
     guide_deploy: "docs/guides/deploy.md",
     guide_rollback: "docs/guides/rollback.md",
+    guide_promote: "docs/guides/promote.md",
+    guide_health_checks: "docs/guides/health-checks.md",
     guide_ci: "docs/guides/ci.md",
     guide_offline: "docs/guides/offline.md",
     guide_bundle: "docs/guides/bundle.md",
@@ -59,8 +61,11 @@ documents! {
     guide_patches: "docs/guides/patches.md",
     guide_recipes_shared: "docs/guides/recipes-shared.md",
     guide_site_files: "docs/guides/site-files.md",
+    guide_verify: "docs/guides/verify.md",
     guide_cooldown: "docs/guides/cooldown.md",
     guide_registries: "docs/guides/registries.md",
+    guide_doctor: "docs/guides/doctor.md",
+    guide_upkeep: "docs/guides/upkeep.md",
     guide_troubleshooting: "docs/guides/troubleshooting.md",
 }
 

@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions};
 
 use super::talk::{self, Doing as _, Fault, Item, Spec, Stage};
-use super::{Call, Error};
+use super::{Call, Error, Orphans};
 use crate::disk;
 use crate::process;
 
@@ -66,7 +66,7 @@ fn rebased(path: &str, root: &Path) -> String {
 }
 
 /// Be the helper that watches over a command.
-pub(super) fn watch() -> Result<u8, Fault> {
+pub(super) fn watch(orphans: Orphans) -> Result<u8, Fault> {
     talk::shed();
     let spec = Spec::receive()?;
     let program = || format!("start `{}`", spec.command.first().map_or("nothing", String::as_str));
@@ -79,7 +79,9 @@ pub(super) fn watch() -> Result<u8, Fault> {
         process::exit(1);
     });
     let code = talk::reap(child.id())?;
-    kill_descendants();
+    if orphans == Orphans::Killed {
+        kill_descendants();
+    }
     Ok(code)
 }
 

@@ -30,6 +30,7 @@ mod native;
 mod placed;
 mod talk;
 mod view;
+mod watched;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -46,6 +47,7 @@ pub use limits::{LONGEST_LOG, Limits, Stopped};
 pub use placed::Place;
 use talk::{Fault, Stage};
 pub use view::{Entry, View};
+pub use watched::{Orphans, Watched};
 
 /// What `settings.sandbox` of `envy.toml` asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -300,6 +302,7 @@ pub fn helper(arguments: &[OsString]) -> Option<u8> {
         Stage::Native { parent } => native::outside(parent),
         Stage::First => native::inside(),
         Stage::Bubblewrap { parent, bwrap } => bwrap::launch(parent, &bwrap),
-        Stage::Bare => bare::watch(),
+        Stage::Bare => bare::watch(Orphans::Killed),
+        Stage::Leaving => bare::watch(Orphans::Left),
     }))
 }

@@ -37,6 +37,8 @@ pub(super) enum Stage {
     Bubblewrap { parent: i32, bwrap: PathBuf },
     /// Watch over a command without a fence.
     Bare,
+    /// The same, and let go on what it leaves behind.
+    Leaving,
 }
 
 impl Stage {
@@ -52,6 +54,7 @@ impl Stage {
             ("first", []) => Some(Self::First),
             ("bwrap", [parent, bwrap]) => Some(Self::Bubblewrap { parent: number(parent)?, bwrap: bwrap.into() }),
             ("bare", []) => Some(Self::Bare),
+            ("leaving", []) => Some(Self::Leaving),
             _ => None,
         }
     }
@@ -66,6 +69,7 @@ impl Stage {
                 arguments.extend(["bwrap".into(), parent.to_string().into(), bwrap.into()]);
             }
             Self::Bare => arguments.push("bare".into()),
+            Self::Leaving => arguments.push("leaving".into()),
         }
         arguments
     }
@@ -368,6 +372,7 @@ mod tests {
             Stage::First,
             Stage::Bubblewrap { parent: 7, bwrap: "/usr/bin/bwrap".into() },
             Stage::Bare,
+            Stage::Leaving,
         ];
         for stage in stages {
             assert_eq!(Stage::asked_for(&stage.arguments()).as_ref(), Some(&stage));

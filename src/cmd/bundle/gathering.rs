@@ -51,8 +51,8 @@ pub fn gather(
 
 /// Refuse directories, which are whatever they are now.
 fn require_pinned(lockfile: &Lockfile) -> Result<(), Failure> {
-    let unpinned = lockfile.packages.values().find(|package| !package.pin.is_fixed());
-    let Some(package) = unpinned else { return Ok(()) };
+    let unpinned = lockfile.packages_for(Platform::host()).find(|(_, package)| !package.pin.is_fixed());
+    let Some((_, package)) = unpinned else { return Ok(()) };
     Err(Failure::new(Exit::Failed, format!("`{}` is a directory, which no lockfile pins", package.id.name))
         .fact("another host could not tell whether what a bundle brings is what it should be")
         .hint("name the package by `git` in `envy.toml`, and its directory while you develop it"))
@@ -191,12 +191,12 @@ fn stock(
     let generated = BTreeMap::new();
     let (project, progress) = (&project.root, context.ui);
     let supplies = Supplies { sources, wishes, lockfile, site: &site.name, project, generated: &generated, progress };
-    let ids: Vec<&PackageId> = lockfile.packages.values().map(|package| &package.id).collect();
     let platform = Platform::host();
-    let has_archive = |package: &&crate::lock::Package| {
+    let has_archive = |package: &crate::lock::Package| {
         !matches!(package.pin, Pin::Archives(_)) || package.pin.archive(platform).is_some()
     };
-    let ids: Vec<&PackageId> = ids.into_iter().filter(|id| has_archive(&&lockfile.packages[&id.name])).collect();
+    let packages = lockfile.packages_for(platform).map(|(_, package)| package);
+    let ids: Vec<&PackageId> = packages.filter(|package| has_archive(package)).map(|package| &package.id).collect();
     supplies.bring_all(&ids, &[platform])?;
     let stock = supplies.stock(&ids, platform)?;
     contents.trees.extend(stock.commits.values().map(|(tree, _)| *tree));

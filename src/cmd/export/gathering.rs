@@ -12,6 +12,7 @@ use crate::lock::{self, Graph, Lockfile, Package, Pin, Wish, Wishes, archive_url
 use crate::manifest::{Site, Source};
 use crate::package::{PackageId, PackageName};
 use crate::platform::Platform;
+use crate::recipe::Purpose;
 use crate::source::{LockedCrate, LockedNode, LockedSource, Sources};
 
 /// The bill of a site, for this host's platform. What has to be read of sources and is not here is brought.
@@ -27,9 +28,8 @@ pub fn bill(context: &Context<'_>, project: &Project, site: &Site, sources: &Sou
         generated: &generated,
         progress: context.ui,
     };
-    let ids: Vec<&PackageId> = lockfile.packages.values().map(|package| &package.id).collect();
-    let here: Vec<&PackageId> =
-        ids.iter().copied().filter(|id| is_for(&lockfile.packages[&id.name], platform)).collect();
+    let packages = lockfile.packages.values().filter(|package| is_for(package, platform));
+    let here: Vec<&PackageId> = packages.map(|package| &package.id).collect();
     supplies.bring_all(&here, &[platform])?;
     let asked: BTreeSet<&PackageName> = site.dependencies.iter().map(|one| &one.name).collect();
     let graph = Graph::new(lockfile, asked.iter().copied());
@@ -37,7 +37,12 @@ pub fn bill(context: &Context<'_>, project: &Project, site: &Site, sources: &Sou
         site: site.name.to_string(),
         platform: platform.to_string(),
         properties: of_site(lockfile, &locked.digest().to_string(), platform),
-        asked: graph.roots().map(|name| reference(&lockfile.packages[name].id)).collect(),
+        asked: graph
+            .roots()
+            .map(|name| &lockfile.packages[name])
+            .filter(|one| is_for(one, platform))
+            .map(|one| reference(&one.id))
+            .collect(),
         components: BTreeMap::new(),
     };
     for id in here {
@@ -45,8 +50,10 @@ pub fn bill(context: &Context<'_>, project: &Project, site: &Site, sources: &Sou
         let composition = supplies.composition(id, platform)?;
         let mut package = component(project, id, lockfile, &wishes.packages()[&id.name], platform, role);
         package.licence = package.licence.or_else(|| composition.licence.clone());
-        let needs = graph.needs(&id.name).into_iter().map(|(name, _)| &lockfile.packages[name].id);
-        package.needs = needs.filter(|id| is_for(&lockfile.packages[&id.name], platform)).map(reference).collect();
+        let locked = &lockfile.packages[&id.name];
+        let needed = [Purpose::Run, Purpose::Build].into_iter().flat_map(|purpose| locked.needed_on(purpose, platform));
+        let needed = needed.filter_map(|name| lockfile.packages.get(name));
+        package.needs = needed.filter(|one| is_for(one, platform)).map(|one| reference(&one.id)).collect();
         add_crates(id, &composition, &mut package, &mut bill);
         bill.add(reference(id), package);
     }
@@ -55,7 +62,7 @@ pub fn bill(context: &Context<'_>, project: &Project, site: &Site, sources: &Sou
 
 /// Whether a package is there for a platform at all.
 fn is_for(package: &Package, platform: Platform) -> bool {
-    !matches!(package.pin, Pin::Archives(_)) || package.pin.archive(platform).is_some()
+    package.is_for(platform) && (!matches!(package.pin, Pin::Archives(_)) || package.pin.archive(platform).is_some())
 }
 
 fn of_site(lockfile: &Lockfile, digest: &str, platform: Platform) -> BTreeMap<String, String> {
@@ -78,7 +85,7 @@ fn reference(id: &PackageId) -> String {
 }
 
 fn role(id: &PackageId, asked: &BTreeSet<&PackageName>, wishes: &Wishes) -> Role {
-    match (asked.contains(&id.name), wishes.is_installed(&id.name)) {
+    match (asked.contains(&id.name), wishes.is_installed(&id.name, Platform::host())) {
         (true, _) => Role::Asked,
         (false, true) => Role::Needed,
         (false, false) => Role::Tool,

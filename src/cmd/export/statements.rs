@@ -45,7 +45,7 @@ fn line(id: &PackageId, lockfile: &Lockfile, wishes: &Wishes, output: &Output, o
     let package: &Package = &lockfile.packages[&id.name];
     let wish = &wishes.packages()[&id.name];
     let platform = Platform::host();
-    let beside = lockfile.inputs(&id.name).into_iter().filter_map(|name| {
+    let beside = lockfile.inputs(&id.name, platform).into_iter().filter_map(|name| {
         let mut outputs = lockfile.outputs(name, platform).map(|output| output.tree);
         let only = outputs.next().filter(|first| outputs.all(|other| other == *first));
         Some((lockfile.packages.get(name)?.id.to_string(), only))

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorCode, Repository};
+use git2::{ErrorCode, Repository, StatusOptions};
 
 /// A file of a revision cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -48,4 +48,22 @@ pub fn file_at(directory: &Path, revision: &str, file: &Path) -> Result<Option<V
     };
     let object = entry.to_object(&repository).map_err(failed)?;
     Ok(object.as_blob().map(|blob| blob.content().to_owned()))
+}
+
+/// Whether a project differs from the commit that is checked out in the repository that it lies in: a file that git tracks
+/// has changed, or one of these paths below the directory has something that git does not track. Nothing where there is no
+/// repository, or none that can be read.
+pub fn is_dirty(directory: &Path, paths: &[&str]) -> Option<bool> {
+    let repository = Repository::discover(directory).ok()?;
+    let root = crate::disk::canonical(repository.workdir()?).ok()?;
+    let inside = directory.strip_prefix(&root).ok()?;
+    let mut tracked = StatusOptions::new();
+    tracked.include_untracked(false).include_ignored(false).exclude_submodules(true);
+    let mut untracked = StatusOptions::new();
+    untracked.include_untracked(true).include_ignored(false).exclude_submodules(true).disable_pathspec_match(true);
+    for path in paths {
+        untracked.pathspec(inside.join(path));
+    }
+    let differs = |options: &mut StatusOptions| Some(!repository.statuses(Some(options)).ok()?.is_empty());
+    Some(differs(&mut tracked)? || differs(&mut untracked)?)
 }

@@ -1,0 +1,270 @@
+//! From a finished prefix to the generation that a site shows.
+
+use std::path::PathBuf;
+
+use super::assembling::Assembled;
+use super::context::Context;
+use super::generations;
+use super::passing::{Gating, Passage};
+use super::project::{Project, config};
+use crate::digest::{TextDigest, TreeDigest};
+use crate::failure::Failure;
+use crate::manifest::Site;
+use crate::package::SiteName;
+use crate::platform::Platform;
+use crate::site::{Checks, Files, Generation, Move, Note, Place, Promoted, scripts};
+use crate::store::Held;
+use crate::tree::Tree;
+
+/// What is done with a finished prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Showing {
+    /// It becomes current, unless somebody went back from it.
+    UnlessHeld,
+    /// It becomes current.
+    Always,
+    /// It becomes a generation that is not current.
+    Never,
+}
+
+/// How a prefix is shown.
+#[derive(Clone, Debug)]
+pub struct Manner {
+    pub showing: Showing,
+    pub gating: Gating,
+    /// What the history calls it.
+    pub action: Move,
+    /// Why, for the history.
+    pub message: Option<String>,
+}
+
+impl Manner {
+    /// A build that shows what came out.
+    pub fn of_build(showing: Showing, gating: Gating, message: Option<String>) -> Self {
+        Self { showing, gating, action: Move::Build, message }
+    }
+}
+
+/// What became of a site.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    pub site: SiteName,
+    pub how: How,
+    /// The generation that was current before.
+    pub before: Option<u64>,
+    /// The generation that is current, or that was only made.
+    pub generation: u64,
+    pub prefix: TreeDigest,
+}
+
+/// How a site came to what it shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// It showed that already; nothing was done but to compare.
+    Converged,
+    /// It shows what came out.
+    Unchanged,
+    /// It was switched.
+    Switched,
+    /// It stays where somebody put it.
+    Held,
+    /// A generation was made, and is not current.
+    Made,
+}
+
+impl How {
+    /// Whether anything is other than before.
+    pub fn is_change(self) -> bool {
+        matches!(self, Self::Switched | Self::Made)
+    }
+
+    /// What it is called in data.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Converged | Self::Unchanged => "unchanged",
+            Self::Switched => "switched",
+            Self::Held => "held",
+            Self::Made => "made",
+        }
+    }
+}
+
+impl Shown {
+    /// What a site shows that nothing was done to.
+    pub fn still(site: &SiteName, how: How, generation: &Generation) -> Self {
+        let (before, prefix) = (Some(generation.number), generation.prefix);
+        Self { site: site.clone(), how, before, generation: generation.number, prefix }
+    }
+
+    /// What became of it as data.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "site": self.site.as_str(),
+            "state": self.how.word(),
+            "changed": self.how.is_change(),
+            "before": self.before,
+            "generation": self.generation,
+            "prefix": self.prefix.to_string(),
+        })
+    }
+}
+
+/// A finished prefix, and its site, which nobody else changes meanwhile.
+pub struct Ready<'a> {
+    site: &'a Site,
+    place: Place,
+    prefix: PathBuf,
+    generation: Generation,
+    files: Files,
+    /// The text that it was made from.
+    lockfile: &'a str,
+    _held: Held,
+}
+
+/// Make the prefix and take hold of the site: all that may fail or wait, before anything changes.
+pub fn ready<'a>(
+    context: &Context<'_>,
+    project: &Project,
+    site: &'a Site,
+    assembled: &Assembled,
+    lockfile: &'a str,
+) -> Result<Ready<'a>, Failure> {
+    let place = project.place(&site.name);
+    let prefix = context.store()?.materialise(&assembled.tree)?;
+    let held = place.hold(context.globals.patience(), context.ui)?;
+    let digest = TextDigest::of(lockfile.as_bytes());
+    let generation =
+        Generation::new(site.name.as_str(), &Platform::host().to_string(), assembled.tree.digest(), digest)
+            .with_config(&assembled.config)
+            .with_checks(Checks::from(&site.gate))
+            .with_packages(assembled.members.clone());
+    Ok(Ready { site, place, prefix, generation, files: assembled.config.files.clone(), lockfile, _held: held })
+}
+
+impl Ready<'_> {
+    /// The same, as what another site shows.
+    pub fn promoted_from(mut self, promoted: Promoted) -> Self {
+        self.generation.promoted = Some(promoted);
+        self
+    }
+
+    /// Make a generation of it, and show that.
+    pub fn show(&self, context: &Context<'_>, project: &Project, manner: &Manner) -> Result<Shown, Failure> {
+        let (site, place, digest) = (&self.site.name, &self.place, self.generation.lockfile);
+        if place.numbers()?.is_empty() && !self.generation.packages.is_empty() {
+            begin_empty(context, project, self.site, place, "")?;
+        }
+        context.store()?.add_root(place.path())?;
+        // A description that cannot be read is none: a new generation takes its place.
+        let current = place.current().ok().flatten();
+        if manner.showing != Showing::Always && place.is_held(digest, Some(self.generation.config))? {
+            tell_held(context, place);
+            return Ok(Shown::still(site, How::Held, current.as_ref().unwrap_or(&self.generation)));
+        }
+        let passage = |action| Passage { context, project, site: self.site, place, gating: manner.gating, action };
+        if let Some(current) = current.filter(|current| self.is_shown_by(current)) {
+            if place.awaits_after_switch() {
+                passage(manner.action).resume(&current)?;
+            }
+            context.ui.done("unchanged", format!("site `{site}` stays at generation {}", current.number));
+            return Ok(Shown::still(site, How::Unchanged, &current));
+        }
+        let note = project.note_of_making(manner.message.clone());
+        let before = place.current_number();
+        let (generation, is_new) = self.add(note.clone())?;
+        let (number, prefix) = (generation.number, generation.prefix);
+        let shown = |how| Shown { site: site.clone(), how, before, generation: number, prefix };
+        if manner.showing == Showing::Never {
+            context.ui.done("built", format!("generation {number} of site `{site}`, not current"));
+            context.ui.detail(format!("run `envy switch {site} {number}` to make it so"));
+            return Ok(shown(How::Made));
+        }
+        let passage = passage(manner.action);
+        if let Err(failure) = passage.check(&generation, &note) {
+            if is_new {
+                // What was never shown is nobody's.
+                place.remove_generation(number)?;
+            }
+            return Err(failure);
+        }
+        passage.enter(&generation, Some(digest), note)?;
+        let count = crate::ui::count(generation.packages.len(), "package");
+        context.ui.done("switched", format!("site `{site}` to generation {number} ({count})"));
+        context.ui.detail(format!("prefix {prefix}"));
+        generations::tidy(context, project, place)?;
+        Ok(shown(How::Switched))
+    }
+
+    /// The generation of it, and whether that was made just now.
+    fn add(&self, note: Note) -> Result<(Generation, bool), Failure> {
+        let latest = self.place.numbers()?.last().copied();
+        let generation = self.generation.clone().with_note(note);
+        let generation = self.place.add_generation(generation, &self.prefix, self.lockfile, &self.files)?;
+        let is_new = Some(generation.number) > latest;
+        Ok((generation, is_new))
+    }
+
+    fn is_shown_by(&self, current: &Generation) -> bool {
+        current.is_same_as(&self.generation)
+            && current.lockfile == self.generation.lockfile
+            && self.place.links_into(current, &self.prefix)
+            && self.place.edited_files(current).is_empty()
+    }
+
+    /// Show again what was current before a command that failed.
+    pub fn show_again(&self, context: &Context<'_>, project: &Project, before: u64) -> Result<(), Failure> {
+        let (site, place) = (self.site, &self.place);
+        let passage = Passage { context, project, site, place, gating: Gating::Off, action: Move::Undo };
+        passage.go_back(&place.generation(before)?, "undone, since the command failed")?;
+        Ok(())
+    }
+}
+
+/// Begin a site whose directory is new or was removed: its first generation is an empty prefix, so that there is
+/// something to go back to from the first that is built. It has none of the site's files, which may speak of packages. `built_from` is the text of the lockfile that asks for no more.
+pub fn begin_empty(
+    context: &Context<'_>,
+    project: &Project,
+    site: &Site,
+    place: &Place,
+    built_from: &str,
+) -> Result<(), Failure> {
+    let (store, empty) = (context.store()?, Tree::default());
+    store.put_tree(&empty)?;
+    let prefix = store.materialise(&empty)?;
+    store.add_root(place.path())?;
+    let lockfile = TextDigest::of(built_from.as_bytes());
+    let note = project.note_of_making(None);
+    let generation = Generation::new(site.name.as_str(), &Platform::host().to_string(), empty.digest(), lockfile)
+        .with_config(&config(site))
+        .with_note(note.clone());
+    let generation = place.add_generation(generation, &prefix, built_from, &Files::default())?;
+    switch(place, Move::Create, &generation, Some(lockfile), note)
+}
+
+/// Say that a site stays where somebody put it.
+pub fn tell_held(context: &Context<'_>, place: &Place) {
+    let (site, number) = (place.site(), place.current_number().unwrap_or(0));
+    context.ui.note(format!(
+        "site `{site}` is held at generation {number}, until its lockfile changes; `envy build {site} --switch` moves it"
+    ));
+}
+
+/// Make a generation current, with the scripts that go with it.
+pub fn switch(
+    place: &Place,
+    action: Move,
+    to: &Generation,
+    lockfile: Option<TextDigest>,
+    note: Note,
+) -> Result<(), Failure> {
+    place.switch(action, to, lockfile, note)?;
+    for (name, text) in scripts(place, to) {
+        let path = place.path().join(name);
+        if crate::disk::read_if_exists(&path)?.as_deref() != Some(text.as_bytes()) {
+            // They can be made again from the generation, which is where a site's truth is.
+            crate::disk::write_whole(&path, text.as_bytes())?;
+        }
+    }
+    Ok(())
+}
