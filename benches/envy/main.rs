@@ -21,6 +21,7 @@ mod cases;
 mod cold;
 mod fetch;
 mod git;
+mod handover;
 mod measure;
 mod resolver;
 mod scene;
@@ -47,7 +48,7 @@ use clap::Parser;
 /// Measure envy, side by side with others.
 #[derive(Debug, Parser)]
 struct Cli {
-    /// Only these: version, nothing, second, moves, plan, sandbox, git, unpack, resolver, relock, cold, verify, fetch, tools [default: all but the last two]
+    /// Only these: version, nothing, second, moves, plan, sandbox, git, unpack, resolver, relock, cold, verify, handover, fetch, tools [default: all but the last two]
     cases: Vec<String>,
     /// How often each side runs
     #[arg(short = 'n', long, default_value_t = 40)]
@@ -146,6 +147,9 @@ fn main() -> ExitCode {
     }
     if wanted("cold") {
         cold::case(&mut report, &programs);
+    }
+    if wanted("handover") {
+        handover::case(&mut report, &programs);
     }
     if wanted("unpack") {
         unpack::unpack(&mut report);

@@ -242,12 +242,16 @@ impl Way<'_> {
             Authorization::Netrc if private && parsed.password().is_none() => {
                 let user = Some(parsed.username()).filter(|user| !user.is_empty());
                 let login = parsed.host_str().and_then(|host| self.netrc.login(host, user));
-                Ok(login.map_or(ask, |login| {
-                    // The user in the address would overrule the one we name.
-                    let mut bare = parsed.clone();
-                    let _ = bare.set_username("");
-                    self.client.get(bare).basic_auth(login.user, Some(login.password.expose()))
-                }))
+                let Some(login) = login else { return Ok(ask) };
+                // The user in the address would overrule the one we name.
+                let mut bare = parsed.clone();
+                let _ = bare.set_username("");
+                let (client, request) = ask.build_split();
+                let mut request = request.map_err(|error| Failure::of_transport(url, error))?;
+                *request.url_mut() = bare;
+                request.headers_mut().remove(header::AUTHORIZATION);
+                let ask = RequestBuilder::from_parts(client, request);
+                Ok(ask.basic_auth(login.user, Some(login.password.expose())))
             }
             Authorization::Netrc | Authorization::Nobody => Ok(ask),
         }

@@ -181,7 +181,7 @@ fn commands_that_do_not_exist_are_told_with_the_nearest() {
         expect![[r#"
         error: unrecognized subcommand 'buidl'
 
-          tip: a similar subcommand exists: 'build'
+          tip: some similar subcommands exist: 'bundle', 'build'
 
         Usage: envy [OPTIONS] <COMMAND>
 

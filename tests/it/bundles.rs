@@ -174,6 +174,22 @@ fn what_is_not_a_whole_bundle_is_refused_and_leaves_nothing() {
 }
 
 #[test]
+fn an_import_that_has_no_room_leaves_nothing() {
+    let registry = registry();
+    let (_from, bundle) = bundled(&registry, "");
+    let to = Scratch::new();
+    fs::copy(&bundle, to.root().join("api.envy")).unwrap();
+    let before = to.snapshot(".");
+    let program = env!("CARGO_BIN_EXE_envy");
+    let command = format!("trap '' XFSZ; ulimit -f 8; exec {program} import ../api.envy");
+    to.shell().sh(&command).ends(1).says("error: could not write");
+    before.is_still(&to.snapshot("."));
+    let left = to.snapshot("../data/envy/store");
+    assert!(left.keys().all(|path| !path.starts_with("blobs") && !path.starts_with("trees")), "{left:?}");
+    to.envy("import ../api.envy").succeeds();
+}
+
+#[test]
 fn a_later_bundle_takes_the_place_of_an_earlier_one_and_can_be_rolled_back() {
     let registry = registry();
     let (from, bundle) = bundled(&registry, "");

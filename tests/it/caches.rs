@@ -219,6 +219,33 @@ fn whoever_reads_only_sends_nothing() {
 }
 
 #[test]
+fn a_server_that_wants_a_name_for_what_is_sent_is_told_the_one_of_the_netrc() {
+    let kept = Kept::default();
+    let shared = Arc::clone(&kept);
+    let server = Server::start(move |request| {
+        // `ci:sesame`
+        let known = request.header("authorization") == Some("Basic Y2k6c2VzYW1l");
+        let mut kept = lock(&shared);
+        match (request.method.as_str(), kept.get(&request.path)) {
+            ("PUT", _) if !known => Response::status(401),
+            ("PUT", _) => {
+                kept.insert(request.path.clone(), request.body.clone());
+                Response::status(201)
+            }
+            ("GET" | "HEAD", Some(bytes)) => Response::ok(bytes.clone()),
+            _ => Response::status(404),
+        }
+    });
+    let registry = registry();
+    let (builder, other) = hosts(&registry, &format!("http://{}/envy", server.address()));
+    let told = builder.envy("push").ends(1).text();
+    assert!(told.contains("401") && told.contains("hint: name yourself in `~/.netrc`"), "{told}");
+    builder.write("../home/.netrc", "machine 127.0.0.1 login ci password sesame\n");
+    builder.envy("push").succeeds().says("pushed 1 output");
+    other.without_rust().envy("pull").succeeds();
+}
+
+#[test]
 fn a_token_goes_to_the_cache_that_the_user_names_and_to_no_other() {
     let told: Arc<Mutex<Vec<Option<String>>>> = Arc::default();
     let heard = Arc::clone(&told);

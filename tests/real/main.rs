@@ -6,6 +6,7 @@
 
 mod archives;
 mod bills;
+mod caches;
 mod catalogue;
 mod git;
 mod history;
