@@ -41,7 +41,7 @@ use crate::disk;
 pub use blobs::mode;
 pub use locks::Held;
 pub use patched::LONGEST_ROOT;
-pub use results::{Outcome, Provenance};
+pub use results::{Made, Outcome, Provenance};
 pub use sources::Content;
 pub use stats::Kind;
 pub use units::Unit;
