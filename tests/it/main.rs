@@ -24,6 +24,7 @@ mod docs;
 mod doctor;
 mod documents;
 mod extends;
+mod faults;
 mod fenced;
 mod fetch;
 mod gc;
