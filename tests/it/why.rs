@@ -30,7 +30,7 @@ fn said(outcome: &Outcome) -> String {
             (_, word) if word.len() > 19 && word.as_bytes()[10] == b'T' && word.starts_with("20") => {
                 format!("[WHEN]{}", if word.ends_with(',') { "," } else { "" })
             }
-            (Some(&"on"), _) => "[HOST]".to_owned(),
+            (Some(&"on"), word) => format!("[HOST]{}", if word.ends_with(',') { "," } else { "" }),
             (Some(&"envy"), _) => "[VERSION]".to_owned(),
             (Some(&"in"), _) if line.starts_with("  built") => "[TIME]".to_owned(),
             (_, "s") if line.starts_with("  built") => String::new(),
