@@ -15,8 +15,7 @@ use crate::manifest::{Site, nearest};
 use crate::package::{PackageName, Requirement, SiteName};
 use crate::platform::Platform;
 use crate::recipe::Purpose;
-use crate::site::Generation;
-use making::Making;
+use making::{Making, Shown};
 
 /// Arguments of `envy why`.
 #[derive(Debug, clap::Args)]
@@ -44,7 +43,8 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let project = context.project()?;
     let site = project.site(&name)?;
     let locked = project.locked(&site.name)?.ok_or_else(|| Failure::not_locked(&site.name))?.lockfile;
-    let shown = project.place(&site.name).current().ok().flatten();
+    let place = project.place(&site.name);
+    let shown = place.current().ok().flatten().map(|current| Shown::of(&place, current)).transpose()?;
     let name = what.parse().ok().filter(|name| locked.packages.contains_key::<PackageName>(name));
     let mut documents = Vec::new();
     let mut text = String::new();
@@ -55,10 +55,9 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
             documents.push(reasons.document());
         }
         None => {
-            let place = project.place(&site.name);
             let shown = shown.ok_or_else(|| crate::site::Error::NotBuilt(site.name.clone()))?;
             let path = file::in_prefix(site, what);
-            let found = file::find(context, &place, &shown, &path)?.ok_or_else(|| unknown(what, &locked))?;
+            let found = file::find(context, &place, &shown.generation, &path)?.ok_or_else(|| unknown(what, &locked))?;
             documents.push(with_owners(context, Some((&project, site)), &site.name, &found, &shown, &mut text)?);
         }
     }
@@ -77,7 +76,7 @@ fn with_owners(
     project: Option<(&Project, &Site)>,
     site: &SiteName,
     found: &file::Found,
-    shown: &Generation,
+    shown: &Shown,
     text: &mut String,
 ) -> Result<serde_json::Value, Failure> {
     text.push_str(&found.text());
@@ -117,7 +116,7 @@ impl<'l> Reasons<'l> {
         site: &SiteName,
         lockfile: &'l Lockfile,
         name: &PackageName,
-        shown: Option<&Generation>,
+        shown: Option<&Shown>,
     ) -> Result<Self, Failure> {
         let wishes = project.map(|(project, site)| project.wishes(context, site, Some(lockfile))).transpose()?;
         let asked = project.map(|(_, site)| site.dependencies.iter().map(|one| &one.name).collect::<Vec<_>>());

@@ -51,7 +51,7 @@ fn a_package_is_there_because_others_need_it() {
           recipe   `lib`
           output   sha256:[..] of action sha256:[..]
           built    [WHEN] by ada on [HOST] in [TIME] by envy [VERSION] sandbox namespaces, action sha256:[..]
-          shown    by generation 2 of [WHEN], new
+          shown    by generation 2 of [WHEN] by ada on [HOST], new
           required api -> app 1.0 (^1) -> lib 1.0 (>=1)
     "#]]
     .assert_eq(&said(&scratch.envy("why api lib")));
@@ -79,7 +79,7 @@ fn a_file_is_there_because_a_package_has_it() {
           recipe   `lib`
           output   sha256:[..] of action sha256:[..]
           built    [WHEN] by ada on [HOST] in [TIME] by envy [VERSION] sandbox namespaces, action sha256:[..]
-          shown    by generation 2 of [WHEN], new
+          shown    by generation 2 of [WHEN] by ada on [HOST], new
           required api -> app 1.0 (^1) -> lib 1.0 (>=1)
     "#]]
     .assert_eq(&said(&scratch.envy("why api share/lib")));

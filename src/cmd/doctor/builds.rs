@@ -128,7 +128,8 @@ pub fn sandbox(project: Option<&Project>, distribution: &Distribution) -> Vec<Fi
     let mut reasons = Vec::new();
     for (launcher, name) in launchers {
         match Fence::choose(Setting::Required, Some(launcher)) {
-            Ok(_) => return vec![Finding::ok("sandbox", name)],
+            Ok(_) if reasons.is_empty() => return vec![Finding::ok("sandbox", name)],
+            Ok(_) => return vec![Finding::ok("sandbox", format!("{name}, since {}", reasons.join(", and ")))],
             Err(crate::build::sandbox::Error::Refused { reason }) => reasons.push(reason),
             Err(error) => reasons.push(error.to_string()),
         }

@@ -46,15 +46,16 @@ pub(super) fn run(context: &Context<'_>, asked: &str, json: bool) -> Result<(), 
     };
     let found = file::find(context, &place, &generation, &path)?.ok_or_else(nothing)?;
     // Of a project that is gone or broken, the generation still tells what it was made of.
+    let shown = making::Shown::of(&place, generation.clone())?;
     let project = disk::exists(&place.project().join(MANIFEST))
         .then(|| Project::find(Some(place.project()), place.path().parent()).ok())
         .flatten();
     let site = project.as_ref().and_then(|project| project.site(place.site()).ok());
     let both = project.as_ref().zip(site);
     // What the manifest asks for now may not go with an old lockfile.
-    let document = with_owners(context, both, place.site(), &found, &generation, &mut text).or_else(|_| {
+    let document = with_owners(context, both, place.site(), &found, &shown, &mut text).or_else(|_| {
         text.clear();
-        with_owners(context, None, place.site(), &found, &generation, &mut text)
+        with_owners(context, None, place.site(), &found, &shown, &mut text)
     })?;
     let site = format!("  site     `{}` in `{}`\n", place.site(), place.path().display());
     match json {

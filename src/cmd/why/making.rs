@@ -5,8 +5,34 @@ use crate::failure::Failure;
 use crate::lock::Lockfile;
 use crate::package::PackageId;
 use crate::platform::Platform;
-use crate::site::Generation;
+use crate::site::{Generation, Note, Place};
 use crate::store::{Provenance, Store};
+
+/// A generation of a site, and who made it current first.
+pub(super) struct Shown {
+    pub generation: Generation,
+    note: Option<Note>,
+}
+
+impl Shown {
+    pub fn of(place: &Place, generation: Generation) -> Result<Self, Failure> {
+        let history = place.history()?;
+        let first = history.into_iter().find(|entry| entry.to == generation.number);
+        Ok(Self { generation, note: first.map(|entry| entry.note) })
+    }
+
+    /// Since when, by whom, and from what.
+    fn sentence(&self) -> String {
+        let note = self.note.as_ref();
+        let parts = [
+            Some(format!("by generation {} of {}", self.generation.number, self.generation.created)),
+            note.and_then(|note| note.by.as_ref()).map(|by| format!("by {by}")),
+            note.and_then(|note| note.host.as_ref()).map(|host| format!("on {host}")),
+            note.and_then(|note| note.commit.as_ref()).map(|commit| format!("at commit {commit} of the project")),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+}
 
 /// How a package was made.
 #[derive(Debug, Default)]
@@ -15,15 +41,16 @@ pub(super) struct Making {
     pinned: Option<String>,
     /// Every build whose result is here and gave this output.
     built: Vec<(ActionDigest, Provenance)>,
-    /// The generation that has it: number, time, and what vouches for the package.
-    shown: Option<(u64, String, String)>,
+    /// Which generation has it, and what vouches for the package.
+    shown: Option<String>,
 }
 
 impl Making {
     /// What results and generations record of it.
-    pub fn of(store: &Store, id: &PackageId, lockfile: &Lockfile, shown: Option<&Generation>) -> Result<Self, Failure> {
+    pub fn of(store: &Store, id: &PackageId, lockfile: &Lockfile, shown: Option<&Shown>) -> Result<Self, Failure> {
         let is_it = |name: &str, version: &str| (name, version) == (id.name.as_str(), &*id.version.to_string());
-        let member = shown.and_then(|shown| shown.packages.iter().find(|one| is_it(&one.name, &one.version)));
+        let member =
+            shown.and_then(|shown| shown.generation.packages.iter().find(|one| is_it(&one.name, &one.version)));
         let mut trees: Vec<TreeDigest> = member.map(|member| member.tree).into_iter().collect();
         if trees.is_empty() {
             trees.extend(lockfile.outputs(&id.name, Platform::host()).map(|output| output.tree));
@@ -33,7 +60,7 @@ impl Making {
         let built = built.into_iter().map(|(action, outcome)| (action, outcome.provenance)).collect();
         let by_cargo = lockfile.packages.get(&id.name).is_some_and(|package| package.crates.is_some());
         let pinned = lockfile.toolchain.as_ref().filter(|_| by_cargo).map(|toolchain| toolchain.rust.clone());
-        let shown = shown.zip(member).map(|(one, member)| (one.number, one.created.clone(), member.origin.clone()));
+        let shown = shown.zip(member).map(|(one, member)| format!("{}, {}", one.sentence(), member.origin));
         Ok(Self { pinned, built, shown })
     }
 
@@ -51,11 +78,7 @@ impl Making {
         if self.built.is_empty() && self.shown.is_some() {
             facts.push(("built", "elsewhere: its result is not in this store".to_owned()));
         }
-        facts.extend(
-            self.shown
-                .iter()
-                .map(|(number, time, origin)| ("shown", format!("by generation {number} of {time}, {origin}"))),
-        );
+        facts.extend(self.shown.iter().map(|shown| ("shown", shown.clone())));
         facts
     }
 }
