@@ -19,6 +19,7 @@
 
 mod cases;
 mod cold;
+mod collect;
 mod fetch;
 mod git;
 mod handover;
@@ -48,11 +49,14 @@ use clap::Parser;
 /// Measure envy, side by side with others.
 #[derive(Debug, Parser)]
 struct Cli {
-    /// Only these: version, nothing, second, moves, plan, sandbox, git, unpack, resolver, relock, cold, verify, handover, fetch, tools [default: all but the last two]
+    /// Only these: version, nothing, second, moves, plan, sandbox, git, unpack, resolver, relock, cold, verify, gc, handover, fetch, tools [default: all but the last two]
     cases: Vec<String>,
     /// How often each side runs
     #[arg(short = 'n', long, default_value_t = 40)]
     rounds: usize,
+    /// How many blobs there are in the store that `gc` looks through
+    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1..))]
+    blobs: u32,
     /// Fail if a limit is passed
     #[arg(long)]
     check: bool,
@@ -150,6 +154,9 @@ fn main() -> ExitCode {
     }
     if wanted("handover") {
         handover::case(&mut report, &programs);
+    }
+    if wanted("gc") {
+        collect::case(&mut report, &programs, cli.blobs as usize);
     }
     if wanted("unpack") {
         unpack::unpack(&mut report);

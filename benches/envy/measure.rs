@@ -29,6 +29,17 @@ impl<'a> Side<'a> {
         Self { name, before: Box::new(|| ()), run: Box::new(run) }
     }
 
+    /// A process, by what it and its children take of all processors.
+    pub fn cpu_of_process(name: impl Into<String>, command: impl Fn() -> Command + 'a) -> Self {
+        let Self { name, before, run: mut process } = Self::process(name, command);
+        let run = move || {
+            let before = cpu_of_children();
+            process();
+            cpu_of_children() - before
+        };
+        Self { name, before, run: Box::new(run) }
+    }
+
     /// A call within this process.
     pub fn call(name: impl Into<String>, mut work: impl FnMut() + 'a) -> Self {
         let run = move || {
@@ -44,6 +55,15 @@ impl<'a> Side<'a> {
         self.before = Box::new(before);
         self
     }
+}
+
+/// What all children of this process that ended took of the processors. A tick is the hundredth part of a second.
+pub fn cpu_of_children() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("there is /proc");
+    // What comes before may have blanks in it.
+    let fields: Vec<_> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+    let ticks = |field: usize| fields.get(field).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+    Duration::from_millis(10 * (ticks(13) + ticks(14)))
 }
 
 /// The most that the first side of a group may take.

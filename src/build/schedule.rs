@@ -19,7 +19,7 @@ use crate::package::{PackageId, PackageName};
 use crate::platform::{Needs, Platform};
 use crate::process;
 use crate::progress::{Event, Progress};
-use crate::store::{Held, Outcome, Provenance, Store};
+use crate::store::{Held, Made, Outcome, Provenance, Store};
 use crate::tree::{Node, Tree};
 
 /// What building needs.
@@ -296,6 +296,7 @@ impl Site<'_, '_> {
                 toolchain: toolchain.map(|toolchain| toolchain.rust.clone()).unwrap_or_default(),
                 seconds: done.seconds,
                 needs: needs::of(&done.tree, store)?,
+                made: Some(made_now()),
             },
         };
         store.put_outcome(action, &outcome, &encoded, done.log.len() as u64)?;
@@ -334,6 +335,13 @@ impl Site<'_, '_> {
             files: known.map(|known| differing(&known, made)).unwrap_or_default(),
         }
     }
+}
+
+/// Now, here, and by this user.
+fn made_now() -> Made {
+    let time = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let by = process::variable("USER").or_else(|| process::variable("LOGNAME")).unwrap_or_else(process::user);
+    Made { time, host: process::host_name(), by: Some(by) }
 }
 
 /// Paths at which two trees differ.

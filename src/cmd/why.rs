@@ -1,6 +1,8 @@
 //! `envy why`
 
 mod file;
+mod located;
+mod making;
 
 use std::fmt::Write as _;
 
@@ -13,15 +15,17 @@ use crate::manifest::{Site, nearest};
 use crate::package::{PackageName, Requirement, SiteName};
 use crate::platform::Platform;
 use crate::recipe::Purpose;
+use making::{Making, Shown};
 
 /// Arguments of `envy why`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The site
-    site: SiteName,
+    /// The site; or, with nothing after it, the path of a file that any site or the store has
+    #[arg(value_name = "SITE|PATH")]
+    site: String,
     /// A package, or a path in the site's prefix, as in `bin/rg`
     #[arg(value_name = "NAME|PATH")]
-    what: String,
+    what: Option<String>,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -32,37 +36,57 @@ const CHAINS: usize = 10;
 
 /// Say why a package or a file is in a site, and where it came from.
 pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
+    let Some(what) = &args.what else { return located::run(context, &args.site, args.json) };
+    let name: SiteName = args.site.parse().map_err(|error| {
+        Failure::new(Exit::Usage, format!("{error}")).hint("name a site first, and then a package or a path in it")
+    })?;
     let project = context.project()?;
-    let site = project.site(&args.site)?;
+    let site = project.site(&name)?;
     let locked = project.locked(&site.name)?.ok_or_else(|| Failure::not_locked(&site.name))?.lockfile;
-    let name = args.what.parse().ok().filter(|name| locked.packages.contains_key::<PackageName>(name));
+    let place = project.place(&site.name);
+    let shown = place.current().ok().flatten().map(|current| Shown::of(&place, current)).transpose()?;
+    let name = what.parse().ok().filter(|name| locked.packages.contains_key::<PackageName>(name));
     let mut documents = Vec::new();
     let mut text = String::new();
     match name {
         Some(name) => {
-            let reasons = Reasons::of(context, &project, site, &locked, &name)?;
+            let reasons = Reasons::of(context, Some((&project, site)), &site.name, &locked, &name, shown.as_ref())?;
             text.push_str(&reasons.text());
             documents.push(reasons.document());
         }
         None => {
-            let found = file::find(context, &project, site, &args.what)?.ok_or_else(|| unknown(&args.what, &locked))?;
-            text.push_str(&found.text());
-            let mut document = found.document();
-            let owners = found.packages.iter().filter(|name| found.lockfile.packages.contains_key(*name));
-            let reasons = owners.map(|name| Reasons::of(context, &project, site, &found.lockfile, name));
-            let reasons = reasons.collect::<Result<Vec<_>, _>>()?;
-            reasons.iter().for_each(|reasons| text.push_str(&reasons.text()));
-            document["packages"] = reasons.iter().map(Reasons::document).collect();
-            documents.push(document);
+            let shown = shown.ok_or_else(|| crate::site::Error::NotBuilt(site.name.clone()))?;
+            let path = file::in_prefix(site, what);
+            let found = file::find(context, &place, &shown.generation, &path)?.ok_or_else(|| unknown(what, &locked))?;
+            documents.push(with_owners(context, Some((&project, site)), &site.name, &found, &shown, &mut text)?);
         }
     }
     match args.json {
         true => context.ui.json(&serde_json::json!({
-            "schema": "envy.why/1", "site": site.name.as_str(), "what": args.what, "found": documents,
+            "schema": "envy.why/1", "site": site.name.as_str(), "what": what, "found": documents,
         })),
         false => context.ui.result(&text),
     }
     Ok(())
+}
+
+/// What there is to say about a file, and about each package that has it.
+fn with_owners(
+    context: &Context<'_>,
+    project: Option<(&Project, &Site)>,
+    site: &SiteName,
+    found: &file::Found,
+    shown: &Shown,
+    text: &mut String,
+) -> Result<serde_json::Value, Failure> {
+    text.push_str(&found.text());
+    let mut document = found.document();
+    let owners = found.packages.iter().filter(|name| found.lockfile.packages.contains_key(*name));
+    let reasons = owners.map(|name| Reasons::of(context, project, site, &found.lockfile, name, Some(shown)));
+    let reasons = reasons.collect::<Result<Vec<_>, _>>()?;
+    reasons.iter().for_each(|reasons| text.push_str(&reasons.text()));
+    document["packages"] = reasons.iter().map(Reasons::document).collect();
+    Ok(document)
 }
 
 fn unknown(what: &str, locked: &Lockfile) -> Failure {
@@ -78,22 +102,28 @@ struct Reasons<'l> {
     lockfile: &'l Lockfile,
     name: PackageName,
     site: String,
-    wishes: Wishes,
+    /// What the project asks for, where that is what the lockfile was made from.
+    wishes: Option<Wishes>,
     chains: Vec<Chain<'l>>,
+    /// How it was made, and when a site came to show it.
+    making: Making,
 }
 
 impl<'l> Reasons<'l> {
     fn of(
         context: &Context<'_>,
-        project: &Project,
-        site: &Site,
+        project: Option<(&Project, &Site)>,
+        site: &SiteName,
         lockfile: &'l Lockfile,
         name: &PackageName,
+        shown: Option<&Shown>,
     ) -> Result<Self, Failure> {
-        let wishes = project.wishes(context, site, Some(lockfile))?;
-        let graph = Graph::new(lockfile, site.dependencies.iter().map(|one| &one.name));
+        let wishes = project.map(|(project, site)| project.wishes(context, site, Some(lockfile))).transpose()?;
+        let asked = project.map(|(_, site)| site.dependencies.iter().map(|one| &one.name).collect::<Vec<_>>());
+        let graph = Graph::new(lockfile, asked.unwrap_or_default());
         let chains = graph.chains(name, CHAINS);
-        Ok(Self { lockfile, name: name.clone(), site: site.name.to_string(), wishes, chains })
+        let making = Making::of(context.store()?, &lockfile.packages[name].id, lockfile, shown)?;
+        Ok(Self { lockfile, name: name.clone(), site: site.to_string(), wishes, chains, making })
     }
 
     /// What there is to know about the package itself, with its titles.
@@ -104,25 +134,30 @@ impl<'l> Reasons<'l> {
         facts.extend(commit(&package.pin).map(|commit| ("commit", commit)));
         facts.extend(package.pin.archive(host).map(|unpacked| ("archive", unpacked.archive.to_string())));
         facts.extend(package.pin.tree(host).map(|tree| ("tree", tree.to_string())));
-        if let Some(wish) = self.wishes.packages().get(&self.name) {
+        let wish = self.wishes.as_ref().and_then(|wishes| wishes.packages().get(&self.name));
+        if let Some(wish) = wish.filter(|wish| wish.digest(&package.id.version) == package.recipe) {
             let recipe = &wish.recipe;
             let extends = recipe.extends().iter().map(|one| format!(", which extends `{one}`")).collect::<String>();
             facts.push(("recipe", format!("`{}`{extends}", recipe.name())));
             let chosen: Vec<_> =
                 recipe.chosen(&wish.params).map(|(name, value)| format!("{name} = {}", value.to_json())).collect();
             facts.extend((!chosen.is_empty()).then(|| ("params", chosen.join(", "))));
+        } else {
+            facts.push(("recipe", package.recipe.to_string()));
         }
         let outputs = self.lockfile.outputs(&self.name, host);
         facts.extend(outputs.map(|output| ("output", format!("{} of action {}", output.tree, output.action))));
+        facts.extend(self.making.facts());
         facts
     }
 
     /// What is required of a package by whoever stands before it; what an override says, it says for everyone.
     fn required(&self, name: &PackageName, by: Option<&PackageName>) -> String {
-        let of_package = by.map(|by| self.wishes.needs_of(by)).unwrap_or_default();
+        let Some(wishes) = &self.wishes else { return String::new() };
+        let of_package = by.map(|by| wishes.needs_of(by)).unwrap_or_default();
         let is_asked = |one: &Requirement| one.name == *name;
         let asked = match of_package.into_iter().filter(is_asked).collect::<Vec<_>>() {
-            none if none.is_empty() => self.wishes.asked().into_iter().filter(is_asked).collect(),
+            none if none.is_empty() => wishes.asked().into_iter().filter(is_asked).collect(),
             asked => asked,
         };
         asked.iter().map(|one| one.versions.to_string()).collect::<Vec<_>>().join(", ")
@@ -141,9 +176,9 @@ impl<'l> Reasons<'l> {
     fn text(&self) -> String {
         let mut text = format!("{}\n", self.lockfile.packages[&self.name].id);
         for (title, fact) in self.facts() {
-            writeln!(text, "  {title:<8} {fact}").expect("a string takes everything");
+            writeln!(text, "  {title:<9}{fact}").expect("a string takes everything");
         }
-        if self.chains.is_empty() {
+        if self.chains.is_empty() && self.wishes.is_some() {
             text.push_str("  nobody requires it any more\n");
         }
         for chain in &self.chains {

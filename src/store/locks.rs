@@ -21,12 +21,23 @@ const PAUSE: Duration = Duration::from_millis(20);
 impl Held {
     /// Take the lock at a path. While another process has it, wait, and say for whom; give up after `limit`.
     pub fn take(path: &Path, what: &str, limit: Option<Duration>, progress: &dyn Progress) -> Result<Self, Error> {
+        Self::take_from(path, what, limit, progress, || None)
+    }
+
+    /// The same for a lock that others share: those write no number into it, so somebody else has to know one of them.
+    pub(super) fn take_from(
+        path: &Path,
+        what: &str,
+        limit: Option<Duration>,
+        progress: &dyn Progress,
+        sharer: impl Fn() -> Option<u32>,
+    ) -> Result<Self, Error> {
         let begun = Instant::now();
         let mut waited = false;
         loop {
             let pid = match disk::try_lock(path)? {
                 TryLock::Held(lock) => return Ok(Self { _lock: lock, waited }),
-                TryLock::Busy(pid) => pid,
+                TryLock::Busy(pid) => pid.or_else(&sharer),
             };
             if limit.is_some_and(|limit| begun.elapsed() >= limit) {
                 return Err(Error::Locked { what: what.to_owned(), pid });

@@ -44,7 +44,7 @@ pub use blobs::mode;
 pub use flaw::{Flaw, FlawKind};
 pub use locks::Held;
 pub use patched::LONGEST_ROOT;
-pub use results::{Outcome, Provenance};
+pub use results::{Made, Outcome, Provenance};
 pub use sources::Content;
 pub use stats::Kind;
 pub use units::Unit;

@@ -43,6 +43,22 @@ pub struct Provenance {
     pub seconds: f64,
     /// What the output needs from the host.
     pub needs: Needs,
+    /// When, where and by whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Made>,
+}
+
+/// When, where and by whom something was built. None of it is hashed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// When it was finished, in UTC.
+    pub time: String,
+    /// The host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The user.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 impl Store {
@@ -56,6 +72,22 @@ impl Store {
         }
         // A result that cannot be read is as good as none: it is made again.
         Ok(read(&bytes))
+    }
+
+    /// What actions gave, of all that are known, sorted by action. None of it counts as used.
+    pub fn outcomes(&self, is_wanted: impl Fn(&Outcome) -> bool) -> Result<Vec<(ActionDigest, Outcome)>, Error> {
+        let top = self.root().join("results");
+        let mut found = Vec::new();
+        for begin in disk::names(&top)? {
+            for end in disk::names(&top.join(&begin))? {
+                let hex = format!("{}{}", begin.to_string_lossy(), end.to_string_lossy());
+                let Ok(action) = ActionDigest::from_hex(&hex) else { continue };
+                let bytes = disk::read_if_exists(&top.join(&begin).join(&end))?.unwrap_or_default();
+                found.extend(read(&bytes).filter(&is_wanted).map(|outcome| (action, outcome)));
+            }
+        }
+        found.sort_by_key(|(action, _)| *action);
+        Ok(found)
     }
 
     /// Remember what an action gave.
@@ -197,6 +229,7 @@ mod tests {
                 toolchain: "1.95.0".into(),
                 seconds: 0.5,
                 needs: Needs { glibc: Some("2.34".into()), libraries: vec!["libgcc_s.so.1".into()], interpreter: None },
+                made: Some(Made { time: "2026-01-01T00:00:00Z".into(), host: Some("box".into()), by: None }),
             },
         };
         (encoded, outcome)

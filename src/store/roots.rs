@@ -20,7 +20,15 @@ impl Store {
 
     /// Forget a site's directory.
     pub fn remove_root(&self, site: &Path) -> Result<(), Error> {
-        Ok(disk::remove_file(&self.root_of(site))?)
+        disk::remove_file(&self.root_of(site))?;
+        // What a process that was killed was about to rename says the same.
+        let all = self.root().join("roots");
+        for link in disk::names(&all)?.into_iter().map(|name| all.join(name)) {
+            if disk::read_link(&link).as_deref() == Some(site) {
+                disk::remove_file(&link)?;
+            }
+        }
+        Ok(())
     }
 
     /// The directories of all sites that are remembered, sorted.

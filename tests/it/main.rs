@@ -30,6 +30,7 @@ mod doctor;
 mod documents;
 mod exports;
 mod extends;
+mod faults;
 mod fenced;
 mod fetch;
 mod flipped;

@@ -2,6 +2,7 @@
 
 use expect_test::expect;
 
+use crate::outcome::Outcome;
 use crate::scratch::Scratch;
 
 fn recipe(needs: &str, file: &str) -> String {
@@ -17,21 +18,43 @@ fn world() -> Scratch {
     scratch.write("recipes/app.toml", recipe("[dependencies]\nlib = '>=1'", "app"));
     let files = "[sites.api.files]\n\"etc/app.conf\" = { text = 'port = 1' }\n";
     scratch.write("envy.toml", format!("[sites.api.dependencies]\napp = {{ recipe = 'app', version = '1' }}\n{files}"));
-    scratch.envy("build").succeeds();
+    scratch.env("USER", "ada").envy("build").succeeds();
     scratch
+}
+
+/// What was said, without what differs from day to day and host to host. Where there is no sandbox, as if there were one.
+fn said(outcome: &Outcome) -> String {
+    let line = |line: &str| {
+        let words: Vec<_> = line.split(' ').collect();
+        let word = |(at, word): (usize, &&str)| match (words.get(at.wrapping_sub(1)), *word) {
+            (_, word) if word.len() > 19 && word.as_bytes()[10] == b'T' && word.starts_with("20") => {
+                format!("[WHEN]{}", if word.ends_with(',') { "," } else { "" })
+            }
+            (Some(&"on"), word) => format!("[HOST]{}", if word.ends_with(',') { "," } else { "" }),
+            (Some(&"envy"), _) => "[VERSION]".to_owned(),
+            (Some(&"in"), _) if line.starts_with("  built") => "[TIME]".to_owned(),
+            (_, "s") if line.starts_with("  built") => String::new(),
+            (_, word) => word.to_owned(),
+        };
+        words.iter().enumerate().map(word).collect::<Vec<_>>().join(" ")
+    };
+    outcome.succeeds().text().lines().map(|one| format!("{}\n", line(one).replace("[TIME]  by", "[TIME] by"))).collect()
 }
 
 #[test]
 fn a_package_is_there_because_others_need_it() {
     let scratch = world();
-    scratch.envy("why api lib").ok(expect![[r#"
+    expect![[r#"
         --- stdout ---
         lib 1.0
           source   recipe+lib
           recipe   `lib`
           output   sha256:[..] of action sha256:[..]
+          built    [WHEN] by ada on [HOST] in [TIME] by envy [VERSION] sandbox namespaces, action sha256:[..]
+          shown    by generation 2 of [WHEN] by ada on [HOST], new
           required api -> app 1.0 (^1) -> lib 1.0 (>=1)
-    "#]]);
+    "#]]
+    .assert_eq(&said(&scratch.envy("why api lib")));
     let document = scratch.envy("why api lib --json").succeeds().json();
     assert_eq!(document["schema"], "envy.why/1");
     assert_eq!(document["found"][0]["chains"][0][1]["requires"], ">=1");
@@ -48,15 +71,18 @@ fn a_package_is_there_because_others_need_it() {
 #[test]
 fn a_file_is_there_because_a_package_has_it() {
     let scratch = world();
-    scratch.envy("why api share/lib").ok(expect![[r#"
+    expect![[r#"
         --- stdout ---
         share/lib: sha256:[..], 3 bytes, from `lib`
         lib 1.0
           source   recipe+lib
           recipe   `lib`
           output   sha256:[..] of action sha256:[..]
+          built    [WHEN] by ada on [HOST] in [TIME] by envy [VERSION] sandbox namespaces, action sha256:[..]
+          shown    by generation 2 of [WHEN] by ada on [HOST], new
           required api -> app 1.0 (^1) -> lib 1.0 (>=1)
-    "#]]);
+    "#]]
+    .assert_eq(&said(&scratch.envy("why api share/lib")));
     let whole = scratch.path(".envy/sites/api/current/share/app");
     scratch.envy(&format!("why api {}", whole.display())).succeeds().says("share/app: sha256:").says("app 1.0");
     scratch.envy("why api share").succeeds().says("share: a directory, from `app`, `lib`");
@@ -75,4 +101,54 @@ fn what_is_left_out_of_a_package_is_not_there_and_what_overrides_say_is_required
     scratch.envy("why api share/app").ends(1);
     scratch.envy("why api share").says("from `app`, `lib`");
     scratch.envy("why api lib").succeeds().says("-> lib 1.0 (=1.0)");
+}
+
+#[test]
+fn a_path_alone_is_enough_from_anywhere() {
+    let scratch = world();
+    let place = format!("  site     `api` in `{}`\n", scratch.path(".envy/sites/api").display());
+    let check = |directory: &str, path: &str| {
+        let outcome = scratch.in_dir(directory).envy(&format!("why {path}"));
+        outcome.succeeds().says("share/lib: sha256:[..], 3 bytes, from `lib`\nlib 1.0\n  source   recipe+lib\n");
+        outcome.says("  built    20").says(" by ada on ").says("  required api -> app 1.0 (^1) -> lib 1.0 (>=1)\n");
+        assert!(outcome.stdout().ends_with(&place), "{outcome}");
+    };
+    check("", ".envy/sites/api/current/share/lib");
+    check("", "./.envy/sites/../sites/api/generations/2/share/lib");
+    check("/tmp", scratch.path(".envy/sites/api/current/share/lib").to_str().unwrap());
+    check(".envy/sites/api/generations", "../current/share/lib");
+    let store = std::fs::canonicalize(scratch.path(".envy/sites/api/current/share/lib")).unwrap();
+    check("/", store.to_str().unwrap());
+    scratch.shell().sh("ln -s $PWD/.envy/sites/api/current/share/lib ../link").succeeds();
+    check("", "../link");
+    let document = scratch.envy("why .envy/sites/api/current/share/lib --json").succeeds().json();
+    assert_eq!((&document["site"], &document["generation"]), (&"api".into(), &2.into()));
+    assert_eq!(document["found"][0]["packages"][0]["name"], "lib");
+
+    // Without its project, a site still knows what it shows.
+    scratch.shell().sh("mv envy.toml aside").succeeds();
+    let outcome = scratch.in_dir("/").envy(&format!("why {}", store.display()));
+    outcome.succeeds().says("  source   recipe+lib\n  recipe   sha256:[..]\n").never_says("required");
+    scratch.shell().sh("rm -rf .envy").succeeds();
+    let outcome = scratch.in_dir("/").envy(&format!("why {}", store.display()));
+    outcome.succeeds().says("no site shows prefix sha256:[..]\nlib 1.0\n  built    20");
+}
+
+#[test]
+fn a_path_that_is_not_of_envy_is_said_to_be_so() {
+    let scratch = world();
+    scratch.envy("why /bin/sh").fails(
+        1,
+        expect![[r#"
+            error: `/bin/sh` is in no site and in no store
+              it is there, but envy did not put it there
+            hint: name a file in a site, as `.envy/sites/SITE/current/bin/PROGRAM`, or a site and then a package: `envy why SITE NAME`
+        "#]],
+    );
+    scratch
+        .envy("why .envy/sites/api/current/share/none")
+        .ends(1)
+        .says("generation 2 of site `api` has no `share/none`");
+    scratch.envy("why nothing/here").ends(1).says("there is nothing at this path");
+    scratch.envy("why Not/A/Site lib").ends(2);
 }

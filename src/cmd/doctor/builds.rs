@@ -10,6 +10,7 @@ use crate::build::sandbox::{Fence, Launcher, Setting};
 use crate::build::{Error, Toolchain, Wanted, find_tool};
 use crate::cmd::project::Project;
 use crate::disk;
+use crate::lock::Wish;
 use crate::platform::Platform;
 
 /// The compiler of each site that has one to build with. It is needed where something has to be built by it.
@@ -22,7 +23,7 @@ pub fn toolchain(subjects: &[Subject<'_>], in_project: bool) -> Vec<Finding> {
     }
     let mut findings: Vec<Finding> = Vec::new();
     for subject in subjects.iter().filter(|subject| subject.wishes.needs_rust()) {
-        let by_cargo = |name| subject.wishes.packages().get(name).is_some_and(|wish| wish.is_by_cargo());
+        let by_cargo = |name| subject.wishes.packages().get(name).is_some_and(Wish::is_by_cargo);
         let needed = subject.to_make.iter().any(by_cargo);
         let pinned = subject.lockfile.as_ref().and_then(|lockfile| lockfile.toolchain.as_ref());
         let wanted = pinned.map_or(Wanted::Any(subject.wishes.toolchain()), Wanted::Locked);
@@ -129,7 +130,8 @@ pub fn sandbox(project: Option<&Project>, distribution: &Distribution) -> Vec<Fi
     let mut reasons = Vec::new();
     for (launcher, name) in launchers {
         match Fence::choose(Setting::Required, Some(launcher)) {
-            Ok(_) => return vec![Finding::ok("sandbox", name)],
+            Ok(_) if reasons.is_empty() => return vec![Finding::ok("sandbox", name)],
+            Ok(_) => return vec![Finding::ok("sandbox", format!("{name}, since {}", reasons.join(", and ")))],
             Err(crate::build::sandbox::Error::Refused { reason }) => reasons.push(reason),
             Err(error) => reasons.push(error.to_string()),
         }

@@ -126,7 +126,7 @@ impl Survey {
         match read {
             Ok(lockfile) => needs.extend(of_lockfile(place.site(), &lockfile)),
             Err(error) => {
-                self.notes.push(format!("`{}`: {error}: what it names is not kept for it", place.path().display()))
+                self.notes.push(format!("`{}`: {error}: what it names is not kept for it", place.path().display()));
             }
         }
     }

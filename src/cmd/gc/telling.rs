@@ -110,7 +110,7 @@ pub fn why(context: &Context<'_>, args: &Args, digest: &str, reasons: &[Reasons]
             .hint("write more of its digits"));
     }
     if args.json {
-        let reasons: Vec<_> = reasons.iter().map(|reasons| document_of(reasons)).collect();
+        let reasons: Vec<_> = reasons.iter().map(document_of).collect();
         context.ui.json(&serde_json::json!({ "schema": "envy.gc-why/1", "found": reasons }));
         return Ok(());
     }

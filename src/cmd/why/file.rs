@@ -1,13 +1,13 @@
 //! Which package a file of a site came from.
 
 use super::super::context::Context;
-use super::super::project::Project;
 use crate::digest::TextDigest;
 use crate::disk;
 use crate::failure::{Exit, Failure};
 use crate::lock::Lockfile;
 use crate::manifest::Site;
 use crate::package::PackageName;
+use crate::site::{Generation, Place};
 use crate::tree::Node;
 
 /// Something at a path of what a site shows.
@@ -23,29 +23,27 @@ pub(super) struct Found {
     pub lockfile: Lockfile,
 }
 
-/// Look for a path in what a site shows.
+/// Look for a path in what a generation of a site shows.
 pub(super) fn find(
     context: &Context<'_>,
-    project: &Project,
-    site: &Site,
-    asked: &str,
+    place: &Place,
+    generation: &Generation,
+    path: &str,
 ) -> Result<Option<Found>, Failure> {
-    let place = project.place(&site.name);
-    let generation = place.current()?.ok_or_else(|| crate::site::Error::NotBuilt(site.name.clone()))?;
+    let path = path.to_owned();
     let at = place.generation_path(generation.number).join("lockfile");
     let lockfile = match disk::read_text_if_exists(&at)?.filter(|text| !text.is_empty()) {
         Some(text) => Lockfile::parse(&at, &text)?,
         None => Lockfile::empty(TextDigest::of(b"")),
     };
-    let path = in_prefix(site, asked);
     if generation.files.contains_key(&path) {
         let what = "a file of the site's own, by `[files]` in `envy.toml`".to_owned();
         return Ok(Some(Found { path, what, of_site: true, packages: Vec::new(), lockfile }));
     }
     let store = context.store()?;
     let missing = || {
-        Failure::new(Exit::Failed, format!("the store does not have all that site `{}` shows", site.name))
-            .hint(format!("run `envy build {}`, which brings what is missing", site.name))
+        Failure::new(Exit::Failed, format!("the store does not have all that site `{}` shows", place.site()))
+            .hint(format!("run `envy build {}`, which brings what is missing", place.site()))
     };
     // What `without` leaves out of a package is not in the prefix.
     let prefix = store.tree(generation.prefix)?.ok_or_else(missing)?;
@@ -62,7 +60,7 @@ pub(super) fn find(
 }
 
 /// A path from the beginning of the prefix, however it was written.
-fn in_prefix(site: &Site, asked: &str) -> String {
+pub(super) fn in_prefix(site: &Site, asked: &str) -> String {
     let names: Vec<_> = asked.split('/').filter(|name| !["", "."].contains(name)).collect();
     // Through the site's `current`, from wherever that begins.
     let current = names.windows(2).position(|pair| pair == [site.name.as_str(), "current"]);

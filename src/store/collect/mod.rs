@@ -172,6 +172,15 @@ impl Store {
         Ok(Since { busy: busy - COARSE, now })
     }
 
+    /// Another process that uses the store now.
+    fn another(&self, own: &Path) -> Option<u32> {
+        let locks = self.locks_of_others(own).ok()?;
+        locks.iter().find_map(|lock| match disk::try_lock(lock) {
+            Ok(disk::TryLock::Busy(pid)) => pid,
+            _ => None,
+        })
+    }
+
     fn locks_of_others(&self, own: &Path) -> Result<Vec<PathBuf>, Error> {
         let all = self.root().join("tmp");
         let directories =
@@ -199,8 +208,9 @@ impl Store {
         progress: &dyn Progress,
     ) -> Result<Collection, Error> {
         let own = self.temporary_directory()?;
-        let what = format!("what it uses of the store `{}`", self.root().display());
-        let _alone = Held::take(&self.collecting(), &what, limit, progress)?;
+        let what = format!("a part of the store `{}` for a moment", self.root().display());
+        let sharer = || self.another(&own);
+        let _alone = Held::take_from(&self.collecting(), &what, limit, progress, sharer)?;
         let graph = scan::scan(self)?;
         let marks = decide(&graph, since, roots, policy);
         let collection = told(&graph, &marks, roots);

@@ -69,6 +69,7 @@ fn result(store: &Store, tree: &Tree) -> ActionDigest {
         toolchain: String::new(),
         seconds: 0.0,
         needs: Default::default(),
+        made: None,
     };
     let action = ActionDigest::of(encoded.root.to_string().as_bytes());
     store.put_outcome(action, &Outcome { tree: encoded.root, log, provenance }, &encoded, 71).unwrap();
