@@ -111,7 +111,7 @@ pub enum Error {
 
 impl Wishes {
     /// Collect what a site asks for: what every site has, what it has alone, and what those packages need in turn, as
-    /// their recipes and they themselves say. Lists that several ask for are united. What is overridden is made as the
+    /// their recipes and they themselves say. Lists that several ask for, each another one, are united. What is overridden is made as the
     /// override says, whoever asks.
     pub fn of(manifest: &Manifest, site: &Site, book: &Book, stated: &Stated) -> Result<Self, Error> {
         let platforms: Platforms = manifest.platforms().iter().copied().collect();

@@ -45,6 +45,7 @@ fn built(store: &Store) -> Built {
             toolchain: String::new(),
             seconds: 1.0,
             needs: crate::platform::Needs::default(),
+            made: None,
         },
     };
     Built { tree, result: Some((ActionDigest::of(b"action"), outcome)) }

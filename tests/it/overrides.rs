@@ -133,3 +133,16 @@ fn an_override_that_cannot_be_is_told_as_one() {
     "#]],
     );
 }
+
+#[test]
+fn a_list_that_one_alone_gives_keeps_its_order() {
+    let scratch = world("'2'");
+    let thing = "thing = { recipe = 'thing', params = { words = ['b', 'a'] } }\n";
+    scratch.write("envy.toml", format!("[sites.api.dependencies]\n{thing}"));
+    assert_eq!(built(&scratch), "thing 2.0 plain b,a\n");
+    scratch.write(
+        "envy.toml",
+        format!("[dependencies]\n{}[sites.api.dependencies]\n{thing}", thing.replace("'b', ", "'c', ")),
+    );
+    assert_eq!(built(&scratch), "thing 2.0 plain a,b,c\n", "two are united");
+}

@@ -298,8 +298,12 @@ impl<'a> Asked<'a> {
         let given = self.packages.iter().map(|edge| &edge.need.package.params);
         let given = given.chain(self.site.iter().map(|one| &one.params)).filter_map(|params| params.get(key));
         let lists = given.filter_map(|value| if let Param::List(texts) = value { Some(texts) } else { None });
-        let texts: BTreeSet<String> = lists.flatten().cloned().collect();
-        texts.into_iter().collect()
+        let lists: Vec<&Vec<String>> = lists.collect();
+        // What one alone says has the order that it gave, which may matter: commands of a script, arguments.
+        match &lists[..] {
+            [first, rest @ ..] if rest.iter().all(|list| list == first) => (*first).clone(),
+            _ => lists.into_iter().flatten().cloned().collect::<BTreeSet<_>>().into_iter().collect(),
+        }
     }
 
     fn differs(&self, name: &PackageName, key: &str) -> Error {
