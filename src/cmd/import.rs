@@ -54,8 +54,9 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let mut new = New::default();
     let root = root(context, &mut new)?;
     let done = install(context, args, &root, &name, arrived, &mut new);
-    if done.is_err() {
-        new.remove();
+    if let Err(failure) = &done {
+        // Whoever wants to know why a gate stayed closed reads its log there.
+        new.remove(failure.exit == Exit::Refused);
     }
     done
 }
@@ -89,7 +90,8 @@ fn root(context: &Context<'_>, new: &mut New) -> Result<PathBuf, Failure> {
         disk::create_directories(&asked)?;
         return Ok(disk::canonical(&asked)?);
     }
-    match context.project_if_any()? {
+    // The first look may put back what an import that was killed left half written, up to the manifest itself.
+    match context.project_if_any().or_else(|_| context.project_if_any())? {
         Some(project) => Ok(project.root),
         None => Ok(disk::canonical(&absolute(PathBuf::from("."))?)?),
     }
@@ -174,12 +176,13 @@ impl New {
         self.0.extend(missing);
     }
 
-    /// Remove them. What somebody else has put into one stays; in `.envy` is nothing of anybody's.
-    fn remove(mut self) {
+    /// Remove them, but logs where these are to stay. What somebody else has put into one stays; in `.envy` is nothing of
+    /// anybody's.
+    fn remove(mut self, but_logs: bool) {
         self.0.sort_by_key(|path| std::cmp::Reverse(path.components().count()));
         for path in self.0 {
             let empty = disk::list_if_exists(&path).is_ok_and(|entries| entries.is_empty());
-            if empty || path.ends_with(".envy") {
+            if empty || (path.ends_with(".envy") && !but_logs) {
                 // What resists is told by nobody: the failure that led here says more.
                 let _ = disk::remove_tree(&path);
             }

@@ -123,6 +123,29 @@ fn a_bundle_brings_no_file_that_its_site_does_not_name() {
 }
 
 #[test]
+fn an_import_whose_check_fails_changes_nothing_and_keeps_the_log() {
+    let registry = Registry::new();
+    registry.publish(Crate::new("hello", "1.0.0").bin("hello"));
+    let from = Scratch::with(&registry);
+    let gate = from.root().join("gate");
+    fs::write(&gate, "").unwrap();
+    let check = format!("[sites.api]\ncheck = [\"test -e {}\"]\n\n", gate.display());
+    from.write("envy.toml", format!("{check}[sites.api.dependencies]\nhello = \"1\"\n")).envy("build").succeeds();
+    from.envy("bundle api").succeeds();
+    fs::remove_file(&gate).unwrap();
+    let to = Scratch::new();
+    fs::copy(from.path("api.envy"), to.root().join("api.envy")).unwrap();
+    let told = to.envy("import ../api.envy").ends(9).text();
+    assert!(told.contains("failed its check"), "{told}");
+    let left: Vec<_> = fs::read_dir(to.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, [".envy"]);
+    assert!(to.path(".envy/sites/api/logs").read_dir().unwrap().next().is_some());
+    fs::write(&gate, "").unwrap();
+    to.envy("import ../api.envy").succeeds();
+    to.envy("run api --frozen -- hello").succeeds().says("hello 1.0.0");
+}
+
+#[test]
 fn an_import_that_is_killed_is_as_good_as_none_or_as_one_that_was_not() {
     let (_registry, from) = hello();
     let to = Scratch::new();
