@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::assembling::{Order, Recording, Showing, assemble, ready, tell_held};
 use super::committing::Writes;
 use super::context::Context;
+use super::held::keep_showing;
 use super::locking::{self, Moves, propose};
 use super::project::{Locked, Project};
 use super::{Jobs, LockMode, for_each, sharing};
@@ -92,6 +93,7 @@ pub(super) fn bring(
         }
         let place = project.place(&site.name);
         if wish.showing == Showing::UnlessHeld && place.is_held(locked.digest(), Some(config.digest()))? {
+            keep_showing(context, &place)?;
             tell_held(context, &place);
             return Ok(None);
         }

@@ -20,6 +20,7 @@ pub mod env;
 pub mod fetch;
 pub mod gc;
 pub mod generations;
+mod held;
 pub mod init;
 pub mod list;
 pub mod lock;
