@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::assembling::{Order, Recording, assemble};
 use super::committing::Writes;
 use super::context::Context;
+use super::held::keep_showing;
 use super::locking::{self, Moves, propose};
 use super::passing::Gating;
 use super::project::{Locked, Project};
@@ -112,6 +113,7 @@ pub(super) fn bring(context: &Context<'_>, project: &Project, site: &Site, wish:
             && place.is_held(locked.digest(), Some(config.digest()))?
             && let Ok(Some(shown)) = place.current()
         {
+            keep_showing(context, &place)?;
             tell_held(context, &place);
             return Ok(Shown::still(&site.name, How::Held, &shown));
         }

@@ -25,6 +25,7 @@ pub mod export;
 pub mod fetch;
 pub mod gc;
 pub mod generations;
+mod held;
 pub mod import;
 pub mod init;
 pub mod list;
