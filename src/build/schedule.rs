@@ -295,7 +295,7 @@ impl Site<'_, '_> {
 }
 
 /// Paths at which two trees differ.
-fn differing(one: &Tree, other: &Tree) -> Vec<String> {
+pub fn differing(one: &Tree, other: &Tree) -> Vec<String> {
     let leaves = |tree: &Tree| {
         tree.leaves().into_iter().map(|(path, node)| (path, node.clone())).collect::<BTreeMap<String, Node>>()
     };

@@ -93,7 +93,7 @@ fn tell_removed(context: &Context<'_>, place: &Place, args: &Args, verb: &str, n
     if args.json {
         let site = place.site().as_str();
         let document = serde_json::json!({
-            "schema": "envy.generations.removed/1", "site": site, "dry-run": args.dry_run, "removed": numbers,
+            "schema": "envy.generations-removed/1", "site": site, "dry-run": args.dry_run, "removed": numbers,
         });
         context.ui.json(&document);
     } else if numbers.is_empty() {

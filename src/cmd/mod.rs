@@ -41,6 +41,7 @@ pub mod switch;
 pub mod tree;
 mod undo;
 pub mod update;
+mod vouching;
 pub mod why;
 
 use clap::Args;

@@ -69,6 +69,7 @@ pub struct Manifest {
     largest_source: Option<u64>,
     largest_ratio: Option<u64>,
     keep_generations: Option<usize>,
+    require_outputs: bool,
     overrides: BTreeMap<PackageName, Dependency>,
     constraints: BTreeMap<PackageName, Range>,
     sites: BTreeMap<SiteName, Site>,
@@ -141,6 +142,11 @@ impl Manifest {
     /// How many generations of a site are kept by those who build, where the project says so.
     pub fn keep_generations(&self) -> Option<usize> {
         self.keep_generations
+    }
+
+    /// Whether sites may only have what their lockfiles record.
+    pub fn require_outputs(&self) -> bool {
+        self.require_outputs
     }
 
     /// What takes the place of a package, whoever asks for it.

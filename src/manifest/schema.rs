@@ -78,7 +78,7 @@ const SETTINGS: &[Key] = &[
     now("largest-source", Shape::String),
     now("largest-ratio", Shape::Integer),
     now("keep-generations", Shape::Integer),
-    later("require-outputs", Shape::Boolean),
+    now("require-outputs", Shape::Boolean),
 ];
 
 const RECIPES: &[Key] = &[

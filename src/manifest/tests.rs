@@ -256,7 +256,6 @@ fn what_only_a_later_envy_can_use_is_refused_by_name() {
     assert_refused("[dependencies]\nx = { version = '1', when = 'x' }", "when");
     assert_refused("[remote]\ncache = 'x'", "remote");
     Manifest::parse("envy.toml", "[remote]").expect("an empty table asks for nothing");
-    assert_refused("settings.require-outputs = true", "require-outputs");
     brief(
         "[sites.a]\nextends = []\ncheck = []\nafter-switch = []\nfiles = {}\n[dependencies]\nx = { version = '1', patches = [] }").is(expect![[""]])
 ;

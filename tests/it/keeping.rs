@@ -75,7 +75,7 @@ fn those_that_are_old_go_unless_they_are_among_the_newest() {
           "removed": [
             1
           ],
-          "schema": "envy.generations.removed/1",
+          "schema": "envy.generations-removed/1",
           "site": "api"
         }
     "#]]);
