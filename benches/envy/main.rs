@@ -24,6 +24,7 @@ mod git;
 mod measure;
 mod resolver;
 mod scene;
+mod sites;
 mod tools;
 mod unpack;
 
@@ -46,7 +47,7 @@ use clap::Parser;
 /// Measure envy, side by side with others.
 #[derive(Debug, Parser)]
 struct Cli {
-    /// Only these: version, nothing, second, moves, plan, sandbox, git, unpack, resolver, relock, cold, fetch, tools [default: all but the last two]
+    /// Only these: version, nothing, second, moves, generations, sites, plan, sandbox, git, unpack, resolver, relock, cold, fetch, tools [default: all but the last two]
     cases: Vec<String>,
     /// How often each side runs
     #[arg(short = 'n', long, default_value_t = 40)]
@@ -126,7 +127,14 @@ fn main() -> ExitCode {
         }
         if wanted("moves") {
             cases::moves(&mut report, &scene);
+            sites::promotion(&mut report, &scene);
         }
+    }
+    if wanted("generations") {
+        sites::generations(&mut report, &programs);
+    }
+    if wanted("sites") {
+        sites::many(&mut report, &programs);
     }
     if wanted("plan") {
         cases::plan(&mut report, &programs);

@@ -234,7 +234,7 @@ pub fn begin_empty(
     let prefix = store.materialise(&empty)?;
     store.add_root(place.path())?;
     let lockfile = TextDigest::of(built_from.as_bytes());
-    let note = project.note_of_making(None);
+    let note = project.note(None);
     let generation = Generation::new(site.name.as_str(), &Platform::host().to_string(), empty.digest(), lockfile)
         .with_config(&config(site))
         .with_note(note.clone());
