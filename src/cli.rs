@@ -53,6 +53,10 @@ pub enum Command {
     Build(cmd::build::Args),
     /// Bring everything that locked builds need, for work without a network
     Fetch(cmd::fetch::Args),
+    /// Write a site into one file, for hosts that reach nobody
+    Bundle(cmd::bundle::Args),
+    /// Make a site out of a bundle
+    Import(cmd::import::Args),
     /// Run a program in a site
     Run(cmd::run::Args),
     /// Start a shell in a site
@@ -63,6 +67,8 @@ pub enum Command {
     Env(cmd::env::Args),
     /// Say how manifest, lockfiles and sites agree
     Status(cmd::status::Args),
+    /// Check that sites are what was built, bit by bit, and mend them
+    Verify(cmd::verify::Args),
     /// Show what a site consists of
     Tree(cmd::tree::Args),
     /// Show which locked packages have newer versions
@@ -102,11 +108,14 @@ impl Cli {
             Command::Update(args) => cmd::update::run(&context, &args),
             Command::Build(args) => cmd::build::run(&context, &args),
             Command::Fetch(args) => cmd::fetch::run(&context, &args),
+            Command::Bundle(args) => cmd::bundle::run(&context, &args),
+            Command::Import(args) => cmd::import::run(&context, &args),
             Command::Run(args) => return cmd::run::run(&context, &args),
             Command::Shell(args) => return cmd::shell::run(&context, &args),
             Command::Activate(args) => cmd::activate::run(&context, &args),
             Command::Env(args) => cmd::env::run(&context, &args),
             Command::Status(args) => return cmd::status::run(&context, &args),
+            Command::Verify(args) => cmd::verify::run(&context, &args),
             Command::Tree(args) => cmd::tree::run(&context, &args),
             Command::Outdated(args) => return cmd::outdated::run(&context, &args),
             Command::Why(args) => cmd::why::run(&context, &args),

@@ -79,6 +79,35 @@ impl<K> Digest<K> {
     }
 }
 
+impl TextDigest {
+    /// Names a set of texts by the sum of their digests (AdHash: Bellare and Micciancio, "A new paradigm for
+    /// collision-free hashing", 1997), so that one can be exchanged without knowing the others.
+    pub fn of_set(texts: impl IntoIterator<Item = Self>) -> Self {
+        texts.into_iter().fold(Self::from_bytes([0; 32]), Self::plus)
+    }
+
+    /// The set with what a change from one set to another added, and without what it took away.
+    pub fn changed(self, from: Self, to: Self) -> Self {
+        self.plus(to).plus(from.negated())
+    }
+
+    fn plus(self, other: Self) -> Self {
+        let (mut sum, mut carry) = ([0; 32], 0);
+        for at in (0..32).rev() {
+            let digit = u16::from(self.0[at]) + u16::from(other.0[at]) + carry;
+            [carry, sum[at]] = [digit >> 8, digit & 0xff];
+        }
+        Self::from_bytes(sum.map(|digit| u8::try_from(digit).expect("it is below 256")))
+    }
+
+    /// What comes to nothing with it.
+    fn negated(self) -> Self {
+        let mut one = [0; 32];
+        one[31] = 1;
+        Self::from_bytes(self.0.map(|byte| !byte)).plus(Self::from_bytes(one))
+    }
+}
+
 fn nibble(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
@@ -172,6 +201,17 @@ impl io::Write for Hasher {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_set_is_named_whatever_its_order_and_follows_changes() {
+        let [a, b, c, d] = ["a", "b", "c", "d"].map(|text| TextDigest::of(text.as_bytes()));
+        let set = |texts: &[TextDigest]| TextDigest::of_set(texts.iter().copied());
+        assert_eq!(set(&[a, b, c]), set(&[c, a, b]));
+        assert_ne!(set(&[a, b]), set(&[a, c]));
+        assert_eq!(set(&[a]), a);
+        assert_eq!(set(&[a, c]).changed(set(&[a, b]), set(&[d, b])), set(&[d, c]));
+        assert_eq!(set(&[]).changed(a, a), set(&[]));
+    }
 
     #[test]
     fn text_form_reads_back() {

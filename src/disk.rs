@@ -8,6 +8,7 @@
 mod copying;
 mod identity;
 mod lock;
+mod look;
 mod pieces;
 mod replacing;
 mod walk;
@@ -20,8 +21,9 @@ use std::path::{Path, PathBuf};
 pub use copying::{clone_or_copy, clone_or_copy_itself, set_time};
 pub use identity::{Identity, Stamp, identity, stamp};
 pub use lock::{Lock, TryLock, try_lock};
+pub use look::{Look, look, names};
 pub use pieces::any_piece;
-pub use replacing::replace_directory;
+pub use replacing::{replace_directory, replace_file};
 pub use walk::{Found, time_in, walk_unignored};
 
 /// An operation on a path failed.
@@ -251,6 +253,12 @@ pub fn sync_file(path: &Path) -> Result<()> {
 /// Make everything that was written to the file system of a path survive a power cut.
 pub fn sync_file_system(path: &Path) -> Result<()> {
     File::open(path).and_then(|file| rustix::fs::syncfs(&file).map_err(io::Error::from)).at("sync", path)
+}
+
+/// How many bytes this user may still write to the file system of a path.
+pub fn free_space(path: &Path) -> Result<u64> {
+    let room = rustix::fs::statvfs(path).map_err(io::Error::from).at("look at", path)?;
+    Ok(room.f_bavail.saturating_mul(room.f_frsize))
 }
 
 /// Copy a file's bytes and mode.

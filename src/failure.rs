@@ -1,6 +1,7 @@
 //! Failures: what an error means for who typed the command. The one place that knows exit codes and hints.
 
 mod builds;
+mod bundles;
 mod site_files;
 mod sources;
 
@@ -170,10 +171,8 @@ impl From<store::Error> for Failure {
             store::Error::Locked { .. } => {
                 Self::of(Exit::Locked, &error).hint("try again, or wait longer with `--lock-timeout`")
             }
-            store::Error::Damaged { ref path, .. } => {
-                let hint = format!("remove `{}`; it is made again when it is needed", path.display());
-                Self::of(Exit::Verification, &error).hint(hint)
-            }
+            store::Error::Damaged { .. } => Self::of(Exit::Verification, &error)
+                .hint("run `envy store verify --repair`, which takes it away, and then this command again"),
             store::Error::LongPath { ref path, .. } => {
                 Self::of(Exit::Host, &error).fact(format!("its path would be `{}`", path.display())).hint(format!(
                     "name a store whose path has at most {} bytes: `ENVY_STORE=/srv/envy`",
@@ -276,6 +275,10 @@ impl From<site::Error> for Failure {
                 let hint = format!("run `envy generations {site}` to see those there are");
                 Self::of(Exit::Failed, &error).hint(hint)
             }
+            site::Error::Damaged { ref site, .. } => {
+                let hint = format!("run `envy verify {site} --repair`, which makes a new one");
+                Self::of(Exit::Verification, &error).hint(hint)
+            }
             site::Error::Malformed { ref site, .. } => {
                 let hint = format!("run `envy build {site}`, which makes a new one");
                 Self::of(Exit::Failed, &error).hint(hint)
@@ -289,9 +292,20 @@ impl From<lock::WishError> for Failure {
         match error {
             lock::WishError::Recipe(error) => error.into(),
             lock::WishError::Needed { by, source } => Self::from(source).fact(format!("`{by}` needs it")),
+            lock::WishError::Stated { by, source } => {
+                Self::from(source).fact(format!("`{by}` states it in `[package.metadata.envy]` of its Cargo.toml"))
+            }
             lock::WishError::Differs { ref name, ref asked } => Self::new(Exit::NoSolution, error.to_string())
                 .facts(asked.iter().cloned())
                 .hint(format!("say the same in both places, or give one of them another name than `{name}`")),
+            lock::WishError::NotFor { ref name, ref recipe, platform } => Self::new(
+                Exit::NoSolution,
+                error.to_string(),
+            )
+            .fact(format!("`envy recipe show {recipe}` says what it is for"))
+            .hint(format!(
+                "write `when = 'platform != \"{platform}\"'` beside `{name}`, or take {platform} out of `platforms`"
+            )),
             lock::WishError::Circle { ref chain } => {
                 let (first, others) = chain.split_first().expect("a circle has members");
                 let others: Vec<_> = others.iter().map(|name| format!("`{name}`")).collect();

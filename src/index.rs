@@ -7,16 +7,24 @@ mod crates;
 mod tags;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::digest::Commit;
+use crate::digest::{BlobDigest, Commit};
 use crate::manifest::{GitReference, Source};
 use crate::package::{Cutoffs, PackageId, PackageName, Range, Requirement, Version};
+use crate::platform::Platform;
 use crate::progress::{Event, Progress};
-use crate::resolve::{Candidate, Hidden, Index};
+use crate::resolve::{Candidate, Hidden, Index as _};
 use crate::source::{self, GitError, Item, Origin, Reference, Sources, WantedCommit};
 pub use crates::CrateIndex;
 pub use tags::{VersionTag, version_tags};
+
+/// The versions of a package, or nothing where there is no such package.
+type Offer = Option<Vec<Candidate>>;
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// What is asked of one name: where to look for it, and what limits it.
 #[derive(Clone, Debug)]
@@ -27,10 +35,10 @@ pub struct Place {
     pub version: Option<Version>,
     /// The versions that a recipe lists, where one does.
     pub listed: Vec<Version>,
+    /// Those of the listed versions that cannot be had for a platform that the package is wanted on.
+    pub unfit: BTreeMap<Version, Platform>,
     /// The version and the commit that are locked from this very source, if any are.
     pub commit: Option<(Version, Commit)>,
-    /// What it needs in turn, whatever its version.
-    pub needs: Vec<Requirement>,
     /// What the project limits it to, if it does.
     pub limit: Option<Range>,
 }
@@ -38,7 +46,8 @@ pub struct Place {
 /// Everything that a site's names may stand for, as candidates.
 pub struct SiteIndex<'a, 's> {
     sources: &'a Sources<'s>,
-    places: BTreeMap<PackageName, Place>,
+    places: Mutex<BTreeMap<PackageName, Arc<Place>>>,
+    offers: Mutex<BTreeMap<PackageName, Offer>>,
     locked: &'a BTreeMap<PackageName, Version>,
     rust: Option<Version>,
     cutoffs: Cutoffs,
@@ -57,7 +66,18 @@ impl<'a, 's> SiteIndex<'a, 's> {
         cutoffs: Cutoffs,
         progress: &'a dyn Progress,
     ) -> Self {
-        Self { sources, places, locked, rust, cutoffs, commits: Mutex::default(), progress }
+        let places = places.into_iter().map(|(name, place)| (name, Arc::new(place))).collect();
+        let (places, offers, commits) = (Mutex::new(places), Mutex::default(), Mutex::default());
+        Self { sources, places, offers, locked, rust, cutoffs, commits, progress }
+    }
+
+    /// Know one more name, which somebody turned out to need.
+    pub fn adopt(&self, name: PackageName, place: Place) {
+        held(&self.places).entry(name).or_insert_with(|| Arc::new(place));
+    }
+
+    fn place(&self, name: &PackageName) -> Option<Arc<Place>> {
+        held(&self.places).get(name).cloned()
     }
 
     /// Ask for everything at once, before the solver asks for one after the other: each registry for its crates, each
@@ -65,7 +85,8 @@ impl<'a, 's> SiteIndex<'a, 's> {
     pub fn prefetch(&self) -> Result<(), source::Error> {
         let mut crates: BTreeMap<Option<&str>, Vec<PackageName>> = BTreeMap::new();
         let (mut repositories, mut single): (Vec<&str>, Vec<&PackageName>) = Default::default();
-        for (name, place) in &self.places {
+        let places = held(&self.places).clone();
+        for (name, place) in &places {
             match &place.source {
                 Source::Crate { registry } => crates.entry(registry.as_deref()).or_default().push(name.clone()),
                 Source::Git { url, reference: GitReference::Versions, .. } => repositories.push(url),
@@ -96,20 +117,41 @@ impl<'a, 's> SiteIndex<'a, 's> {
     /// Where the network may not be used: all that is missing to know what the names stand for, and not only what was
     /// asked for first.
     pub fn all_missing(&self) -> source::Error {
-        let errors = self.places.keys().filter_map(|name| self.candidates(name).err());
+        let names: Vec<_> = held(&self.places).keys().cloned().collect();
+        let errors = names.iter().filter_map(|name| self.candidates(name).err());
         let missing: BTreeSet<_> =
             errors.flat_map(|error| error.missing_offline().unwrap_or_default().to_vec()).collect();
         source::Error::Offline { missing: missing.into_iter().collect() }
     }
 
+    /// The versions of a package, or nothing where there is no such package. Its source is asked once.
+    pub fn candidates(&self, name: &PackageName) -> Result<Offer, source::Error> {
+        if let Some(offer) = held(&self.offers).get(name) {
+            return Ok(offer.clone());
+        }
+        let Some(place) = self.place(name) else { return Ok(None) };
+        let offered = self.offered(name, &place)?;
+        let offer: Offer = offered.map(|offered| offered.into_iter().map(|one| place.limited(one)).collect());
+        held(&self.offers).insert(name.clone(), offer.clone());
+        Ok(offer)
+    }
+
+    /// The sum of a version's archive, by the registry that it is from.
+    pub fn checksum(&self, id: &PackageId, registry: Option<&str>) -> Result<Option<BlobDigest>, source::Error> {
+        let versions = self.sources.registry(registry)?.versions(std::slice::from_ref(&id.name))?;
+        let listed = versions.get(&id.name).and_then(Option::as_ref);
+        let listed = listed.and_then(|versions| versions.iter().find(|one| one.version == id.version));
+        Ok(listed.map(|listed| listed.checksum))
+    }
+
     /// The commit that a candidate of a git repository is.
     pub fn commit(&self, id: &PackageId) -> Option<Commit> {
-        self.commits.lock().unwrap_or_else(PoisonError::into_inner).get(id).copied()
+        held(&self.commits).get(id).copied()
     }
 
     fn remember(&self, name: &PackageName, version: &Version, commit: Commit) {
         let id = PackageId { name: name.clone(), version: version.clone() };
-        self.commits.lock().unwrap_or_else(PoisonError::into_inner).insert(id, commit);
+        held(&self.commits).insert(id, commit);
     }
 
     /// A version of something that nobody says the time of.
@@ -127,8 +169,8 @@ impl<'a, 's> SiteIndex<'a, 's> {
             self.progress.tell(Event::Note(&format!("{url} has no tag that is a version of `{name}`")));
         }
         let candidate = |tag: VersionTag| {
-            let locked = self.places.get(name).and_then(|place| place.commit.as_ref());
-            let locked = locked.filter(|(version, _)| *version == tag.version).map(|(_, commit)| *commit);
+            let locked = self.place(name).and_then(|place| place.commit.clone());
+            let locked = locked.filter(|(version, _)| *version == tag.version).map(|(_, commit)| commit);
             self.remember(name, &tag.version, self.held(url, &tag.tag, tag.commit, locked));
             self.without_time(name, tag.version)
         };
@@ -154,7 +196,7 @@ impl<'a, 's> SiteIndex<'a, 's> {
             Ok(commit) => commit,
         };
         if let Reference::Tag(tag) = reference {
-            let locked = self.places.get(name).and_then(|place| place.commit.as_ref()).map(|(_, commit)| *commit);
+            let locked = self.place(name).and_then(|place| place.commit.as_ref().map(|(_, commit)| *commit));
             commit = self.held(url, tag, commit, locked);
         }
         let (shown, found_by) = (name.to_string(), Some(reference.clone()));
@@ -172,7 +214,7 @@ impl<'a, 's> SiteIndex<'a, 's> {
 
     /// What is locked, where it was not asked to move.
     fn kept(&self, name: &PackageName) -> Option<Candidate> {
-        let (version, commit) = self.places.get(name)?.commit.clone()?;
+        let (version, commit) = self.place(name)?.commit.clone()?;
         if self.locked.get(name) != Some(&version) {
             return None;
         }
@@ -195,13 +237,6 @@ impl<'a, 's> SiteIndex<'a, 's> {
         locked
     }
 
-    /// The one version that a directory has now.
-    pub fn in_directory(&self, name: &PackageName, path: &str) -> Result<Candidate, source::Error> {
-        let project = self.sources.project_in(&self.sources.directory(path)?, name)?;
-        let version = project.map_or(Version::new(0, 0, 0), |project| project.version);
-        Ok(Candidate { version, hidden: None })
-    }
-
     /// Every version that a source has.
     fn offered(&self, name: &PackageName, place: &Place) -> Result<Option<Vec<Candidate>>, source::Error> {
         match &place.source {
@@ -218,7 +253,7 @@ impl<'a, 's> SiteIndex<'a, 's> {
                 let version = place.version.clone().unwrap_or(Version::new(0, 0, 0));
                 Ok(Some(vec![self.without_time(name, version)]))
             }
-            Source::Path { path } => self.in_directory(name, path).map(|one| Some(vec![one])),
+            Source::Path { path } => in_directory(self.sources, name, path).map(|one| Some(vec![one])),
             // Whoever wrote the recipe chose them, with the sums of their sources: no time makes them safer.
             Source::Recipe { .. } => {
                 let candidate = |version: &Version| Candidate { version: version.clone(), hidden: None };
@@ -229,21 +264,11 @@ impl<'a, 's> SiteIndex<'a, 's> {
     }
 }
 
-impl Index for SiteIndex<'_, '_> {
-    type Error = source::Error;
-
-    fn candidates(&self, name: &PackageName) -> Result<Option<Vec<Candidate>>, source::Error> {
-        let Some(place) = self.places.get(name) else { return Ok(None) };
-        Ok(self.offered(name, place)?.map(|offered| offered.into_iter().map(|one| place.limited(one)).collect()))
-    }
-
-    /// What its recipe needs, and what it states itself, as far as that is known when versions are chosen.
-    fn requirements(&self, id: &PackageId) -> Result<Vec<Requirement>, source::Error> {
-        Ok(self.places.get(&id.name).map(|place| place.needs.clone()).unwrap_or_default())
-    }
-
-    fn owner(&self, name: &PackageName) -> String {
-        let registry = match self.places.get(name).map(|place| &place.source) {
+impl SiteIndex<'_, '_> {
+    /// Who would have a package of this name.
+    pub fn owner(&self, name: &PackageName) -> String {
+        let place = self.place(name);
+        let registry = match place.as_ref().map(|place| &place.source) {
             Some(Source::Crate { registry }) => registry.as_deref(),
             Some(Source::Recipe { recipe }) => return format!("recipe `{recipe}`"),
             _ => None,
@@ -251,8 +276,9 @@ impl Index for SiteIndex<'_, '_> {
         self.sources.registry(registry).map(|crates| crates.title().to_owned()).unwrap_or_default()
     }
 
-    fn written(&self, name: &PackageName, versions: &Range) -> Option<String> {
-        match &self.places.get(name)?.source {
+    /// A line of a manifest that asks for these versions and says all that there is to say.
+    pub fn written(&self, name: &PackageName, versions: &Range) -> Option<String> {
+        match &self.place(name)?.source {
             Source::Recipe { recipe } => {
                 Some(format!("{name} = {{ recipe = \"{recipe}\", version = \"{versions}\" }}"))
             }
@@ -262,14 +288,22 @@ impl Index for SiteIndex<'_, '_> {
         }
     }
 
-    fn similar(&self, name: &PackageName) -> Vec<String> {
-        match self.places.get(name).map(|place| &place.source) {
+    /// Names like this one that exist.
+    pub fn similar(&self, name: &PackageName) -> Vec<String> {
+        match self.place(name).as_ref().map(|place| &place.source) {
             Some(Source::Crate { registry }) => {
                 self.sources.registry(registry.as_deref()).map(|crates| crates.similar(name)).unwrap_or_default()
             }
             _ => Vec::new(),
         }
     }
+}
+
+/// The one version that a directory has now.
+pub fn in_directory(sources: &Sources<'_>, name: &PackageName, path: &str) -> Result<Candidate, source::Error> {
+    let project = sources.project_in(&sources.directory(path)?, name)?;
+    let version = project.map_or(Version::new(0, 0, 0), |project| project.version);
+    Ok(Candidate { version, hidden: None })
 }
 
 /// Say that a tag was moved from the commit that is locked, if it was.
@@ -294,11 +328,12 @@ pub fn fixed(reference: &GitReference) -> Option<Reference> {
 }
 
 impl Place {
-    /// A version, hidden where it is outside of what the project limits the name to.
+    /// A version, hidden where it cannot be had for a platform, or is outside of what the project limits the name to.
     fn limited(&self, candidate: Candidate) -> Candidate {
+        let unfit = self.unfit.get(&candidate.version).map(|platform| Hidden::Platform { platform: *platform });
         let outside = self.limit.as_ref().filter(|limit| !limit.matches(&candidate.version));
         let limited = outside.map(|limit| Hidden::Limited { to: limit.clone() });
-        Candidate { hidden: candidate.hidden.or(limited), ..candidate }
+        Candidate { hidden: candidate.hidden.or(unfit).or(limited), ..candidate }
     }
 
     /// A source, and the requirements that are put to it.
@@ -307,6 +342,6 @@ impl Place {
             Range::Exactly(version) => Some(version.clone()),
             Range::Any | Range::Req(_) => None,
         });
-        Self { source, version: exact, listed, commit: None, needs: Vec::new(), limit: None }
+        Self { source, version: exact, listed, unfit: BTreeMap::new(), commit: None, limit: None }
     }
 }

@@ -19,6 +19,7 @@
 //! | [`index`] | what the sources offer, as an index |
 //! | [`lock`] | `lockfiles/SITE.lock`: pins, outputs, drift |
 //! | [`build`] | actions, the sandbox, running them |
+//! | [`bundle`] | one file with all that a site is installed from |
 //! | [`site`] | prefixes, generations, switching, activation |
 //! | [`failure`], [`ui`] | errors as exit codes and hints; the only printer |
 //! | [`cmd`], [`cli`] | one file a command; what can be typed |
@@ -36,7 +37,8 @@
 //! | `$XDG_CACHE_HOME/envy/paths/**` | [`source`] |
 //! | `$XDG_CACHE_HOME/envy/identity.json` | [`build`] |
 //! | `.envy/sites/SITE/**` | [`site`] |
-//! | `.envy/lock`, `.envy/undo.json` | [`cmd`] |
+//! | bundles, as `envy bundle` writes them | [`bundle`] |
+//! | `.envy/lock`, `.envy/undo.json`, `.envy/imported.json` | [`cmd`] |
 
 #![cfg_attr(
     test,
@@ -74,6 +76,8 @@ pub mod index;
 pub mod lock;
 
 pub mod build;
+
+pub mod bundle;
 
 pub mod site;
 

@@ -1,9 +1,14 @@
 //! Platforms: what a built file runs on, written `ARCH-OS-LIBC`, as in `x86_64-linux-gnu`.
 
+mod condition;
+
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+pub use condition::{Condition, ParseConditionError, facts};
 
 /// One kind of machine that outputs are built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,7 +29,23 @@ enum Libc {
     Musl,
 }
 
+/// Some platforms.
+pub type Platforms = BTreeSet<Platform>;
+
+/// The names of platforms, in a sentence.
+pub fn listed<'p>(platforms: impl IntoIterator<Item = &'p Platform>) -> String {
+    platforms.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 impl Platform {
+    /// Every platform that envy knows.
+    pub const ALL: [Self; 4] = [
+        Self { arch: Arch::X86_64, libc: Libc::Gnu },
+        Self { arch: Arch::X86_64, libc: Libc::Musl },
+        Self { arch: Arch::Aarch64, libc: Libc::Gnu },
+        Self { arch: Arch::Aarch64, libc: Libc::Musl },
+    ];
+
     /// The platform that this envy was compiled for. The crate refuses to compile for any other.
     pub const fn host() -> Self {
         let arch = if cfg!(target_arch = "aarch64") { Arch::Aarch64 } else { Arch::X86_64 };
@@ -47,6 +68,14 @@ impl Platform {
         match self.arch {
             Arch::X86_64 => "x86_64",
             Arch::Aarch64 => "aarch64",
+        }
+    }
+
+    /// The C library, as in the platform's own name.
+    pub fn libc(self) -> &'static str {
+        match self.libc {
+            Libc::Gnu => "gnu",
+            Libc::Musl => "musl",
         }
     }
 
@@ -128,15 +157,7 @@ impl FromStr for Platform {
 
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let arch = match self.arch {
-            Arch::X86_64 => "x86_64",
-            Arch::Aarch64 => "aarch64",
-        };
-        let libc = match self.libc {
-            Libc::Gnu => "gnu",
-            Libc::Musl => "musl",
-        };
-        write!(f, "{arch}-linux-{libc}")
+        write!(f, "{}-{}-{}", self.arch(), self.os_family(), self.libc())
     }
 }
 
@@ -146,8 +167,9 @@ mod tests {
 
     #[test]
     fn text_form_reads_back() {
-        let host = Platform::host();
-        assert_eq!(host.to_string().parse::<Platform>().unwrap(), host);
+        for platform in Platform::ALL {
+            assert_eq!(platform.to_string().parse::<Platform>().unwrap(), platform);
+        }
         assert!("sparc-sunos".parse::<Platform>().is_err());
     }
 }

@@ -7,6 +7,8 @@
 //! server computes the same name. Golden tests hold the bytes; a change of one byte renames everything in every
 //! store, so it is a deliberate act that comes with a new salt (see `build::action`).
 
+pub mod grove;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -32,7 +34,7 @@ pub enum Node {
 }
 
 /// A regular file: its content's name, its size, and whether it may be executed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct File {
     /// Digest of its bytes.
     pub blob: BlobDigest,

@@ -24,6 +24,7 @@ const ROOMS: &[&str] = &[
     "lock",
     "build",
     "remote",
+    "bundle",
     "site",
     "failure",
     "ui",

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use envy::digest::TextDigest;
 use tempfile::TempDir;
 
 use crate::cases::{ms, uv_project};
@@ -57,8 +58,7 @@ fn multiply(site: &Path) {
         }
         let path = to.join("generation.json");
         fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).expect("it is ours");
-        fs::write(&path, description.replace("\"number\": 2", &format!("\"number\": {number}")))
-            .expect("there is room");
+        fs::write(&path, numbered(&description, number)).expect("there is room");
         let moved = format!("\"from\":{},\"to\":{number}", number - 1);
         all += &line.replace("\"from\":1,\"to\":2", &moved);
         all.push('\n');
@@ -66,6 +66,18 @@ fn multiply(site: &Path) {
     fs::write(site.join("history.jsonl"), all).expect("there is room");
     fs::remove_file(site.join("current")).expect("it was built");
     symlink(format!("generations/{MANY}"), site.join("current")).expect("it was just removed");
+}
+
+/// The description of a generation with another number, sealed anew.
+fn numbered(description: &str, number: usize) -> String {
+    let mut description: serde_json::Value = serde_json::from_str(description).expect("it is JSON");
+    let fields = description.as_object_mut().expect("it is an object");
+    fields.insert("number".to_owned(), number.into());
+    if fields.remove("seal").is_some() {
+        let seal = TextDigest::of(description.to_string().as_bytes());
+        description["seal"] = seal.to_string().into();
+    }
+    format!("{description:#}\n")
 }
 
 /// Many sites of one project that show the same ten packages: the time and the disk of one, next to what others do for each.

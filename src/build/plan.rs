@@ -55,12 +55,12 @@ pub fn plan<'a>(
         let found = recorded.find_map(|output| Some((output, find(output.tree)?)));
         let step = found.map_or(Step::Make, |(output, tree)| Step::Use(output.clone(), tree));
         if step == Step::Make {
-            open.extend(lockfile.inputs(name));
+            open.extend(lockfile.inputs(name, platform));
         }
         steps.insert(name, step);
     }
     let mut packages = Vec::new();
-    for name in in_order(lockfile) {
+    for name in in_order(lockfile, platform) {
         let Some(step) = steps.remove(name) else { continue };
         packages.push(Planned { id: lockfile.packages[name].id.clone(), step, installed: installed.contains(name) });
     }
@@ -68,10 +68,10 @@ pub fn plan<'a>(
 }
 
 /// All packages, what they need first, otherwise by name.
-fn in_order(lockfile: &Lockfile) -> Vec<&PackageName> {
+fn in_order(lockfile: &Lockfile, platform: Platform) -> Vec<&PackageName> {
     let (mut order, mut seen) = (Vec::new(), BTreeSet::new());
     for name in lockfile.packages.keys() {
-        place(name, lockfile, &mut seen, &mut order);
+        place(name, lockfile, platform, &mut seen, &mut order);
     }
     order
 }
@@ -79,12 +79,13 @@ fn in_order(lockfile: &Lockfile) -> Vec<&PackageName> {
 fn place<'a>(
     name: &'a PackageName,
     lockfile: &'a Lockfile,
+    platform: Platform,
     seen: &mut BTreeSet<&'a PackageName>,
     order: &mut Vec<&'a PackageName>,
 ) {
     let Some(package) = lockfile.packages.get(name).filter(|_| seen.insert(name)) else { return };
     for purpose in [Purpose::Run, Purpose::Build] {
-        package.needed(purpose).iter().for_each(|needed| place(needed, lockfile, seen, order));
+        package.needed_on(purpose, platform).for_each(|needed| place(needed, lockfile, platform, seen, order));
     }
     order.push(name);
 }
@@ -101,7 +102,7 @@ mod tests {
     use super::*;
     use crate::digest::TextDigest;
     use crate::lock::{Package, Pin};
-    use crate::platform::Needs;
+    use crate::platform::{Needs, Platforms};
 
     /// A lockfile with packages, each with what it needs to run and to be built, and whether an output is recorded.
     fn lockfile(packages: &[(&str, &[&str], &[&str], bool)]) -> Lockfile {
@@ -123,7 +124,9 @@ mod tests {
                 crates: None,
                 dependencies: names(run),
                 build_dependencies: names(build),
-                stated: Vec::new(),
+                platforms: Platforms::new(),
+                needed_on: BTreeMap::new(),
+                stated: Default::default(),
                 outputs: recorded.then_some(output).into_iter().collect(),
             };
             lockfile.packages.insert(package.id.name.clone(), package);

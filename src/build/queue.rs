@@ -59,8 +59,9 @@ fn next<'a>(state: &Mutex<State<'a>>, changed: &Condvar, lockfile: &Lockfile) ->
         if state.failed.is_some() || state.waiting.is_empty() {
             return None;
         }
-        let is_ready =
-            |inputs: &Inputs<'_>| lockfile.inputs(&inputs.id.name).iter().all(|name| state.done.contains_key(*name));
+        let is_ready = |one: &Inputs<'_>| {
+            lockfile.inputs(&one.id.name, one.platform).iter().all(|name| state.done.contains_key(*name))
+        };
         if let Some(at) = state.waiting.iter().position(is_ready) {
             let inputs = state.waiting.remove(at);
             return Some(surrounded(inputs, &state.done, lockfile));
@@ -75,9 +76,8 @@ fn surrounded<'a>(
     done: &BTreeMap<PackageName, Built>,
     lockfile: &Lockfile,
 ) -> Result<Inputs<'a>, Error> {
-    let name = &inputs.id.name;
-    let run = lockfile.packages.get(name).map(|package| lockfile.closure(&package.dependencies)).unwrap_or_default();
-    inputs.prefix = prefix::merged(&inputs.id, lockfile.inputs(name), done)?;
-    inputs.beside = prefix::merged(&inputs.id, run, done)?;
+    let (name, platform) = (&inputs.id.name, inputs.platform);
+    inputs.prefix = prefix::merged(&inputs.id, lockfile.inputs(name, platform), done)?;
+    inputs.beside = prefix::merged(&inputs.id, lockfile.beside(name, platform), done)?;
     Ok(inputs)
 }

@@ -289,7 +289,7 @@ impl Runner<'_> {
     /// Lay a crate out as cargo wants it in a directory source.
     fn unpack(&self, one: &source::Archive, directory: &Path) -> Result<(), Error> {
         let top = format!("{}-{}", one.name, one.version);
-        source::unpack_crate(&self.store.blob_path(one.checksum), &top, directory).map_err(source::Error::from)?;
+        source::unpack_crate(&self.store.proven_blob(one.checksum)?, &top, directory).map_err(source::Error::from)?;
         let checksum = format!("{{\"files\":{{}},\"package\":\"{}\"}}", one.checksum.hex());
         Ok(write_over(&directory.join(".cargo-checksum.json"), checksum.as_bytes())?)
     }

@@ -96,7 +96,7 @@ impl SourceFiles {
 
     /// A crate as its registry has it.
     fn of_crate(supplies: &Supplies<'_, '_>, id: &PackageId, archive: BlobDigest) -> Result<Self, Error> {
-        let contents = source::read_crate(&supplies.store().blob_path(archive), id).map_err(source::Error::from)?;
+        let contents = source::read_crate(&supplies.store().proven_blob(archive)?, id).map_err(source::Error::from)?;
         prove_source(supplies, id, &contents.tree, Platform::host())?;
         let lock = chosen_lock(supplies, id, contents.cargo_lock)?;
         Ok(Self {
@@ -175,7 +175,7 @@ impl SourceFiles {
     pub fn lay_out(&self, store: &Store, to: &Path) -> Result<(), Error> {
         match &self.base {
             Base::Crate(archive, top) => {
-                source::unpack_crate(&store.blob_path(*archive), top, to).map_err(source::Error::from)?;
+                source::unpack_crate(&store.proven_blob(*archive)?, top, to).map_err(source::Error::from)?;
             }
             Base::Tree(tree) => store.lay_out_copy(tree, to, self.time)?,
         }

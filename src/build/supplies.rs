@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 use super::source_files::SourceFiles;
-use crate::digest::Commit;
+use crate::digest::{BlobDigest, Commit, TextDigest, TreeDigest};
 use crate::lock::{self, CrateSource, Lockfile, Package, Pin, Wish, Wishes, archive_url};
 use crate::manifest::Source;
 use crate::package::{PackageId, PackageName, SiteName};
@@ -66,7 +66,7 @@ impl Supplies<'_, '_> {
     pub fn bring(&self, ids: &[&PackageId], platforms: &[Platform]) -> Result<(), Error> {
         let mut items = Vec::new();
         for id in ids {
-            items.extend(self.source_items(id, platforms));
+            items.extend(self.source_items(id, &self.wanted_on(id, platforms)));
             if let Some(text) = self.known_cargo_lock(id)? {
                 items.extend(self.crate_items(id, &text)?);
             }
@@ -80,7 +80,7 @@ impl Supplies<'_, '_> {
         let mut items = Vec::new();
         for id in ids {
             // Crates are the same for all of them.
-            let platform = platforms.first().copied().unwrap_or(Platform::host());
+            let Some(platform) = self.wanted_on(id, platforms).first().copied() else { continue };
             let files = SourceFiles::open(self, id, platform)?;
             items.extend(files.cargo.map(|cargo| self.crate_items(id, &cargo.lock)).transpose()?.unwrap_or_default());
         }
@@ -103,7 +103,12 @@ impl Supplies<'_, '_> {
         let carrier;
         let origin = match (&package.pin, wish.source_at(&id.version)) {
             (Pin::Nothing, _) => return Ok(Content { tree: crate::tree::Tree::default(), time: NO_SOURCE }),
-            (Pin::Git { commit, .. }, Source::Git { url, .. }) => Origin::Git { url, commit: *commit },
+            (Pin::Git { commit, tree }, Source::Git { url, .. }) => {
+                if let Some(content) = self.sources.pinned(*commit, *tree)? {
+                    return self.patched(id, wish, content);
+                }
+                Origin::Git { url, commit: *commit }
+            }
             (pin, Source::Archive(archive)) => {
                 url = archive_url(archive, id, matches!(pin, Pin::Archives(_)).then_some(platform));
                 Origin::Archive { archive: unpacked()?.archive, name: lock::file_name(&url), strip: archive.strip }
@@ -115,11 +120,20 @@ impl Supplies<'_, '_> {
             _ => Origin::Crate { id, archive: unpacked()?.archive },
         };
         let content = self.sources.content(&origin, self.progress)?;
+        self.patched(id, wish, content)
+    }
+
+    fn patched(&self, id: &PackageId, wish: &Wish, content: Content) -> Result<Content, Error> {
         let patches = lock::all_patches(self.project, wish, id, |path| Error::NoPatch { id: id.clone(), path })?;
         match self.sources.patched(content, &patches) {
             Err(source::Error::Patch(source)) => Err(Error::Patch { id: id.clone(), source }),
             patched => Ok(patched?),
         }
+    }
+
+    /// Those of some platforms that a package is for.
+    fn wanted_on(&self, id: &PackageId, platforms: &[Platform]) -> Vec<Platform> {
+        platforms.iter().copied().filter(|platform| self.package(id).is_for(*platform)).collect()
     }
 
     /// What has to come for a package itself.
@@ -135,6 +149,7 @@ impl Supplies<'_, '_> {
                 let archive = Archive { name, version, checksum: unpacked.archive };
                 vec![Item::Crate { registry: registry.clone(), archive }]
             }
+            (Pin::Git { commit, tree }, _) if matches!(self.sources.pinned(*commit, *tree), Ok(Some(_))) => Vec::new(),
             (Pin::Git { commit, .. }, Source::Git { url, reference, .. }) => {
                 vec![Item::commit(id.to_string(), url, *commit, crate::index::fixed(reference))]
             }
@@ -166,6 +181,9 @@ impl Supplies<'_, '_> {
                     items.push(Item::Foreign { address, archive: archive(checksum) });
                 }
                 LockedSource::Git(git) => {
+                    if self.has_crate_source(id, &git.url, git.commit)? {
+                        continue;
+                    }
                     let name = format!("{} for {id}", git.url);
                     items.push(Item::commit(name, &git.url, git.commit, Some(git.reference)));
                 }
@@ -195,12 +213,25 @@ impl Supplies<'_, '_> {
         Ok(Generated { path, text })
     }
 
+    /// What is pinned of a repository that a Cargo.lock takes crates from.
+    fn pinned_source(&self, id: &PackageId, url: &str, commit: Commit) -> Option<&CrateSource> {
+        let mut pinned = self.package(id).crates.iter().flat_map(|crates| &crates.sources);
+        pinned.find(|one| one.url == url && one.commit == commit)
+    }
+
+    fn has_crate_source(&self, id: &PackageId, url: &str, commit: Commit) -> Result<bool, Error> {
+        let Some(pinned) = self.pinned_source(id, url, commit) else { return Ok(false) };
+        Ok(self.sources.pinned(commit, pinned.tree)?.is_some())
+    }
+
     /// The files of a repository that a Cargo.lock takes crates from, proven where they are pinned.
     pub(super) fn crate_source(&self, id: &PackageId, url: &str, commit: Commit) -> Result<Content, Error> {
-        let content = self.sources.content(&Origin::Git { url, commit }, self.progress)?;
-        let pinned = self.package(id).crates.iter().flat_map(|crates| &crates.sources);
-        let is_it = |one: &&CrateSource| one.url == url && one.commit == commit;
-        let (found, package) = (pinned.into_iter().find(is_it), self.package(id));
+        let (found, package) = (self.pinned_source(id, url, commit), self.package(id));
+        let brought = found.map(|pinned| self.sources.pinned(commit, pinned.tree)).transpose()?.flatten();
+        let content = match brought {
+            Some(content) => content,
+            None => self.sources.content(&Origin::Git { url, commit }, self.progress)?,
+        };
         match found {
             Some(pinned) => prove(id, "crate source", pinned.tree, content.tree.digest())?,
             None if package.pin.is_fixed() => {
@@ -209,6 +240,64 @@ impl Supplies<'_, '_> {
             None => {}
         }
         Ok(content)
+    }
+}
+
+/// Everything that packages are built from, as it is in the store.
+#[derive(Debug, Default)]
+pub struct Stock {
+    /// Archives, with their sizes.
+    pub blobs: BTreeMap<BlobDigest, u64>,
+    /// Trees of commits, with their times, each under the name by which whoever pins it finds it.
+    pub commits: BTreeMap<TextDigest, (TreeDigest, i64)>,
+}
+
+impl Supplies<'_, '_> {
+    /// What [`bring_all`](Self::bring_all) has brought for packages.
+    pub fn stock(&self, ids: &[&PackageId], platform: Platform) -> Result<Stock, Error> {
+        let mut stock = Stock::default();
+        for id in ids {
+            let package = self.package(id);
+            if let Some(unpacked) = package.pin.archive(platform) {
+                stock.add_blob(self.store(), unpacked.archive)?;
+            }
+            if let (Pin::Git { commit, tree }, Source::Git { url, .. }) =
+                (&package.pin, self.wish(id).source_at(&id.version))
+            {
+                let content = match self.sources.pinned(*commit, *tree)? {
+                    Some(content) => content,
+                    None => self.sources.content(&Origin::Git { url, commit: *commit }, self.progress)?,
+                };
+                stock.add_commit(*commit, *tree, &content);
+            }
+            let Some(cargo) = SourceFiles::open(self, id, platform)?.cargo else { continue };
+            for locked in source::locked_crates(&cargo.lock).map_err(source::Error::from)? {
+                match locked.source {
+                    LockedSource::Itself => {}
+                    LockedSource::CratesIo { checksum } | LockedSource::Registry { checksum, .. } => {
+                        stock.add_blob(self.store(), checksum)?;
+                    }
+                    LockedSource::Git(git) => {
+                        let content = self.crate_source(id, &git.url, git.commit)?;
+                        let pinned = self.pinned_source(id, &git.url, git.commit);
+                        pinned.into_iter().for_each(|pinned| stock.add_commit(git.commit, pinned.tree, &content));
+                    }
+                }
+            }
+        }
+        Ok(stock)
+    }
+}
+
+impl Stock {
+    fn add_blob(&mut self, store: &Store, blob: BlobDigest) -> Result<(), Error> {
+        let size = crate::disk::file_size(&store.blob_path(blob)).ok_or(crate::store::Error::MissingBlob(blob))?;
+        self.blobs.insert(blob, size);
+        Ok(())
+    }
+
+    fn add_commit(&mut self, commit: Commit, pinned: TreeDigest, content: &Content) {
+        self.commits.insert(Sources::pinned_name(commit, pinned), (content.tree.digest(), content.time));
     }
 }
 

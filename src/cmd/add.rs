@@ -19,6 +19,7 @@ use crate::lock::file_name;
 use crate::manifest::Param;
 use crate::manifest::edit::{self, NewDependency, Where};
 use crate::package::{Cutoff, Cutoffs, PackageName, Requirement, SiteName, VersionReq};
+use crate::platform::{Condition, ParseConditionError};
 use crate::resolve::{self, Conflict, Fact, Problem, Strategy};
 
 /// Arguments of `envy add`.
@@ -44,11 +45,19 @@ pub struct Args {
     /// Give a param of the recipe a value; of a list, its elements with commas between them, or one a time
     #[arg(long = "param", value_name = "NAME=VALUE")]
     params: Vec<by_recipe::Given>,
+    /// Only on the platforms that this condition is true of, as in `os == "linux" and libc == "gnu"`
+    #[arg(long, value_name = "CONDITION", value_parser = condition)]
+    when: Option<String>,
     /// Stop after locking
     #[arg(long)]
     no_build: bool,
     #[command(flatten)]
     jobs: Jobs,
+}
+
+/// A condition as it is typed, if it is one.
+fn condition(text: &str) -> Result<String, ParseConditionError> {
+    Condition::parse(text).map(|condition| condition.to_string())
 }
 
 /// Where packages come from, if not from crates.io.
@@ -178,8 +187,8 @@ impl Args {
         if !self.bins.is_empty() {
             params.insert("bins".to_owned(), Param::List(self.bins.clone()));
         }
-        let exclude_newer = self.from.exclude_newer.clone();
-        NewDependency { version, source, exclude_newer, features: self.features.clone(), params }
+        let (exclude_newer, when) = (self.from.exclude_newer.clone(), self.when.clone());
+        NewDependency { version, source, exclude_newer, when, features: self.features.clone(), params }
     }
 }
 

@@ -66,7 +66,7 @@ pub fn assemble(
     // What is wrong with a template is told before anything is built.
     let config = project.config(site, lockfile)?;
     let wishes = project.wishes(context, site, Some(lockfile))?;
-    let plan = plan(lockfile, wishes.installed(), platform, |tree| store.whole_tree(tree).ok().flatten());
+    let plan = plan(lockfile, wishes.installed(platform), platform, |tree| store.whole_tree(tree).ok().flatten());
     if recording == Recording::Off {
         vouching.require_recorded(site, lockfile, &plan)?;
     }
@@ -84,7 +84,8 @@ pub fn assemble(
         patience: context.globals.patience(),
         progress,
     };
-    let (outputs, to_build_with) = builder.outputs(&plan)?.into_iter().partition(|(name, _)| wishes.is_installed(name));
+    let built = builder.outputs(&plan)?.into_iter();
+    let (outputs, to_build_with) = built.partition(|(name, _)| wishes.is_installed(name, platform));
     warn_unproven(context, &outputs);
     let tree = merge(site, wishes, &outputs)?;
     require_fit(context, &outputs, &tree)?;

@@ -191,7 +191,8 @@ fn dry_run(context: &Context<'_>, project: &Project, args: &Args, locked: bool) 
 fn planned(context: &Context<'_>, project: &Project, site: &Site, lockfile: &Lockfile) -> Result<Plan, Failure> {
     let store = context.store()?;
     let wishes = project.wishes(context, site, Some(lockfile))?;
-    Ok(plan(lockfile, wishes.installed(), Platform::host(), |tree| store.whole_tree(tree).ok().flatten()))
+    let host = Platform::host();
+    Ok(plan(lockfile, wishes.installed(host), host, |tree| store.whole_tree(tree).ok().flatten()))
 }
 
 fn line(planned: &Planned) -> String {

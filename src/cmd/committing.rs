@@ -26,6 +26,16 @@ impl Writes {
         self.0.push((path, Some(text.as_bytes().to_vec())));
     }
 
+    /// Write this file, which need not be a text.
+    pub fn write_bytes(&mut self, path: PathBuf, bytes: Vec<u8>) {
+        self.0.push((path, Some(bytes)));
+    }
+
+    /// The files that it is about.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.0.iter().map(|(path, _)| path.as_path())
+    }
+
     /// Remove this file.
     pub fn remove(&mut self, path: PathBuf) {
         self.0.push((path, None));

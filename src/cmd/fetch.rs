@@ -52,7 +52,9 @@ fn fetch(
         generated: &BTreeMap::new(),
         progress: context.ui,
     };
-    let ids: Vec<&PackageId> = locked.lockfile.packages.values().map(|package| &package.id).collect();
+    let packages = locked.lockfile.packages.values();
+    let wanted = packages.filter(|package| platforms.iter().any(|platform| package.is_for(*platform)));
+    let ids: Vec<&PackageId> = wanted.map(|package| &package.id).collect();
     supplies.bring_all(&ids, platforms)?;
     let count = crate::ui::count(ids.len(), "package");
     let recipes: String = locked.lockfile.recipes.keys().map(|name| format!(", recipes {name}")).collect();

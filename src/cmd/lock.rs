@@ -12,7 +12,7 @@ use super::project::Project;
 use super::{LockMode, for_each};
 use crate::failure::Failure;
 use crate::manifest::Site;
-use crate::package::SiteName;
+use crate::package::{PackageName, SiteName};
 
 /// Arguments of `envy lock`.
 #[derive(Debug, clap::Args)]
@@ -94,6 +94,20 @@ pub(super) fn write(context: &Context<'_>, project: &Project, sites: &[&Site], m
                 context.ui.done("unchanged", format!("lockfile of site `{}`", site.name));
             }
         }
-        Ok(())
+        tell_unused(context, project)
     })
+}
+
+/// Name what takes the place of packages that no site has: most often, it is mistyped.
+fn tell_unused(context: &Context<'_>, project: &Project) -> Result<(), Failure> {
+    if project.manifest.overrides().is_empty() {
+        return Ok(());
+    }
+    let lockfiles = project.manifest.sites().map(|site| project.locked(&site.name));
+    let lockfiles = lockfiles.collect::<Result<Vec<_>, _>>()?;
+    let is_had = |name: &&PackageName| lockfiles.iter().flatten().any(|one| one.lockfile.packages.contains_key(*name));
+    for name in project.manifest.overrides().keys().filter(|name| !is_had(name)) {
+        context.ui.note(format!("`{name}` stands under `[overrides]`, and no site has it"));
+    }
+    Ok(())
 }

@@ -1,15 +1,15 @@
 //! `envy outdated`
 
 use super::context::Context;
-use super::locking::{cutoffs, places};
+use super::locking::cutoffs;
 use super::project::Project;
 use super::{LockMode, for_each};
 use crate::failure::Failure;
 use crate::index::{SiteIndex, fixed};
-use crate::lock::{Lockfile, Package, Pin, Toolchain, Wish, Wishes};
+use crate::lock::{Lockfile, Package, Pin, Toolchain, Wish, Wishes, places};
 use crate::manifest::{GitReference, Site, Source};
 use crate::package::{PackageId, SiteName, Version};
-use crate::resolve::{Candidate, Hidden, Index as _};
+use crate::resolve::{Candidate, Hidden};
 use crate::source::Sources;
 
 /// Arguments of `envy outdated`.

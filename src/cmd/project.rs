@@ -11,6 +11,7 @@ use crate::failure::{Exit, Failure};
 use crate::lock::{self, Drift, Lockfile, SharedDrift, Wishes, drift};
 use crate::manifest::{Manifest, SandboxSetting, Site, Source};
 use crate::package::{PackageName, SiteName};
+use crate::platform::Platform;
 use crate::process;
 use crate::recipe::{Book, Layer};
 use crate::site::{Config, Files, Generation, Note, Place};
@@ -244,7 +245,7 @@ impl Project {
     pub fn config(&self, site: &Site, lockfile: &Lockfile) -> Result<Config, Failure> {
         let version =
             |(name, package): (&PackageName, &lock::Package)| (name.to_string(), package.id.version.to_string());
-        let packages = lockfile.packages.iter().map(version).collect();
+        let packages = lockfile.packages_for(Platform::host()).map(version).collect();
         let files = Files::render(&self.place(&site.name), site, &packages)?;
         Ok(Config { files, ..config(site) })
     }
@@ -281,7 +282,8 @@ impl Project {
         lockfile: &Lockfile,
         generation: &Generation,
     ) -> Result<Vec<PackageName>, Failure> {
-        let unpinned: Vec<_> = lockfile.packages.values().filter(|package| !package.pin.is_fixed()).collect();
+        let packages = lockfile.packages_for(Platform::host()).map(|(_, package)| package);
+        let unpinned: Vec<_> = packages.filter(|package| !package.pin.is_fixed()).collect();
         if unpinned.is_empty() {
             return Ok(Vec::new());
         }

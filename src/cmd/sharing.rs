@@ -130,7 +130,8 @@ pub fn with_packages(context: &Context<'_>, project: &Project, site: &Site, fail
     }
     let Ok(Some(locked)) = project.locked(&site.name) else { return failure };
     let missing = |sources: &Sources<'_>| {
-        let items = locked.lockfile.packages.values().filter_map(|package| to_build(package, sources));
+        let packages = locked.lockfile.packages_for(Platform::host());
+        let items = packages.filter_map(|(_, package)| to_build(package, sources));
         Ok(items.filter(|item| !sources.has(item)).map(|item| item.label()).collect::<Vec<_>>())
     };
     let missing = context.with_sources(project, LockMode::default(), missing).unwrap_or_default();

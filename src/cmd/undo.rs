@@ -16,6 +16,9 @@ struct File {
     path: PathBuf,
     /// What it held, or nothing where there was none.
     old: Option<String>,
+    /// The same, where it was no text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    bytes: Option<Vec<u8>>,
 }
 
 fn journal(root: &Path) -> PathBuf {
@@ -31,7 +34,8 @@ pub fn lock(root: &Path) -> PathBuf {
 pub fn note(root: &Path, files: &[(PathBuf, Option<Vec<u8>>)]) -> disk::Result<()> {
     let file = |(path, old): &(PathBuf, Option<Vec<u8>>)| File {
         path: path.strip_prefix(root).unwrap_or(path).to_owned(),
-        old: old.as_ref().map(|bytes| String::from_utf8_lossy(bytes).into_owned()),
+        old: old.as_ref().and_then(|bytes| String::from_utf8(bytes.clone()).ok()),
+        bytes: old.as_ref().filter(|bytes| std::str::from_utf8(bytes).is_err()).cloned(),
     };
     let files: Vec<_> = files.iter().map(file).collect();
     disk::write_atomic(&journal(root), &serde_json::to_vec(&files).expect("a journal is plain data"))
@@ -46,7 +50,7 @@ pub fn clear(root: &Path) -> disk::Result<()> {
 pub fn recover(root: &Path) -> disk::Result<()> {
     let Some(bytes) = disk::read_if_exists(&journal(root))? else { return Ok(()) };
     for file in serde_json::from_slice::<Vec<File>>(&bytes).unwrap_or_default() {
-        put(&root.join(file.path), file.old.as_deref().map(str::as_bytes))?;
+        put(&root.join(file.path), file.bytes.as_deref().or(file.old.as_deref().map(str::as_bytes)))?;
     }
     clear(root)
 }
@@ -79,7 +83,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (manifest, lockfile) = (directory.path().join("envy.toml"), directory.path().join("lockfiles/a.lock"));
         disk::write(&manifest, b"old").unwrap();
-        note(directory.path(), &[(lockfile.clone(), None), (manifest.clone(), Some(b"old".to_vec()))]).unwrap();
+        let (logo, bytes) = (directory.path().join("logo.png"), b"\x89PNG".to_vec());
+        let olds =
+            [(lockfile.clone(), None), (manifest.clone(), Some(b"old".to_vec())), (logo.clone(), Some(bytes.clone()))];
+        note(directory.path(), &olds).unwrap();
         put(&lockfile, Some(b"new")).unwrap();
 
         let held = disk::try_lock(&lock(directory.path())).unwrap();
@@ -90,6 +97,7 @@ mod tests {
         recover_if_abandoned(directory.path()).unwrap();
         assert!(!disk::exists(&lockfile));
         assert_eq!(disk::read(&manifest).unwrap(), b"old");
+        assert_eq!(disk::read(&logo).unwrap(), bytes, "what is no text comes back too");
         assert!(!disk::exists(&journal(directory.path())));
     }
 }

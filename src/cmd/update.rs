@@ -81,7 +81,7 @@ fn needed(wishes: &Wishes, of: impl Iterator<Item = PackageName>) -> BTreeMap<Pa
     let (mut open, mut all): (Vec<_>, _) = (of.collect(), BTreeMap::new());
     while let Some(name) = open.pop() {
         let needs = wishes.packages().get(&name).into_iter().flat_map(|wish| &wish.needs);
-        open.extend(needs.map(|(_, needed)| needed).filter(|needed| !all.contains_key(*needed)).cloned());
+        open.extend(needs.map(|((_, needed), _)| needed).filter(|needed| !all.contains_key(*needed)).cloned());
         all.insert(name, None);
     }
     all

@@ -36,6 +36,9 @@ pub struct Identity {
 
 /// The identity of what stands at a path itself.
 pub fn identity(path: &Path) -> Result<Identity> {
-    let metadata = fs::symlink_metadata(path).at("look at", path)?;
-    Ok(Identity { device: metadata.dev(), inode: metadata.ino() })
+    fs::symlink_metadata(path).at("look at", path).map(|metadata| identity_of(&metadata))
+}
+
+pub(super) fn identity_of(metadata: &fs::Metadata) -> Identity {
+    Identity { device: metadata.dev(), inode: metadata.ino() }
 }

@@ -6,6 +6,16 @@ use super::{Exit, FULL, Failure, is_full};
 use crate::source::{self, ArchivesError, CratesError, FailureKind, WantedFailure, WantedFailureKind};
 use crate::{download, lock};
 
+impl From<lock::CandidatesError> for Failure {
+    fn from(error: lock::CandidatesError) -> Self {
+        match error {
+            lock::CandidatesError::Source(error) => error.into(),
+            lock::CandidatesError::Pin(error) => error.into(),
+            lock::CandidatesError::Wish(error) => error.into(),
+        }
+    }
+}
+
 impl From<lock::PinError> for Failure {
     fn from(error: lock::PinError) -> Self {
         match error {

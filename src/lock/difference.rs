@@ -53,6 +53,8 @@ pub enum Aspect {
     Crates,
     /// Which packages it needs.
     Needs,
+    /// The platforms that it is for.
+    Platforms,
 }
 
 impl Aspect {
@@ -68,6 +70,7 @@ impl Aspect {
             Self::Recipe => "recipe",
             Self::Crates => "crates",
             Self::Needs => "needs",
+            Self::Platforms => "platforms",
         }
     }
 }
@@ -132,8 +135,9 @@ pub fn aspects(before: &Package, now: &Package) -> Vec<Aspect> {
     note(before.patches != now.patches, Aspect::Patches);
     note(before.recipe != now.recipe, Aspect::Recipe);
     note(before.crates != now.crates, Aspect::Crates);
-    let needs = |one: &Package| (one.dependencies.clone(), one.build_dependencies.clone());
+    let needs = |one: &Package| (one.dependencies.clone(), one.build_dependencies.clone(), one.needed_on.clone());
     note(needs(before) != needs(now), Aspect::Needs);
+    note(before.platforms != now.platforms, Aspect::Platforms);
     aspects
 }
 
@@ -175,6 +179,7 @@ impl Change<'_, Package> {
             (Aspect::Archive | Aspect::Commit | Aspect::Content, ..) => self.content_or_patches(),
             (Aspect::Recipe, ..) => ", other params or another recipe".to_owned(),
             (Aspect::Crates, ..) => ", another Cargo.lock".to_owned(),
+            (Aspect::Platforms, ..) => ", for other platforms".to_owned(),
             (Aspect::Source | Aspect::Needs, ..) => return None,
         })
     }

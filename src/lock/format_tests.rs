@@ -4,7 +4,8 @@ use super::*;
 use crate::digest::Commit;
 use crate::manifest::{Needed, Param};
 use crate::package::Range;
-use crate::platform::Needs;
+use crate::platform::{Needs, Platforms};
+use crate::recipe::Need;
 use expect_test::expect_file;
 
 fn unpacked() -> Unpacked {
@@ -30,7 +31,9 @@ fn every_source() -> Lockfile {
         crates,
         dependencies: if matches!(name, "api" | "redis") { vec!["openssl".parse().unwrap()] } else { Vec::new() },
         build_dependencies: if name == "redis" { vec!["pkgconf".parse().unwrap()] } else { Vec::new() },
-        stated: if name == "api" { stated() } else { Vec::new() },
+        platforms: Platforms::new(),
+        needed_on: BTreeMap::new(),
+        stated: if name == "api" { stated() } else { Statement::default() },
         outputs: Vec::new(),
     };
     let source = CrateSource { url: "https://example.org/fork.git".to_owned(), commit, tree };
@@ -62,7 +65,7 @@ fn every_source() -> Lockfile {
 }
 
 /// What a package may state that it needs.
-fn stated() -> Vec<Need> {
+fn stated() -> Statement {
     let needed = |name: &str, recipe: &str, versions| Needed {
         name: name.parse().unwrap(),
         recipe: recipe.to_owned(),
@@ -73,7 +76,8 @@ fn stated() -> Vec<Need> {
     let params = [("shared".to_owned(), Param::Bool(true)), ("with".to_owned(), Param::List(vec!["a".to_owned()]))];
     let openssl = needed("openssl", "openssl", Range::Req(">=3, <4".parse().unwrap()));
     let tool = Needed { when: Some("tls".to_owned()), params: params.into(), ..needed("tool", "pkgconf", Range::Any) };
-    vec![Need { package: openssl, purpose: Purpose::Run }, Need { package: tool, purpose: Purpose::Build }]
+    let needs = vec![Need { package: openssl, purpose: Purpose::Run }, Need { package: tool, purpose: Purpose::Build }];
+    Statement { needs, ..Statement::default() }
 }
 
 fn sample() -> Lockfile {
@@ -87,7 +91,9 @@ fn sample() -> Lockfile {
         crates: Some(crates(name == "just")),
         dependencies: Vec::new(),
         build_dependencies: Vec::new(),
-        stated: Vec::new(),
+        platforms: Platforms::new(),
+        needed_on: BTreeMap::new(),
+        stated: Statement::default(),
         outputs,
     };
     let output = |needs| Output { platform, action: ActionDigest::of(b"action"), tree: TreeDigest::of(b"out"), needs };
@@ -128,11 +134,41 @@ fn text_reads_back() {
 }
 
 #[test]
+fn what_is_for_some_platforms_reads_back() {
+    let [here, there] = ["x86_64-linux-gnu", "aarch64-linux-gnu"].map(|name| name.parse::<Platform>().unwrap());
+    let mut lockfile = sample();
+    let [lib, tool] = ["lib", "tool"].map(|name| name.parse::<PackageName>().unwrap());
+    let package = lockfile.packages.values_mut().next().unwrap();
+    package.platforms = [there, here].into();
+    package.dependencies = vec![lib.clone(), tool.clone()];
+    package.build_dependencies = vec![tool.clone()];
+    package.needed_on =
+        [((Purpose::Run, lib.clone()), [here].into()), ((Purpose::Build, tool.clone()), [there].into())].into();
+    assert_eq!(parse(&lockfile.text()).unwrap(), lockfile);
+    let package = lockfile.packages.values().next().unwrap();
+    let needed = |purpose, platform| package.needed_on(purpose, platform).cloned().collect::<Vec<_>>();
+    assert_eq!(needed(Purpose::Run, here), [lib, tool.clone()]);
+    assert_eq!((needed(Purpose::Run, there), needed(Purpose::Build, there)), (vec![tool.clone()], vec![tool]));
+    assert!(needed(Purpose::Build, here).is_empty());
+}
+
+#[test]
 fn a_need_of_a_version_that_is_none_of_cargos_reads_back() {
     let mut lockfile = every_source();
-    let stating = lockfile.packages.values_mut().find(|package| !package.stated.is_empty()).unwrap();
-    stating.stated[0].package.versions = Range::Exactly(Version::loose("1.1.1w").unwrap());
+    let stating = lockfile.packages.values_mut().find(|package| !package.stated.needs.is_empty()).unwrap();
+    stating.stated.needs[0].package.versions = Range::Exactly(Version::loose("1.1.1w").unwrap());
     assert_eq!(parse(&lockfile.text()).unwrap(), lockfile);
+}
+
+#[test]
+fn how_a_package_says_that_it_is_made_reads_back() {
+    let mut lockfile = every_source();
+    let stating = lockfile.packages.values_mut().find(|package| !package.stated.needs.is_empty()).unwrap();
+    stating.stated.recipe = Some("make".to_owned());
+    stating.stated.params = [("targets".to_owned(), Param::List(vec!["all".to_owned()]))].into();
+    let text = lockfile.text();
+    assert!(text.contains("stated-recipe = \"make\"\nstated-params = { targets = [\"all\"] }\n"), "{text}");
+    assert_eq!(parse(&text).unwrap(), lockfile);
 }
 
 #[test]

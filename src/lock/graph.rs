@@ -72,9 +72,16 @@ impl<'l> Graph<'l> {
         self.lockfile.packages.keys().filter_map(needing).collect()
     }
 
-    /// What belongs into the prefix: what the site asks for, and what that needs to run.
+    /// What belongs into a prefix on some platform: what the site asks for, and what that needs to run.
     pub fn installed(&self) -> BTreeSet<&'l PackageName> {
-        self.lockfile.closure(self.roots())
+        let (mut open, mut all): (Vec<_>, BTreeSet<_>) = (self.roots().collect(), BTreeSet::new());
+        while let Some(name) = open.pop() {
+            if all.insert(name) {
+                let run = self.needs(name).into_iter().filter(|(_, purpose)| *purpose == Purpose::Run);
+                open.extend(run.map(|(needed, _)| needed));
+            }
+        }
+        all
     }
 
     /// How the site comes to a package, the shortest chains first, and so many of them at most.
@@ -120,6 +127,7 @@ pub(super) mod tests {
     use crate::digest::TextDigest;
     use crate::lock::{Package, Pin};
     use crate::package::PackageId;
+    use crate::platform::Platforms;
 
     /// A lockfile with packages, each with what it needs to run and to be built.
     pub fn lockfile(packages: &[(&str, &[&str], &[&str])]) -> Lockfile {
@@ -136,7 +144,9 @@ pub(super) mod tests {
                 crates: None,
                 dependencies: names(run),
                 build_dependencies: names(build),
-                stated: Vec::new(),
+                platforms: Platforms::new(),
+                needed_on: BTreeMap::new(),
+                stated: Default::default(),
                 outputs: Vec::new(),
             };
             lockfile.packages.insert(name, package);

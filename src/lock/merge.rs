@@ -11,7 +11,8 @@ use crate::platform::Platform;
 /// What came of two lockfiles that have one ancestor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Merged {
-    /// What both agree on, with what only one of them changed. Its digest of the requirements is that of one side.
+    /// What both agree on, with what only one of them changed. Its digest of the requirements is that of a manifest
+    /// with the changes of both.
     pub lockfile: Lockfile,
     /// The packages that both changed, each differently. They are left out.
     pub disputed: BTreeSet<PackageName>,
@@ -42,9 +43,11 @@ pub fn merge(base: &Lockfile, ours: &Lockfile, theirs: &Lockfile) -> Merged {
     let times = [&base.exclude_newer, &ours.exclude_newer, &theirs.exclude_newer];
     let exclude_newer = settled("the time of `exclude-newer`", times, &mut disputed_keys);
     let recipes = recipes(base, ours, theirs, &mut disputed_keys);
-    let requirements = either(&base.requirements, &ours.requirements, &theirs.requirements);
     let (packages, disputed) = packages(base, ours, theirs);
-    let requirements = *requirements.unwrap_or(&ours.requirements);
+    // Of what both ask differently, each change is one of the merged manifest, unless both made the same.
+    let requirements = either(&base.requirements, &ours.requirements, &theirs.requirements).copied();
+    let requirements =
+        requirements.unwrap_or_else(|| ours.requirements.changed(base.requirements, theirs.requirements));
     let prefixes = BTreeMap::new();
     let mut lockfile = Lockfile { requirements, exclude_newer, toolchain, recipes, packages, prefixes };
     put_outputs(&mut lockfile, base, ours, theirs);
@@ -150,10 +153,13 @@ pub(super) fn still_built(merged: &Lockfile, side: &Lockfile) -> Lockfile {
 
 /// Whether nothing that a package is built with is in dispute or gone.
 fn has_all_inputs(lockfile: &Lockfile, name: &PackageName) -> bool {
-    let are_there = |names: &[PackageName]| names.iter().all(|name| lockfile.packages.contains_key(name));
-    let inputs = lockfile.inputs(name);
-    let needed = inputs.into_iter().chain([name]).map(|name| &lockfile.packages[name]);
-    are_there(&lockfile.packages[name].build_dependencies) && needed.into_iter().all(|one| are_there(&one.dependencies))
+    let (mut open, mut seen) = (lockfile.packages[name].build_dependencies.iter().collect::<Vec<_>>(), BTreeSet::new());
+    open.push(name);
+    while let Some(needed) = open.pop() {
+        let Some(package) = lockfile.packages.get(needed) else { return false };
+        open.extend(package.dependencies.iter().filter(|one| seen.insert(*one)));
+    }
+    true
 }
 
 /// The prefixes of the side whose packages these are: no other prefix was made of them.
@@ -177,7 +183,7 @@ mod tests {
     use crate::digest::{ActionDigest, BlobDigest, TextDigest, TreeDigest};
     use crate::lock::{Crates, Pin, Toolchain};
     use crate::package::{PackageId, Version};
-    use crate::platform::Needs;
+    use crate::platform::{Needs, Platforms};
 
     fn package(name: &str, minor: u64) -> Package {
         Package {
@@ -189,7 +195,9 @@ mod tests {
             crates: None,
             dependencies: Vec::new(),
             build_dependencies: Vec::new(),
-            stated: Vec::new(),
+            platforms: Platforms::new(),
+            needed_on: BTreeMap::new(),
+            stated: Default::default(),
             outputs: Vec::new(),
         }
     }

@@ -5,6 +5,7 @@
 //! is text for people to review and to merge: sorted, one block a package, and nothing of the host that wrote it.
 //! Registries stand in it by name, other sources as `envy.toml` has them; the one time is that of a cut-off.
 
+mod candidates;
 mod difference;
 mod drift;
 mod format;
@@ -24,8 +25,9 @@ use std::path::{Path, PathBuf};
 use crate::digest::{ActionDigest, BlobDigest, Commit, TextDigest, TreeDigest};
 use crate::disk;
 use crate::package::{PackageId, PackageName, SiteName, Version};
-use crate::platform::{Needs, Platform};
-use crate::recipe::{Need, Purpose};
+use crate::platform::{Needs, Platform, Platforms};
+use crate::recipe::{Purpose, Statement};
+pub use candidates::{Candidates, Error as CandidatesError, Ground, places};
 pub use difference::{Aspect, Change, Difference, aspects};
 pub use drift::{Drift, drift};
 pub use graph::{Chain, Edge, Graph};
@@ -36,7 +38,7 @@ pub use pin::{
 };
 pub use shared::{SharedDrift, SharedRecipes, shared_drift};
 pub use sides::Sides;
-pub use wishes::{Error as WishError, Stated, Wish, Wishes, sums};
+pub use wishes::{Error as WishError, Prospect, Prospective, Stated, Wish, Wishes, sums};
 
 /// What a site's packages are pinned to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,8 +92,12 @@ pub struct Package {
     pub dependencies: Vec<PackageName>,
     /// The packages that it needs while it is built, sorted.
     pub build_dependencies: Vec<PackageName>,
-    /// What it says itself that it needs, in its Cargo.toml.
-    pub stated: Vec<Need>,
+    /// The platforms that it is for; nothing says: all of the project's.
+    pub platforms: Platforms,
+    /// Of what it needs, what it does not need on all of its platforms, and on which it does.
+    pub needed_on: BTreeMap<(Purpose, PackageName), Platforms>,
+    /// What it says of itself, in its Cargo.toml.
+    pub stated: Statement,
     /// What was built, by whom ever: one for each action.
     pub outputs: Vec<Output>,
 }
@@ -103,6 +109,20 @@ impl Package {
             Purpose::Run => &self.dependencies,
             Purpose::Build => &self.build_dependencies,
         }
+    }
+
+    /// The packages that it needs for something on a platform.
+    pub fn needed_on(&self, purpose: Purpose, platform: Platform) -> impl Iterator<Item = &PackageName> {
+        let is_there = move |name: &&PackageName| {
+            let some = self.needed_on.iter().find(|((one, needed), _)| *one == purpose && needed == *name);
+            some.is_none_or(|(_, on)| on.contains(&platform))
+        };
+        self.needed(purpose).iter().filter(is_there)
+    }
+
+    /// Whether it is for a platform.
+    pub fn is_for(&self, platform: Platform) -> bool {
+        self.platforms.is_empty() || self.platforms.contains(&platform)
     }
 
     /// Whether a Cargo.lock was made for it.
@@ -267,27 +287,42 @@ impl Lockfile {
         Path::new("lockfiles").join(site.as_str()).join(format!("{package}.Cargo.lock"))
     }
 
-    /// What its packages say themselves that they need.
+    /// What its packages say of themselves.
     pub fn stated(&self) -> Stated {
-        let stating = self.packages.iter().filter(|(_, package)| !package.stated.is_empty());
-        stating.map(|(name, package)| (name.clone(), package.stated.clone())).collect()
+        self.packages.iter().map(|(name, package)| (name.clone(), package.stated.clone())).collect()
     }
 
-    /// These packages, and all that they need to run.
-    pub fn closure<'a>(&'a self, of: impl IntoIterator<Item = &'a PackageName>) -> BTreeSet<&'a PackageName> {
+    /// The packages that are for a platform.
+    pub fn packages_for(&self, platform: Platform) -> impl Iterator<Item = (&PackageName, &Package)> {
+        self.packages.iter().filter(move |(_, package)| package.is_for(platform))
+    }
+
+    /// These packages, and all that they need to run on a platform.
+    pub fn closure<'a>(
+        &'a self,
+        of: impl IntoIterator<Item = &'a PackageName>,
+        platform: Platform,
+    ) -> BTreeSet<&'a PackageName> {
         let (mut open, mut all): (Vec<_>, BTreeSet<_>) = (of.into_iter().collect(), BTreeSet::new());
         while let Some(name) = open.pop() {
             if let Some(package) = self.packages.get(name).filter(|_| all.insert(name)) {
-                open.extend(&package.dependencies);
+                open.extend(package.needed_on(Purpose::Run, platform));
             }
         }
         all
     }
 
-    /// What is there while a package is built: what it needs, with all that this needs to run.
-    pub fn inputs(&self, name: &PackageName) -> BTreeSet<&PackageName> {
-        let package = self.packages.get(name);
-        self.closure(package.into_iter().flat_map(|one| one.dependencies.iter().chain(&one.build_dependencies)))
+    /// What is there while a package is built for a platform: what it needs, with all that this needs to run.
+    pub fn inputs(&self, name: &PackageName, platform: Platform) -> BTreeSet<&PackageName> {
+        let needed =
+            |package| [Purpose::Run, Purpose::Build].map(|purpose| Package::needed_on(package, purpose, platform));
+        self.closure(self.packages.get(name).into_iter().flat_map(needed).flatten(), platform)
+    }
+
+    /// What is there when a package runs on a platform: all that it needs for that.
+    pub fn beside(&self, name: &PackageName, platform: Platform) -> BTreeSet<&PackageName> {
+        let needed = |package| Package::needed_on(package, Purpose::Run, platform);
+        self.closure(self.packages.get(name).into_iter().flat_map(needed), platform)
     }
 
     /// The outputs of a package for a platform.

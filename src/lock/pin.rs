@@ -17,14 +17,16 @@ use crate::digest::{BlobDigest, Commit};
 use crate::disk;
 use crate::manifest::{Invalid, Source};
 use crate::package::{Cutoffs, PackageId, PackageName, Version};
-use crate::platform::Platform;
+use crate::platform::{Platform, Platforms};
 use crate::progress::Progress;
 use crate::recipe::Purpose;
 use crate::source::{self, Archive, Item, Origin, Patch, PatchError, Sources};
 use crate::store::{self, Content};
+pub(super) use archives::wanted_archive;
 pub use archives::{archive_url, file_name};
 use cargo::ByCargo;
 pub use cargo::stated;
+pub(super) use cargo::subdir;
 pub(super) use kept::Kept;
 pub use kept::{kept_commit, same_origin};
 pub use limit::Task;
@@ -195,8 +197,7 @@ impl Pinner<'_, '_> {
         let kept = Kept::new(old, toolchain.as_ref());
         let ids: Vec<_> =
             chosen.iter().map(|(name, version)| PackageId { name: name.clone(), version: version.clone() }).collect();
-        let looked_at =
-            ids.iter().map(|id| Ok((id, self.must_look(&kept, id, &wishes.packages()[&id.name], wishes.platforms())?)));
+        let looked_at = ids.iter().map(|id| Ok((id, self.must_look(&kept, id, &wishes.packages()[&id.name])?)));
         let looked_at: BTreeMap<_, _> = looked_at.collect::<Result<_, Error>>()?;
         let new: Vec<_> = ids.iter().filter(|id| looked_at[id]).collect();
         let brought = self.bring(&new, wishes, &kept)?;
@@ -206,9 +207,11 @@ impl Pinner<'_, '_> {
             let package = match brought.get(id) {
                 Some(brought) => {
                     let old = kept.pin(id, wish).filter(|_| !self.asked_again(&id.name));
-                    kept.with_outputs(self.package(id, wish, brought, old, &mut pinned.generated)?)
+                    let mut new = self.package(id, wish, brought, old, &mut pinned.generated)?;
+                    new.platforms = kept::on_some(wish, wishes.platforms());
+                    kept.with_outputs(new)
                 }
-                None => kept.unmoved(id, wish).expect("what is not new is kept"),
+                None => kept.unmoved(id, wish, wishes.platforms()).expect("what is not new is kept"),
             };
             pinned.lockfile.packages.insert(id.name.clone(), package);
         }
@@ -225,16 +228,9 @@ impl Pinner<'_, '_> {
     }
 
     /// Whether a package is looked at: it is new or moves, what is asked of it changed, or a file of it was lost.
-    fn must_look(&self, kept: &Kept<'_>, id: &PackageId, wish: &Wish, platforms: &[Platform]) -> Result<bool, Error> {
+    fn must_look(&self, kept: &Kept<'_>, id: &PackageId, wish: &Wish) -> Result<bool, Error> {
         let Some(package) = kept.pin(id, wish) else { return Ok(true) };
-        let changed =
-            self.asked_again(&id.name) || !package.pin.is_fixed() || package.recipe != wish.digest(&id.version);
-        if changed {
-            return Ok(true);
-        }
-        let patches = self.patches(id, wish)?;
-        let same = super::sums(&patches) == package.patches;
-        Ok(!same || !archives::fits(wish, package, platforms))
+        Ok(self.asked_again(&id.name) || !stays(self.project, id, wish, package)?)
     }
 
     /// Have everything that the sources of packages give.
@@ -267,7 +263,7 @@ impl Pinner<'_, '_> {
                 }
                 Source::Archive(archive) => {
                     let old = kept.archive(id, wish).filter(|_| !self.moving.contains(&id.name));
-                    archives.push((*id, archive, old));
+                    archives.push(archives::Wanted { id, archive, platforms: &wish.platforms, old });
                     continue;
                 }
                 Source::Carried { name, version, sha256, .. } => {
@@ -283,7 +279,7 @@ impl Pinner<'_, '_> {
             brought.insert((*id).clone(), one);
         }
         self.sources.bring(&items, self.progress)?;
-        for (id, digests) in self.archives(&archives, wishes.platforms())? {
+        for (id, digests) in self.archives(&archives)? {
             brought.insert(id, Brought::Archives(digests));
         }
         Ok(brought)
@@ -345,6 +341,8 @@ impl Pinner<'_, '_> {
             crates: by_cargo.crates,
             dependencies: needed(Purpose::Run),
             build_dependencies: needed(Purpose::Build),
+            platforms: Platforms::new(),
+            needed_on: wish.needed_on_some(),
             stated: by_cargo.stated,
             outputs: Vec::new(),
         })
@@ -362,6 +360,15 @@ impl Pinner<'_, '_> {
     fn patches(&self, id: &PackageId, wish: &Wish) -> Result<Vec<Patch>, Error> {
         all_patches(self.project, wish, id, |path| Error::NoPatch { id: id.clone(), path })
     }
+}
+
+/// Whether an old pin of a version is still what is asked for, so that nobody has to look at its source again.
+pub(super) fn stays(project: &Path, id: &PackageId, wish: &Wish, package: &Package) -> Result<bool, Error> {
+    if !package.pin.is_fixed() || package.recipe != wish.digest(&id.version) {
+        return Ok(false);
+    }
+    let patches: Vec<_> = all_patches(project, wish, id, |path| Error::NoPatch { id: id.clone(), path })?;
+    Ok(super::sums(&patches) == package.patches && archives::fits(wish, package))
 }
 
 /// The crate that carries a source.

@@ -51,7 +51,9 @@ mod tests {
             crates: None,
             dependencies: Vec::new(),
             build_dependencies: Vec::new(),
-            stated: Vec::new(),
+            platforms: Default::default(),
+            needed_on: Default::default(),
+            stated: Default::default(),
             outputs: outputs.iter().map(output).collect(),
         };
         let mut lockfile = Lockfile::empty(TextDigest::of(b""));

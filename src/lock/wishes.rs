@@ -1,6 +1,7 @@
 //! Wishes: what is asked of a site's packages, each name once: by `envy.toml`, and by the packages that it names. Pure.
 
 mod gather;
+mod prospect;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,20 +10,22 @@ use std::sync::Arc;
 use crate::digest::{BlobDigest, TextDigest};
 use crate::manifest::{ExcludeNewer, Manifest, Site, Source};
 use crate::package::{By, PackageName, Range, Requirement, Version, VersionReq};
-use crate::platform::Platform;
-use crate::recipe::{self, Book, Need, Params, Purpose, Recipe};
+use crate::platform::{Platform, Platforms};
+use crate::recipe::{self, Book, Params, Purpose, Recipe, Statement};
 use crate::source::Patch;
+pub use prospect::{Prospect, Prospective};
 pub(super) use text::source_text;
 
-/// What packages say themselves that they need, in the `[package.metadata.envy]` of their Cargo.toml.
-pub type Stated = BTreeMap<PackageName, Vec<Need>>;
+/// What packages say of themselves, in the `[package.metadata.envy]` of their Cargo.toml. Of those that are not here,
+/// nobody knows yet.
+pub type Stated = BTreeMap<PackageName, Statement>;
 
 /// All that is asked of a site's packages.
 #[derive(Clone, Debug)]
 pub struct Wishes {
     packages: BTreeMap<PackageName, Wish>,
     toolchain: Option<VersionReq>,
-    platforms: Vec<Platform>,
+    platforms: Platforms,
     exclude_newer: Option<ExcludeNewer>,
     constraints: BTreeMap<PackageName, Range>,
 }
@@ -44,12 +47,16 @@ pub struct Wish {
     pub recipe: Arc<Recipe>,
     /// A value for each of the recipe's params.
     pub params: Params,
+    /// Whether it has a say itself, in its Cargo.toml: nobody wants it made otherwise than by cargo.
+    pub states: bool,
     /// Paths that are left out of the prefix.
     pub without: Vec<String>,
-    /// Which packages it needs, and what for.
-    pub needs: BTreeSet<(Purpose, PackageName)>,
-    /// Whether it belongs into the prefix; if not, it is there only while others are built.
-    pub installed: bool,
+    /// Which packages it needs, what for, and on which platforms.
+    pub needs: BTreeMap<(Purpose, PackageName), Platforms>,
+    /// The platforms that it is wanted on.
+    pub platforms: Platforms,
+    /// The platforms whose prefix it belongs into; on the others it is there only while others are built.
+    pub installed: Platforms,
 }
 
 /// What is asked for cannot be.
@@ -67,6 +74,15 @@ pub enum Error {
         #[source]
         source: recipe::Error,
     },
+    /// What a package says of itself cannot be.
+    #[error("what `{by}` states of itself cannot be had")]
+    Stated {
+        /// The package.
+        by: PackageName,
+        /// Why not.
+        #[source]
+        source: recipe::Error,
+    },
     /// One name, and two things that it would stand for.
     #[error("`{name}` is asked for in two ways")]
     Differs {
@@ -74,6 +90,16 @@ pub enum Error {
         name: PackageName,
         /// Who asks, and for what.
         asked: Vec<String>,
+    },
+    /// What makes a package is not for a platform that it is wanted on.
+    #[error("`{name}` is wanted on {platform}, and recipe `{recipe}` is not for that")]
+    NotFor {
+        /// The package.
+        name: PackageName,
+        /// The recipe.
+        recipe: String,
+        /// The platform.
+        platform: Platform,
     },
     /// Packages need each other, so that none of them can be built first.
     #[error("`{}` needs itself", chain[0])]
@@ -88,9 +114,8 @@ impl Wishes {
     /// their recipes and they themselves say. Lists that several ask for are united. What is overridden is made as the
     /// override says, whoever asks.
     pub fn of(manifest: &Manifest, site: &Site, book: &Book, stated: &Stated) -> Result<Self, Error> {
-        let packages = gather::gather(site, manifest.overrides(), book, stated)?;
-        let mut platforms = manifest.platforms().to_vec();
-        platforms.sort();
+        let platforms: Platforms = manifest.platforms().iter().copied().collect();
+        let packages = gather::gather(site, manifest.overrides(), book, stated, &platforms)?;
         let (toolchain, exclude_newer) = (manifest.toolchain().cloned(), manifest.exclude_newer().cloned());
         let constraints = manifest.constraints().iter().filter(|(name, _)| packages.contains_key(*name));
         let constraints = constraints.map(|(name, to)| (name.clone(), to.clone())).collect();
@@ -102,14 +127,14 @@ impl Wishes {
         &self.packages
     }
 
-    /// The packages that belong into the prefix.
-    pub fn installed(&self) -> impl Iterator<Item = &PackageName> {
-        self.packages.iter().filter(|(_, wish)| wish.installed).map(|(name, _)| name)
+    /// The packages that belong into the prefix for a platform.
+    pub fn installed(&self, platform: Platform) -> impl Iterator<Item = &PackageName> {
+        self.packages.iter().filter(move |(_, wish)| wish.installed.contains(&platform)).map(|(name, _)| name)
     }
 
-    /// Whether a package belongs into the prefix.
-    pub fn is_installed(&self, name: &PackageName) -> bool {
-        self.packages.get(name).is_some_and(|wish| wish.installed)
+    /// Whether a package belongs into the prefix for a platform.
+    pub fn is_installed(&self, name: &PackageName, platform: Platform) -> bool {
+        self.packages.get(name).is_some_and(|wish| wish.installed.contains(&platform))
     }
 
     /// The versions of rustc that would do, where somebody said.
@@ -117,8 +142,8 @@ impl Wishes {
         self.toolchain.as_ref()
     }
 
-    /// What is built for, sorted.
-    pub fn platforms(&self) -> &[Platform] {
+    /// What is built for.
+    pub fn platforms(&self) -> &Platforms {
         &self.platforms
     }
 
@@ -147,27 +172,29 @@ impl Wishes {
     pub fn needs_of(&self, name: &PackageName) -> Vec<Requirement> {
         let needs = self.packages.get(name).into_iter().flat_map(|wish| &wish.needs);
         // What is needed for two purposes is required once.
-        let needed: BTreeSet<_> = needs.map(|(_, needed)| needed).collect();
+        let needed: BTreeSet<_> = needs.map(|((_, needed), _)| needed).collect();
         let asked = needed.into_iter().flat_map(|needed| &self.packages[needed].requirements);
         asked.filter(|one| matches!(&one.by, By::Package(by) if by == name)).cloned().collect()
     }
 
-    /// Names all of it.
+    /// Names all of it, as a set: what is asked of each package, each limit, and what holds for all.
     pub fn digest(&self) -> TextDigest {
-        let package = |(name, wish): (&PackageName, &Wish)| (name.as_str().to_owned(), wish.canonical());
-        let mut canonical = serde_json::json!({
-            "packages": self.packages.iter().map(package).collect::<serde_json::Map<_, _>>(),
+        let text = |value: serde_json::Value| TextDigest::of(value.to_string().as_bytes());
+        let mut all = serde_json::json!({
             "rust": self.toolchain.as_ref().map(ToString::to_string),
             "platforms": self.platforms.iter().map(ToString::to_string).collect::<Vec<_>>(),
         });
         if let Some(limit) = &self.exclude_newer {
-            canonical["exclude-newer"] = text::limit(limit).into();
+            all["exclude-newer"] = text::limit(limit).into();
         }
-        if !self.constraints.is_empty() {
-            let limit = |(name, to): (&PackageName, &Range)| (name.as_str().to_owned(), to.to_string().into());
-            canonical["constraints"] = self.constraints.iter().map(limit).collect::<serde_json::Map<_, _>>().into();
-        }
-        TextDigest::of(canonical.to_string().as_bytes())
+        let package = |(name, wish): (&PackageName, &Wish)| {
+            text(serde_json::json!({ "package": name.as_str(), "wish": wish.canonical(&self.platforms) }))
+        };
+        let limit = |(name, to): (&PackageName, &Range)| {
+            text(serde_json::json!({ "limit": name.as_str(), "to": to.to_string() }))
+        };
+        let packages = self.packages.iter().map(package);
+        TextDigest::of_set(packages.chain(self.constraints.iter().map(limit)).chain([text(all)]))
     }
 }
 
@@ -203,10 +230,27 @@ impl Wish {
 
     /// The packages that it needs for something.
     pub fn needed(&self, purpose: Purpose) -> impl Iterator<Item = &PackageName> {
-        self.needs.iter().filter(move |(one, _)| *one == purpose).map(|(_, name)| name)
+        self.needs.keys().filter(move |(one, _)| *one == purpose).map(|(_, name)| name)
     }
 
-    fn canonical(&self) -> serde_json::Value {
+    /// The versions that its recipe lists and does not make for a platform that it is wanted on.
+    pub fn unfit(&self) -> BTreeMap<Version, Platform> {
+        let lacking = |version| self.platforms.iter().find(|one| !self.recipe.is_for(Some(version), **one)).copied();
+        match self.source {
+            Source::Recipe { .. } => {
+                self.recipe.releases().keys().filter_map(|version| Some((version.clone(), lacking(version)?))).collect()
+            }
+            _ => BTreeMap::new(),
+        }
+    }
+
+    /// Of what it needs, what it does not need on all platforms that it is wanted on, and where it does.
+    pub fn needed_on_some(&self) -> BTreeMap<(Purpose, PackageName), Platforms> {
+        let some = self.needs.iter().filter(|(_, on)| **on != self.platforms);
+        some.map(|(needed, on)| (needed.clone(), on.clone())).collect()
+    }
+
+    fn canonical(&self, all: &Platforms) -> serde_json::Value {
         let mut versions: Vec<_> = self.requirements.iter().map(|one| one.versions.to_string()).collect();
         versions.sort();
         versions.dedup();
@@ -230,7 +274,21 @@ impl Wish {
             value["exclude-newer"] = text::limit(limit).into();
         }
         if !self.needs.is_empty() {
-            value["needs"] = self.needs.iter().map(|(purpose, name)| format!("{purpose:?} {name}")).collect();
+            value["needs"] = self.needs.keys().map(|(purpose, name)| format!("{purpose:?} {name}")).collect();
+        }
+        let texts = |platforms: &Platforms| platforms.iter().map(ToString::to_string).collect::<Vec<_>>();
+        if self.platforms != *all {
+            value["platforms"] = texts(&self.platforms).into();
+        }
+        if self.installed != self.platforms && !self.installed.is_empty() {
+            value["installed"] = texts(&self.installed).into();
+        }
+        let on_some = self.needed_on_some();
+        if !on_some.is_empty() {
+            let line = |((purpose, name), on): (&(Purpose, PackageName), &Platforms)| {
+                format!("{purpose:?} {name} on {}", texts(on).join(", "))
+            };
+            value["needs-on"] = on_some.iter().map(line).collect();
         }
         value
     }

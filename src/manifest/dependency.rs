@@ -13,6 +13,7 @@ use super::problem::Findings;
 use super::schema::SHORT_PARAMS;
 use super::{ArchiveSource, Asker, Dependency, ExcludeNewer, GitReference, Param, Source, source};
 use crate::package::{Cutoff, PackageName, ParseNameError, Range as Versions, Version};
+use crate::platform::Condition;
 
 /// The dependency that a key and its value stand for.
 pub(super) fn read(key: &Text<'_>, value: &Item<'_>, by: &Asker, findings: &mut Findings<'_>) -> Option<Dependency> {
@@ -27,6 +28,7 @@ pub(super) fn read(key: &Text<'_>, value: &Item<'_>, by: &Asker, findings: &mut 
             recipe: None,
             patches: Vec::new(),
             exclude_newer: None,
+            when: None,
             params: BTreeMap::new(),
             without: Vec::new(),
             dependencies: Vec::new(),
@@ -42,11 +44,13 @@ pub(super) fn read(key: &Text<'_>, value: &Item<'_>, by: &Asker, findings: &mut 
             let dependency = bare(versions(key, table, &source, findings)?)?;
             let recipe = table.get("recipe").and_then(|recipe| recipe.get_ref().as_str()).map(str::to_owned);
             let exclude_newer = table.get("exclude-newer").and_then(|value| exclude_newer(value, findings));
+            let when = table.get("when").and_then(|value| condition(value, by, findings));
             Some(Dependency {
                 source,
                 recipe,
                 patches: list(table, "patches"),
                 exclude_newer,
+                when,
                 params,
                 without: list(table, "without"),
                 dependencies: needed(table, "dependencies", findings),
@@ -56,6 +60,17 @@ pub(super) fn read(key: &Text<'_>, value: &Item<'_>, by: &Asker, findings: &mut 
         }
         _ => None,
     }
+}
+
+/// The platforms that it is asked for on.
+fn condition(value: &Item<'_>, by: &Asker, findings: &mut Findings<'_>) -> Option<Condition> {
+    if *by == Asker::Overrides {
+        let hint = "a package has one version and one source, on all platforms";
+        findings.add_with_hint(value.span(), "an override holds everywhere, and has no `when`", hint);
+        return None;
+    }
+    let parsed = Condition::parse(value.get_ref().as_str()?);
+    parsed.map_err(|error| findings.add(value.span(), error.to_string())).ok()
 }
 
 /// How new something may be.

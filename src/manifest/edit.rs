@@ -45,6 +45,8 @@ pub struct NewDependency {
     pub source: Vec<(&'static str, String)>,
     /// How new it may be: a time, a date, a duration, or `false` for as new as it likes.
     pub exclude_newer: Option<String>,
+    /// The platforms that it is asked for on, as a condition, where those are not all.
+    pub when: Option<String>,
     /// Features, in addition to those that an entry already has.
     pub features: Vec<String>,
     /// Other params; each replaces what an entry already has.
@@ -96,6 +98,11 @@ pub fn copy_site(text: &str, from: &SiteName, to: &SiteName) -> Result<String, E
     })
 }
 
+/// Add a site, after all others, that has these tables.
+pub(super) fn create_item(text: &str, name: &SiteName, item: Item) -> Result<String, EditError> {
+    put_site(text, name, |_| Ok(item))
+}
+
 /// Remove a site with all its tables.
 pub fn delete_site(text: &str, name: &SiteName) -> Result<String, EditError> {
     let mut document = parse(text)?;
@@ -129,7 +136,7 @@ name = {name}
     )
 }
 
-fn parse(text: &str) -> Result<DocumentMut, EditError> {
+pub(super) fn parse(text: &str) -> Result<DocumentMut, EditError> {
     text.parse().map_err(EditError::Syntax)
 }
 
@@ -219,7 +226,7 @@ fn take_out(table: &mut dyn TableLike, key: &str) {
 /// A new entry: a bare version where nothing else is asked.
 fn fresh(new: &NewDependency) -> Item {
     let plain = new.source.is_empty() && new.features.is_empty() && new.params.is_empty();
-    if let (Some(version), true, None) = (&new.version, plain, &new.exclude_newer) {
+    if let (Some(version), true, None, None) = (&new.version, plain, &new.exclude_newer, &new.when) {
         return Item::Value(version.as_str().into());
     }
     let mut entry = Item::Value(InlineTable::new().into());
@@ -253,6 +260,9 @@ fn fill(table: &mut dyn TableLike, new: &NewDependency) {
     }
     if let Some(version) = &new.version {
         set(table, "version", version.as_str().into());
+    }
+    if let Some(when) = &new.when {
+        set(table, "when", when.as_str().into());
     }
     if let Some(limit) = &new.exclude_newer {
         let value = if limit == "false" { false.into() } else { limit.as_str().into() };

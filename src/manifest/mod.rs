@@ -14,8 +14,9 @@ use std::time::Duration;
 
 use crate::digest::BlobDigest;
 use crate::package::{Cutoff, PackageName, Range, SiteName, VersionReq};
-use crate::platform::Platform;
+use crate::platform::{Condition, Platform};
 
+pub mod carried;
 mod check;
 mod constraints;
 mod dependency;
@@ -46,7 +47,7 @@ pub(crate) use check::keys;
 pub(crate) use dependency::param;
 pub use gate::Gate;
 pub(crate) use needed::needed;
-pub use needed::{StatedNeeds, stated_needs};
+pub use needed::{Stated, stated, states_anything};
 pub(crate) use parse::{Item, Text, entries, strings, syntax_error, table};
 pub use placeholder::expand;
 pub(crate) use problem::{Findings, listed};
@@ -259,6 +260,8 @@ pub struct Dependency {
     pub patches: Vec<String>,
     /// How new it may be, where that differs from what the project says.
     pub exclude_newer: Option<ExcludeNewer>,
+    /// The platforms that it is asked for on, where those are not all.
+    pub when: Option<Condition>,
     /// Values for the recipe's params, whether written under `params` or beside `version`.
     pub params: BTreeMap<String, Param>,
     /// Paths that the prefix should not have.
@@ -269,6 +272,13 @@ pub struct Dependency {
     pub build_dependencies: Vec<Needed>,
     /// Where the manifest says so.
     pub span: Span,
+}
+
+impl Dependency {
+    /// Whether it is asked for on a platform.
+    pub fn is_for(&self, platform: Platform) -> bool {
+        self.when.as_ref().is_none_or(|when| when.holds(platform))
+    }
 }
 
 /// A package of a recipe that another package needs.
@@ -282,7 +292,7 @@ pub struct Needed {
     pub versions: Range,
     /// Values for the recipe's params.
     pub params: BTreeMap<String, Param>,
-    /// An expression over the params of who needs it: where it is false, it is not needed.
+    /// An expression over the params of who needs it, and over the platform: where it is false, it is not needed.
     pub when: Option<String>,
 }
 

@@ -47,28 +47,43 @@ fn params(table: &DeTable<'_>) -> BTreeMap<String, Param> {
     given.filter_map(|(key, value)| Some((key.get_ref().to_string(), param(value.get_ref())?))).collect()
 }
 
-/// What a package says itself that it needs: to run, and to be built.
+/// What a package says itself: what it needs, and how it is made where nobody says otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StatedNeeds {
-    /// To run.
+pub struct Stated {
+    /// What it needs to run.
     pub dependencies: Vec<Needed>,
-    /// To be built.
+    /// What it needs to be built.
     pub build_dependencies: Vec<Needed>,
+    /// The recipe that makes it.
+    pub recipe: Option<String>,
+    /// Values of the recipe's params.
+    pub params: BTreeMap<String, Param>,
+}
+
+/// The table of a Cargo.toml in which a package speaks to envy.
+fn metadata<'t, 'i>(document: &'t DeTable<'i>) -> Option<&'t DeTable<'i>> {
+    ["package", "metadata", "envy"].iter().try_fold(document, |at, key| table(at, key))
+}
+
+/// Whether a Cargo.toml has anything to say to envy.
+pub fn states_anything(text: &str) -> bool {
+    text.contains("envy") && DeTable::parse(text).is_ok_and(|document| metadata(document.get_ref()).is_some())
 }
 
 /// What `[package.metadata.envy]` of a Cargo.toml says; `file` is how messages call it.
-pub fn stated_needs(file: &str, text: &str) -> Result<StatedNeeds, Invalid> {
+pub fn stated(file: &str, toml: &str) -> Result<Stated, Invalid> {
     // Whatever else is wrong with it, cargo says.
-    let Ok(document) = DeTable::parse(text) else { return Ok(StatedNeeds::default()) };
-    let envy = ["package", "metadata", "envy"].iter().try_fold(document.get_ref(), |at, key| table(at, key));
-    let Some(envy) = envy else { return Ok(StatedNeeds::default()) };
-    let mut findings = Findings::new(file, text);
+    let Ok(document) = DeTable::parse(toml) else { return Ok(Stated::default()) };
+    let Some(envy) = metadata(document.get_ref()) else { return Ok(Stated::default()) };
+    let mut findings = Findings::new(file, toml);
     check::keys(envy, METADATA, &mut findings);
-    let needs = StatedNeeds {
+    let stated = Stated {
         dependencies: needed(envy, "dependencies", &mut findings),
         build_dependencies: needed(envy, "build-dependencies", &mut findings),
+        recipe: text(envy, "recipe"),
+        params: params(envy),
     };
-    findings.into_result(needs)
+    findings.into_result(stated)
 }
 
 #[cfg(test)]
@@ -79,20 +94,29 @@ mod tests {
     fn a_package_states_what_it_needs() {
         let text = "[package]\nname = 'p'\n[package.metadata.envy]\ndependencies = { openssl = '>=3' }\n\
                     build-dependencies.tls = { recipe = 'openssl', params = { shared = false } }";
-        let needs = stated_needs("Cargo.toml", text).unwrap();
+        let needs = stated("Cargo.toml", text).unwrap();
         assert_eq!(needs.dependencies[0].recipe, "openssl");
         assert_eq!(needs.dependencies[0].versions.to_string(), ">=3");
         assert_eq!(
             (needs.build_dependencies[0].name.as_str(), needs.build_dependencies[0].recipe.as_str()),
             ("tls", "openssl")
         );
-        let nothing = stated_needs("Cargo.toml", "[package]\nname = 'p'\n[package.metadata.docs.rs]\nx = 1").unwrap();
-        assert_eq!(nothing, StatedNeeds::default());
+        let nothing = stated("Cargo.toml", "[package]\nname = 'p'\n[package.metadata.docs.rs]\nx = 1").unwrap();
+        assert_eq!(nothing, Stated::default());
+    }
+
+    #[test]
+    fn a_package_states_how_it_is_made() {
+        let text = "[package]\nname = 'p'\n[package.metadata.envy]\nrecipe = 'make'\nparams = { targets = ['all'] }";
+        let made = stated("Cargo.toml", text).unwrap();
+        assert_eq!(made.recipe.as_deref(), Some("make"));
+        assert_eq!(made.params["targets"], Param::List(vec!["all".to_owned()]));
+        assert!(states_anything(text) && !states_anything("[package]\nname = 'envy'"));
     }
 
     #[test]
     fn what_cannot_be_understood_is_told_with_its_place() {
-        let invalid = stated_needs("Cargo.toml", "[package.metadata.envy.dependencys]\nopenssl = '3'").unwrap_err();
+        let invalid = stated("Cargo.toml", "[package.metadata.envy.dependencys]\nopenssl = '3'").unwrap_err();
         assert_eq!(invalid.problems[0].to_string(), "Cargo.toml:1:24: unknown key `dependencys`");
     }
 }

@@ -135,7 +135,7 @@ pub(super) const DEPENDENCY: &[Key] = &[
     now("registry", Shape::String),
     now("recipe", Shape::String),
     now("patches", Shape::Strings),
-    later("when", Shape::String),
+    now("when", Shape::String),
     now("strip", Shape::Integer),
     now("platform", Shape::Each(&Shape::Table(&[now("url", Shape::String), now("sha256", Shape::String)]))),
     now("install", Shape::Each(&Shape::String)),
@@ -153,7 +153,12 @@ pub(crate) const NEEDED: Shape = Shape::Each(&Shape::StringOr(&[
 ]));
 
 /// `[package.metadata.envy]` of a Cargo.toml.
-pub(super) const METADATA: &[Key] = &[now("dependencies", NEEDED), now("build-dependencies", NEEDED)];
+pub(super) const METADATA: &[Key] = &[
+    now("dependencies", NEEDED),
+    now("build-dependencies", NEEDED),
+    now("recipe", Shape::String),
+    now("params", Shape::Each(&Shape::Param)),
+];
 
 /// Keys that say where a dependency comes from.
 pub(super) const SOURCE_KEYS: &[&str] =

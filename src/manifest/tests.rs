@@ -253,12 +253,27 @@ fn a_wrong_type_is_named_with_the_right_one() {
 
 #[test]
 fn what_only_a_later_envy_can_use_is_refused_by_name() {
-    assert_refused("[dependencies]\nx = { version = '1', when = 'x' }", "when");
     assert_refused("[remote]\ncache = 'x'", "remote");
     Manifest::parse("envy.toml", "[remote]").expect("an empty table asks for nothing");
     brief(
         "[sites.a]\nextends = []\ncheck = []\nafter-switch = []\nfiles = {}\n[dependencies]\nx = { version = '1', patches = [] }").is(expect![[""]])
 ;
+}
+
+#[test]
+fn a_condition_is_one_on_the_platform_and_stands_where_something_is_asked_for() {
+    let text = "[dependencies]\na = { version = '1', when = 'os' }\nb = { version = '1', when = 'tls' }\n\
+                c = { version = '1', when = 'os ==' }\n[overrides]\nd = { version = '1', when = 'os == \"linux\"' }\n";
+    brief(text).is(expect![[r#"
+        envy.toml:2:29: `os` is neither true nor false; compare, as in `os == "linux"`
+        envy.toml:3:29: `tls` names `tls`; a condition knows `os`, `arch`, `libc` and `platform`
+        envy.toml:4:29: `os ==` is not a condition: unexpected end of input, expected expression
+        envy.toml:6:29: an override holds everywhere, and has no `when`
+    "#]]);
+    let manifest =
+        Manifest::parse("envy.toml", "[sites.a.dependencies]\na = { version = '1', when = \"libc == 'musl'\" }");
+    let asked = manifest.unwrap().sites().next().unwrap().dependencies[0].clone();
+    assert!(asked.is_for("x86_64-linux-musl".parse().unwrap()) && !asked.is_for("x86_64-linux-gnu".parse().unwrap()));
 }
 
 fn assert_refused(text: &str, key: &str) {
@@ -442,7 +457,7 @@ fn all_problems_are_told_in_the_order_of_the_text() {
     assert_eq!(invalid.to_string(), "`envy.toml` has 5 errors");
     brief(text).is(expect![[r#"
         envy.toml:1:1: unknown key `zebra`
-        envy.toml:4:7: this version of envy cannot use `when` yet
+        envy.toml:4:14: `x` names `x`; a condition knows `os`, `arch`, `libc` and `platform`
         envy.toml:5:8: `` is not a name: use up to 64 letters, digits, `-` and `_`, beginning with a letter or digit
         envy.toml:6:7: `env` must be a table, not an integer
         envy.toml:8:8: `name` must be a string, not an integer

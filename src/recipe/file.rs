@@ -13,7 +13,7 @@ use crate::manifest::{
     self, Findings, Invalid, Item, Key, NEEDED, Needed, Shape, Source, Text, entries, now, place, strings, table, text,
 };
 use crate::package::Version;
-use crate::platform::Platform;
+use crate::platform::{Platform, Platforms};
 use crate::source::Patch;
 
 /// Every key of a recipe.
@@ -24,6 +24,7 @@ const RECIPE: &[Key] = &[
     now("example", Shape::String),
     now("extends", Shape::String),
     now("tools", Shape::Strings),
+    now("platforms", Shape::Strings),
     now("inputs", Shape::Table(&[now("vendor", Shape::Table(&[now("cargo-lock", Shape::String)]))])),
     now("patches", Shape::Strings),
     now("versions", Shape::Each(&Shape::Table(VERSION))),
@@ -45,6 +46,7 @@ const VERSION: &[Key] = &[
     now("platform", Shape::Each(&Shape::Table(&[now("url", Shape::String), now("sha256", Shape::String)]))),
     now("crate", Shape::String),
     now("crate-version", Shape::String),
+    now("platforms", Shape::Strings),
     now("patches", Shape::Strings),
     now("set", Shape::Each(&Shape::Param)),
 ];
@@ -66,6 +68,7 @@ pub(super) struct File {
     pub license: Option<String>,
     pub example: Option<String>,
     pub extends: Option<String>,
+    pub platforms: Platforms,
     pub vendor: Option<String>,
     pub patches: Vec<Patch>,
     pub releases: BTreeMap<Version, Release>,
@@ -129,6 +132,7 @@ impl Reader<'_, '_, '_> {
             license: text(document, "license"),
             example: text(document, "example"),
             extends: text(document, "extends"),
+            platforms: self.platforms(document),
             vendor,
             patches: self.patches(document),
             releases: entries(document, "versions").filter_map(|(key, value)| self.release(key, value)).collect(),
@@ -140,6 +144,26 @@ impl Reader<'_, '_, '_> {
             steps: self.steps(document),
             checks: list(document, "check"),
         }
+    }
+
+    /// The platforms that it is for; nothing where it is for all.
+    fn platforms(&mut self, own: &DeTable<'_>) -> Platforms {
+        let named = own.get("platforms").map(strings).unwrap_or_default();
+        if own.contains_key("platforms") && named.is_empty() {
+            self.findings.add(place(own, "platforms"), "`platforms` lists no platform");
+        }
+        let read = |(at, name): (_, &str)| name.parse().map_err(|error| (at, error));
+        let mut platforms = Platforms::new();
+        for one in named.into_iter().map(read) {
+            match one {
+                Ok(platform) => drop(platforms.insert(platform)),
+                Err((at, error)) => {
+                    let error: crate::platform::ParsePlatformError = error;
+                    self.findings.add(at, error.to_string());
+                }
+            }
+        }
+        platforms
     }
 
     fn platform(&mut self, key: &Text<'_>, value: &Item<'_>) -> Option<(Option<Platform>, Part)> {
@@ -224,7 +248,8 @@ impl Reader<'_, '_, '_> {
                 return None;
             }
         };
-        let release = Release { source: self.source(key, own), patches: self.patches(own), set: set(own) };
+        let (source, patches) = (self.source(key, own), self.patches(own));
+        let release = Release { source, patches, set: set(own), platforms: self.platforms(own) };
         Some((version, release))
     }
 

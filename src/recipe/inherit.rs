@@ -13,6 +13,7 @@ impl Recipe {
             license: file.license,
             example: file.example,
             extends: Vec::new(),
+            platforms: file.platforms,
             vendor: file.vendor,
             patches: file.patches,
             releases: file.releases,
@@ -37,6 +38,9 @@ impl Recipe {
             return Err(Error::DeclaredTwice { recipe, param: name.clone(), of });
         }
         self.extends = [std::slice::from_ref(&parent.name), parent.extends.as_slice()].concat();
+        if self.platforms.is_empty() {
+            self.platforms.clone_from(&parent.platforms);
+        }
         self.vendor = self.vendor.or_else(|| parent.vendor.clone());
         self.params.extend(parent.params.clone());
         self.parts.extend(parent.parts.clone());

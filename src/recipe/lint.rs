@@ -178,7 +178,9 @@ impl Lint<'_> {
         let script = self.recipe.script(params, values)?;
         self.recipe.check_script(params, values)?;
         self.recipe.environment(params, values)?;
-        self.recipe.needs(params)?;
+        for need in self.recipe.needs() {
+            self.recipe.holds(need.package.when.as_deref(), params, values.platform)?;
+        }
         Ok(script)
     }
 

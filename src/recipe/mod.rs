@@ -36,12 +36,12 @@ use std::collections::BTreeMap;
 
 use crate::manifest::{Invalid, Needed, Source};
 use crate::package::Version;
-use crate::platform::Platform;
+use crate::platform::{Platform, Platforms};
 use crate::source::Patch;
 pub use book::{BUILT_IN, Book, Layer, Listed, Origin};
 pub use describe::Set;
 pub use lint::{Finding, Level, Surroundings, lint};
-pub use needs::{Need, Purpose};
+pub use needs::{Need, Purpose, Statement};
 pub use params::{Kind, Params, Value};
 pub use render::{Values, commands_of, last_step, without_marks};
 
@@ -54,6 +54,8 @@ pub struct Recipe {
     license: Option<String>,
     example: Option<String>,
     extends: Vec<String>,
+    /// The platforms that it is for; nothing says: all.
+    platforms: Platforms,
     vendor: Option<String>,
     patches: Vec<Patch>,
     releases: BTreeMap<Version, Release>,
@@ -89,6 +91,21 @@ pub struct Release {
     pub patches: Vec<Patch>,
     /// Values of params for this version alone.
     pub set: BTreeMap<String, Value>,
+    /// The platforms that it is for; nothing says: all that the recipe is for.
+    pub platforms: Platforms,
+}
+
+impl Release {
+    /// Whether it can be had for a platform: it says nothing against it, and its archive has a sum there.
+    fn is_for(&self, platform: Platform) -> bool {
+        let has_sum = match &self.source {
+            Source::Archive(archive) => {
+                archive.sha256.is_some() || archive.platforms.get(&platform).is_some_and(|one| one.sha256.is_some())
+            }
+            _ => true,
+        };
+        has_sum && (self.platforms.is_empty() || self.platforms.contains(&platform))
+    }
 }
 
 /// What a recipe says for all platforms, or for one.
@@ -231,6 +248,18 @@ impl Recipe {
     /// What it extends, the nearest first.
     pub fn extends(&self) -> &[String] {
         &self.extends
+    }
+
+    /// The platforms that it is for; nothing where it is for all.
+    pub fn platforms(&self) -> &Platforms {
+        &self.platforms
+    }
+
+    /// Whether it makes something for a platform; of the versions that it lists, whether it makes this one.
+    pub fn is_for(&self, version: Option<&Version>, platform: Platform) -> bool {
+        let release = version.and_then(|version| self.releases.get(version));
+        (self.platforms.is_empty() || self.platforms.contains(&platform))
+            && release.is_none_or(|release| release.is_for(platform))
     }
 
     /// The versions that it lists.

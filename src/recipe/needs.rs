@@ -1,10 +1,13 @@
 //! Which packages a recipe needs, with the params that were chosen. Pure.
 
+use std::collections::BTreeMap;
+
 use minijinja::{Environment, UndefinedBehavior};
 
 use super::render::param_values;
 use super::{Error, Params, Recipe, Value};
-use crate::manifest::Needed;
+use crate::manifest::{self, Invalid, Needed, Param};
+use crate::platform::{Platform, facts};
 
 /// A package that another one needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,22 +27,43 @@ pub enum Purpose {
     Build,
 }
 
-impl Recipe {
-    /// What it needs with these params: conditions that are false leave a need out.
-    pub fn needs(&self, params: &Params) -> Result<Vec<Need>, Error> {
-        let run = self.dependencies.iter().map(|one| (one, Purpose::Run));
-        let build = self.build_dependencies.iter().map(|one| (one, Purpose::Build));
-        let mut needs = Vec::new();
-        for (package, purpose) in run.chain(build) {
-            if self.holds(package.when.as_deref(), params)? {
-                needs.push(Need { package: package.clone(), purpose });
-            }
-        }
-        Ok(needs)
+/// What a package says of itself in its Cargo.toml.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Statement {
+    /// What it needs.
+    pub needs: Vec<Need>,
+    /// The recipe that makes it, where nobody names another.
+    pub recipe: Option<String>,
+    /// Values of that recipe's params, where nobody gives others.
+    pub params: BTreeMap<String, Param>,
+}
+
+impl Statement {
+    /// What `[package.metadata.envy]` of a Cargo.toml says; `file` is how messages call it.
+    pub fn read(file: &str, text: &str) -> Result<Self, Invalid> {
+        let stated = manifest::stated(file, text)?;
+        let need = |purpose| move |package| Need { package, purpose };
+        let run = stated.dependencies.into_iter().map(need(Purpose::Run));
+        let build = stated.build_dependencies.into_iter().map(need(Purpose::Build));
+        Ok(Self { needs: run.chain(build).collect(), recipe: stated.recipe, params: stated.params })
     }
 
-    /// Whether a condition is true of params, a `-` in whose names is written `_`.
-    pub fn holds(&self, condition: Option<&str>, params: &Params) -> Result<bool, Error> {
+    /// The recipe that makes it, where nobody names another.
+    pub fn recipe(&self) -> &str {
+        self.recipe.as_deref().unwrap_or("cargo")
+    }
+}
+
+impl Recipe {
+    /// What it needs, each on its condition.
+    pub fn needs(&self) -> impl Iterator<Item = Need> {
+        let run = self.dependencies.iter().map(|one| (one, Purpose::Run));
+        let build = self.build_dependencies.iter().map(|one| (one, Purpose::Build));
+        run.chain(build).map(|(package, purpose)| Need { package: package.clone(), purpose })
+    }
+
+    /// Whether a condition is true of params, a `-` in whose names is written `_`, on a platform.
+    pub fn holds(&self, condition: Option<&str>, params: &Params, platform: Platform) -> Result<bool, Error> {
         let Some(condition) = condition else { return Ok(true) };
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -49,7 +73,8 @@ impl Recipe {
             source: Box::new(source),
         };
         let expression = environment.compile_expression(condition).map_err(failed)?;
-        let known: std::collections::BTreeMap<_, _> = param_values(params).collect();
+        let facts = facts(platform).map(|(name, text)| (name.to_owned(), minijinja::Value::from(text)));
+        let known: BTreeMap<_, _> = facts.into_iter().chain(param_values(params)).collect();
         Ok(expression.eval(known).map_err(failed)?.is_true())
     }
 }

@@ -113,8 +113,9 @@ fn needs_follow_params() {
     let book = scene.book();
     let redis = book.get("redis").unwrap();
     let names = |tls: bool| -> Vec<_> {
-        let needs = redis.needs(&redis.params([("tls", Value::Bool(tls))]).unwrap()).unwrap();
-        needs.into_iter().map(|need| (need.package.name.to_string(), need.purpose)).collect()
+        let params = redis.params([("tls", Value::Bool(tls))]).unwrap();
+        let holds = |need: &Need| redis.holds(need.package.when.as_deref(), &params, Platform::host()).unwrap();
+        redis.needs().filter(holds).map(|need| (need.package.name.to_string(), need.purpose)).collect()
     };
     assert_eq!(names(false), [("pkgconf".to_owned(), Purpose::Build)]);
     assert_eq!(names(true), [("openssl".to_owned(), Purpose::Run), ("pkgconf".to_owned(), Purpose::Build)]);

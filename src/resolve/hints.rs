@@ -196,6 +196,9 @@ fn to_show(name: &PackageName, version: &Version, why: &Hidden) -> Option<String
             "for {name} {version}, write `rust = \"{}.{}\"` under `[toolchain]` in `envy.toml`",
             needed.major, needed.minor
         )),
+        Hidden::Platform { platform } => Some(format!(
+            "to go without `{name}` there, write `when = 'platform != \"{platform}\"'` beside it in `envy.toml`"
+        )),
         Hidden::Limited { .. } => Some(format!("let `{name}` under `[constraints]` allow {version}")),
         // What its author took back is not to be had by typing.
         Hidden::Yanked => None,

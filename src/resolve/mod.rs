@@ -27,6 +27,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::package::{PackageId, PackageName, Range, Requirement, Version};
+use crate::platform::Platform;
 pub use explain::Conflict;
 use known::Known;
 use question::Question;
@@ -162,6 +163,11 @@ pub enum Hidden {
         /// The last moment that would do.
         cutoff: Timestamp,
     },
+    /// It cannot be had for a platform that it is wanted on.
+    Platform {
+        /// The platform.
+        platform: Platform,
+    },
     /// It is outside of what the project limits the name to.
     Limited {
         /// The versions that the project allows.
@@ -182,6 +188,7 @@ impl std::fmt::Display for Hidden {
                 let cutoff = cutoff.strftime("%F");
                 write!(f, "has no publish time, and the cut-off {cutoff} is in force")
             }
+            Self::Platform { platform } => write!(f, "cannot be had for {platform}"),
             Self::Limited { to } => write!(f, "is outside of `[constraints]`, which allow {to}"),
         }
     }

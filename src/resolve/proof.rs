@@ -35,6 +35,12 @@ impl Proof {
         self.edges.iter().any(|edge| edge.to == *to && is(&edge.from))
     }
 
+    /// Whether a candidate requires anything by these facts.
+    pub fn is_from(&self, name: &PackageName, number: u32) -> bool {
+        let is = |from: &From| matches!(from, From::Package(by, versions) if by == name && versions.contains(&number));
+        self.edges.iter().any(|edge| is(&edge.from))
+    }
+
     /// Whether what somebody asks for at the top is one of the facts.
     pub fn holds_asked(&self, by: &By, to: &PackageName) -> bool {
         self.edges.iter().any(|edge| edge.to == *to && matches!(&edge.from, From::Asker(asker) if asker == by))

@@ -114,6 +114,10 @@ impl<I: Index> World for &mut Names<'_, '_, I> {
 
     fn needs(&mut self, package: u32, candidate: u32) -> Result<Vec<(u32, Set)>, I::Error> {
         let offer = self.offers[package as usize].clone();
+        // Whoever has no part in the facts that count need not be asked.
+        if self.question.only.is_some_and(|only| !only.is_from(&offer.name, candidate)) {
+            return Ok(Vec::new());
+        }
         let needs = self.known.needs(&offer.id(candidate))?;
         let mut needs = self.question.counting(&offer.name, candidate, &needs);
         needs.sort_by(|a, b| a.name.cmp(&b.name));

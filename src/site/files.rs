@@ -109,6 +109,26 @@ impl Files {
         self.0.iter().map(|(path, file)| (path.clone(), shown(file))).collect()
     }
 
+    /// The files that a generation tells of: from these where they are the same, else by a function that has them from
+    /// elsewhere. Those that nobody has come second.
+    pub(super) fn like(
+        &self,
+        shown: &BTreeMap<String, ShownFile>,
+        elsewhere: impl Fn(&str) -> Option<Vec<u8>>,
+    ) -> (Self, Vec<String>) {
+        let (mut files, mut lost) = (BTreeMap::new(), Vec::new());
+        for (path, shown) in shown {
+            let here = self.0.get(path).map(|file| file.bytes.clone());
+            let is_it = |bytes: &Vec<u8>| BlobDigest::of(bytes) == shown.digest;
+            let bytes = here.filter(is_it).or_else(|| elsewhere(path).filter(is_it));
+            match (bytes, u32::from_str_radix(&shown.mode, 8)) {
+                (Some(bytes), Ok(mode)) => drop(files.insert(path.clone(), Rendered { mode, bytes })),
+                _ => lost.push(path.clone()),
+            }
+        }
+        (Self(files), lost)
+    }
+
     /// Those that cannot lie beside what a prefix has.
     pub fn in_the_way(&self, prefix: &Tree) -> Vec<InTheWay> {
         let provided = |path: &str| {

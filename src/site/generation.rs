@@ -1,7 +1,7 @@
 //! Generations: a prefix with the configuration that goes with it, numbered and unchanging.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -103,6 +103,11 @@ pub struct Member {
 
 const SCHEMA: &str = "envy.generation/1";
 
+/// The file that a generation's description is in.
+pub(super) const DESCRIPTION: &str = "generation.json";
+/// The copy of the lockfile that a generation was made from.
+pub(super) const LOCKFILE: &str = "lockfile";
+
 impl Generation {
     /// A generation to be added to a site, which gives it its number.
     pub fn new(site: &str, platform: &str, prefix: TreeDigest, lockfile: TextDigest) -> Self {
@@ -158,14 +163,28 @@ impl Generation {
 }
 
 impl Place {
-    /// Read a generation.
+    /// Read a generation. One whose description is not as it was written is an error.
     pub fn generation(&self, number: u64) -> Result<Generation, Error> {
-        let path = self.generation_path(number).join("generation.json");
+        let path = self.generation_path(number).join(DESCRIPTION);
         let Some(bytes) = disk::read_if_exists(&path)? else {
             return Err(Error::NoGeneration { site: self.name.clone(), number, existing: self.numbers()? });
         };
         let malformed = |source| Error::Malformed { site: self.name.clone(), number, source };
-        serde_json::from_slice(&bytes).map_err(malformed)
+        let mut description: serde_json::Value = serde_json::from_slice(&bytes).map_err(malformed)?;
+        let as_written = is_as_sealed(&mut description);
+        let generation = Generation::deserialize(&description).map_err(malformed)?;
+        match as_written {
+            true => Ok(generation),
+            false => Err(Error::Damaged { site: self.name.clone(), number }),
+        }
+    }
+
+    /// Begin the directory of a generation under a temporary name.
+    pub(super) fn begin(&self, number: u64) -> Result<PathBuf, Error> {
+        let temporary = self.generations().join(format!(".{number}"));
+        disk::remove_tree(&temporary)?;
+        disk::create_directory(&temporary, 0o755)?;
+        Ok(temporary)
     }
 
     /// Add a generation: links to a ready prefix, files of the site's own, its description, and the lockfile it was made
@@ -190,17 +209,35 @@ impl Place {
             return Ok(existing);
         }
         generation.number = latest.max(used) + 1;
-        let temporary = self.generations().join(format!(".{}", generation.number));
-        disk::remove_tree(&temporary)?;
-        disk::create_directory(&temporary, 0o755)?;
+        let temporary = self.begin(generation.number)?;
         files.lay_out(prefix, &temporary)?;
-        let description = serde_json::to_string_pretty(&generation).expect("a generation is plain data");
-        disk::write_synced(&temporary.join("generation.json"), format!("{description}\n").as_bytes(), 0o444)?;
-        disk::write_new(&temporary.join("lockfile"), lockfile.as_bytes(), 0o444)?;
+        disk::write_synced(&temporary.join(DESCRIPTION), sealed(&generation).as_bytes(), 0o444)?;
+        disk::write_new(&temporary.join(LOCKFILE), lockfile.as_bytes(), 0o444)?;
         disk::rename(&temporary, &self.generation_path(generation.number))?;
         disk::sync_directory(&self.generations())?;
         Ok(generation)
     }
+}
+
+/// The text of a description, with the digest of all that it says, so that it can be told whether it is as it was written.
+fn sealed(generation: &Generation) -> String {
+    let mut description = serde_json::to_value(generation).expect("a generation is plain data");
+    description[SEAL] = seal(&description).to_string().into();
+    format!("{description:#}\n")
+}
+
+/// Take the seal off a description, and say whether it says the same. One that has none was written by an envy that made
+/// none.
+fn is_as_sealed(description: &mut serde_json::Value) -> bool {
+    let found = description.as_object_mut().and_then(|fields| fields.remove(SEAL));
+    found.is_none_or(|found| found == seal(description).to_string())
+}
+
+const SEAL: &str = "seal";
+
+/// The digest of a description without its seal. Names in it are sorted.
+fn seal(description: &serde_json::Value) -> TextDigest {
+    TextDigest::of(description.to_string().as_bytes())
 }
 
 impl Place {

@@ -18,6 +18,7 @@
 //! next change removes.
 
 mod activation;
+mod examine;
 mod files;
 mod gate;
 mod generation;
@@ -38,7 +39,7 @@ pub use files::{FileError, FileFault, Files, InTheWay, ShownFile, differences};
 pub use gate::{Checks, Occasion, Refusal};
 pub use generation::{Config, Generation, Member, Promoted};
 pub use history::{Entry, Move};
-pub use keeping::Keeping;
+pub use keeping::{Keeping, Read};
 pub use templates::Fault;
 
 /// The directory of one site.
@@ -68,6 +69,14 @@ pub enum Error {
         /// What the reader said.
         #[source]
         source: serde_json::Error,
+    },
+    /// A generation's description is not as it was written.
+    #[error("the description of generation {number} of site `{site}` is not as it was written")]
+    Damaged {
+        /// The site.
+        site: SiteName,
+        /// The generation.
+        number: u64,
     },
     /// There is no generation of this number.
     #[error("site `{site}` has no generation {number}{}", known(existing))]

@@ -10,6 +10,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::Mirrors;
 use crate::digest::{BlobDigest, Hasher};
@@ -140,29 +141,34 @@ enum Place {
 pub struct Archives<'a> {
     downloader: &'a Downloader,
     mirrors: &'a Mirrors,
+    /// What came of addresses that nobody knew a digest for: each is asked once, so that all see the same.
+    taken: Mutex<BTreeMap<String, BlobDigest>>,
 }
 
 impl<'a> Archives<'a> {
     /// Through this door, and from these mirrors where they have what is wanted.
     pub fn new(downloader: &'a Downloader, mirrors: &'a Mirrors) -> Self {
-        Self { downloader, mirrors }
+        Self { downloader, mirrors, taken: Mutex::default() }
     }
 
     /// Bring archives into the store, in parallel, and give their digests in order. What is known by its digest and is
     /// there is not fetched. All failures are reported together; what had arrived is kept.
     pub fn fetch(&self, wanted: &[Wanted], store: &Store, progress: &dyn Progress) -> Result<Vec<BlobDigest>, Error> {
         // One for each address and digest, whoever wants it.
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_here = |one: &&Wanted| match one.sha256 {
+            Some(digest) => store.has_blob(digest),
+            None => taken.get(&one.url).is_some_and(|digest| store.has_blob(*digest)),
+        };
         let mut missing: BTreeMap<_, &Wanted> = BTreeMap::new();
-        for one in wanted.iter().filter(|one| one.sha256.is_none_or(|digest| !store.has_blob(digest))) {
+        for one in wanted.iter().filter(|one| !is_here(one)) {
             missing.entry((one.url.as_str(), one.sha256)).or_insert(one);
         }
         let missing: Vec<&Wanted> = missing.into_values().collect();
         let fetched = self.fetch_missing(&missing, store, progress)?;
-        let digest = |one: &Wanted| {
-            let arrived = || missing.iter().position(|other| (&other.url, other.sha256) == (&one.url, None));
-            one.sha256.unwrap_or_else(|| fetched[arrived().expect("it was fetched, having no digest")])
-        };
-        Ok(wanted.iter().map(digest).collect())
+        let unknown = missing.iter().zip(fetched).filter(|(one, _)| one.sha256.is_none());
+        taken.extend(unknown.map(|(one, digest)| (one.url.clone(), digest)));
+        Ok(wanted.iter().map(|one| one.sha256.unwrap_or_else(|| taken[&one.url])).collect())
     }
 
     fn fetch_missing(

@@ -124,6 +124,21 @@ pub fn cargo_project(
     found.describe(directory).map(Some)
 }
 
+/// The `Cargo.toml` of the package that a dependency called `name` means, and nothing else about it.
+pub(super) fn own_manifest(
+    tree: &Tree,
+    read: Read<'_>,
+    name: &str,
+    subdir: Option<&str>,
+) -> Result<Option<String>, Error> {
+    let files = TreeFiles { tree, read };
+    let manifests = Manifests::new(&files);
+    let found = Search { tree, manifests: &manifests };
+    let Some(top) = found.top(name, subdir)? else { return Ok(None) };
+    let directory = found.choose(&top, name, subdir.is_some())?;
+    manifests.text(&join(&directory, "Cargo.toml").unwrap_or_default())
+}
+
 /// A tree that is searched.
 struct Search<'a> {
     tree: &'a Tree,

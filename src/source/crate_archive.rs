@@ -65,6 +65,20 @@ pub fn read(archive: &Path, id: &PackageId) -> Result<CrateContents, Error> {
     Ok(CrateContents { tree: contents.tree, manifest, cargo_lock, newest: contents.newest })
 }
 
+/// Read no more of a `.crate` file than its `Cargo.toml`.
+pub fn manifest(archive: &Path, id: &PackageId) -> Result<String, Error> {
+    let top = format!("{}-{}", id.name, id.version);
+    let mut finder = Finder::default();
+    match walk_through(archive, &top, &mut finder) {
+        Ok(_) => Err(Error::NoManifest { top }),
+        Err(Halt::Problem(problem)) => Err(problem.of(&top)),
+        Err(Halt::Found) => {
+            let path = "Cargo.toml".to_owned();
+            String::from_utf8(finder.manifest).map_err(|_| Error::Text { top, path })
+        }
+    }
+}
+
 /// Write the files of a `.crate` file into a directory, which is made or empty, and give them as a tree.
 /// `top` is `NAME-VERSION`.
 pub fn unpack(archive: &Path, top: &str, to: &Path) -> Result<Tree, Error> {
@@ -82,14 +96,17 @@ pub fn unpack(archive: &Path, top: &str, to: &Path) -> Result<Tree, Error> {
 }
 
 fn walk(archive: &Path, top: &str, visitor: &mut impl Visitor<Error = Problem>) -> Result<tarball::Contents, Error> {
+    walk_through(archive, top, visitor).map_err(|problem| problem.of(top))
+}
+
+fn walk_through<V: Visitor>(archive: &Path, top: &str, visitor: &mut V) -> Result<tarball::Contents, V::Error>
+where
+    V::Error: From<disk::Error>,
+{
     let packed = disk::file_size(archive).unwrap_or(0);
     // Like cargo, only the first member of the gzip stream: other readers have to see the same.
     let unpacked = GzDecoder::new(BufReader::new(disk::open(archive)?));
-    tarball::walk(unpacked, Rules::of_crate(top, packed), visitor).map_err(|problem| match problem {
-        Problem::Archive(source) => Error::Archive { top: top.to_owned(), source },
-        Problem::Text(path) => Error::Text { top: top.to_owned(), path },
-        Problem::Disk(error) => error.into(),
-    })
+    tarball::walk(unpacked, Rules::of_crate(top, packed), visitor)
 }
 
 /// What a visitor has to say, before the crate's name is added.
@@ -98,6 +115,56 @@ enum Problem {
     Archive(tarball::Error),
     Text(String),
     Disk(disk::Error),
+}
+
+impl Problem {
+    fn of(self, top: &str) -> Error {
+        let top = top.to_owned();
+        match self {
+            Self::Archive(source) => Error::Archive { top, source },
+            Self::Text(path) => Error::Text { top, path },
+            Self::Disk(error) => error.into(),
+        }
+    }
+}
+
+/// Why reading ends before the archive does.
+enum Halt {
+    Found,
+    Problem(Problem),
+}
+
+impl<E: Into<Problem>> From<E> for Halt {
+    fn from(error: E) -> Self {
+        Self::Problem(error.into())
+    }
+}
+
+/// Keeps the `Cargo.toml`, and wants nothing else.
+#[derive(Default)]
+struct Finder {
+    manifest: Vec<u8>,
+}
+
+impl Visitor for Finder {
+    type Error = Halt;
+
+    fn visit(&mut self, path: &str, entry: Entry<'_>) -> Result<Node, Halt> {
+        match entry {
+            Entry::Directory => Ok(Node::Directory(Tree::default())),
+            Entry::Symlink { target } => Ok(Node::Symlink(target.to_owned())),
+            Entry::File { executable, content, .. } if path == "Cargo.toml" => {
+                let poured = pour(&mut content.take(LARGEST_TEXT + 1), executable, &mut self.manifest);
+                poured.map_err(|stopped| stopped.into_problem(Path::new(path)))?;
+                let fits = self.manifest.len() as u64 <= LARGEST_TEXT;
+                Err(if fits { Halt::Found } else { Problem::Text(path.to_owned()).into() })
+            }
+            Entry::File { executable, content, .. } => {
+                let poured = pour(content, executable, &mut io::sink());
+                Ok(poured.map_err(|stopped| stopped.into_problem(Path::new(path)))?)
+            }
+        }
+    }
 }
 
 impl From<tarball::Error> for Problem {

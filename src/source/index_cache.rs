@@ -6,13 +6,14 @@
 //!   crates/ripgrep                the lines of one crate
 //! ```
 //!
-//! Each file begins with a line that says which state of the resource it holds (`etag: …`, `last-modified: …`, or
-//! `unknown`), and then has the server's bytes as they came. The cache of `tame-index` is not used: it writes in
+//! Each file begins with a line that has the digest of all the rest (`seal: sha256:…`), then one that says which state of
+//! the resource it holds (`etag: …`, `last-modified: …`, or `unknown`), and then has the server's bytes as they came. One
+//! that is not as its seal says counts as none. Older copies have no seal. The cache of `tame-index` is not used: it writes in
 //! place, and maps into memory what another envy may be writing.
 
 use std::path::{Path, PathBuf};
 
-use crate::digest::{Text, TextDigest};
+use crate::digest::{BlobDigest, Text, TextDigest};
 use crate::disk;
 use crate::download::Revision;
 
@@ -71,10 +72,21 @@ pub(super) fn write(path: &Path, kept: &Kept) -> Result<(), disk::Error> {
         Some(Revision::LastModified(time)) => format!("last-modified: {time}\n"),
         None => "unknown\n".to_owned(),
     };
-    disk::write_atomic(path, &[head.as_bytes(), &kept.bytes].concat())
+    let rest = [head.as_bytes(), &kept.bytes].concat();
+    let seal = format!("{SEAL}{}\n", BlobDigest::of(&rest));
+    disk::write_atomic(path, &[seal.as_bytes(), &rest].concat())
 }
 
+const SEAL: &str = "seal: ";
+
 fn parse(bytes: &[u8]) -> Option<Kept> {
+    let Some(sealed) = bytes.strip_prefix(SEAL.as_bytes()) else { return parse_unsealed(bytes) };
+    let end = sealed.iter().position(|&byte| byte == b'\n')?;
+    let (seal, rest) = (std::str::from_utf8(&sealed[..end]).ok()?, &sealed[end + 1..]);
+    if seal == BlobDigest::of(rest).to_string() { parse_unsealed(rest) } else { None }
+}
+
+fn parse_unsealed(bytes: &[u8]) -> Option<Kept> {
     let end = bytes.iter().position(|&byte| byte == b'\n')?;
     let revision = match std::str::from_utf8(&bytes[..end]).ok()?.split_once(": ") {
         Some(("etag", tag)) => Some(Revision::Etag(tag.to_owned())),
@@ -100,6 +112,21 @@ mod tests {
             assert_eq!(read(&path).unwrap(), Some(kept));
         }
         assert_eq!(cache.crate_names(), ["ripgrep"]);
+    }
+
+    #[test]
+    fn a_copy_in_which_a_bit_flipped_is_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("crate");
+        let kept = Kept { revision: Some(Revision::Etag("\"1\"".into())), bytes: b"{\"name\":\"a\"}\n".to_vec() };
+        write(&path, &kept).unwrap();
+        let bytes = disk::read(&path).unwrap();
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(parse(&flipped), None, "bit {bit}");
+        }
+        assert_eq!(parse(&[b"etag: \"1\"\n", &kept.bytes[..]].concat()), Some(kept), "as it was written before");
     }
 
     #[test]

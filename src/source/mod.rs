@@ -12,6 +12,7 @@
 //! - [`tarball`]: reading tar archives, strictly
 //! - [`archive`]: unpacking archives of all kinds into the store
 //! - [`archives`]: bringing archives into the store, from addresses that a project names
+//! - [`statements`]: what packages say to envy in their `Cargo.toml`, kept by what it was read from
 //! - [`crate_archive`]: reading and unpacking `.crate` files
 //! - [`path`]: directories of the user's
 //! - [`patch`]: patches of source trees
@@ -39,6 +40,7 @@ mod path;
 mod registries;
 mod registry;
 mod sources;
+mod statements;
 mod tarball;
 
 pub use archive::{Error as ArchiveError, Limits, Strip, Unpacked, list_archive, unpack_archive};
@@ -51,8 +53,8 @@ pub use crate_sources::{CrateSource, Error as CrateSourcesError, SourceCrates, c
 pub use crates::{Archive, Crates, Error as CratesError, Failure as CrateFailure, FailureKind};
 pub use credentials::Error as CredentialsError;
 pub use git::{
-    BadEntry, Checkout, EntryKind, Error as GitError, Git, GitSettings, Reference, RevisionError, Submodule, Tag,
-    TreeEntry, WantedCommit, WireError, file_at, is_dirty, read_entries,
+    BadEntry, Checkout, EntryKind, Error as GitError, Git, GitSettings, Listing, Reference, RevisionError, Submodule,
+    Tag, TreeEntry, WantedCommit, WireError, file_at, is_dirty, read_entries,
 };
 pub use git_index::{GitIndexError, GitIndexes, NoGit};
 pub use index::CrateVersion;
@@ -62,6 +64,7 @@ pub use path::{Error as PathError, PathMemo, PathSource};
 pub use registries::Registries;
 pub use registry::{CargoConfig, Error as RegistryError, Registry};
 pub use sources::{Item, Origin, Sources, is_local, look_at, one_of};
+pub use statements::Packaged;
 
 use crate::download;
 use crate::package::PackageName;

@@ -10,7 +10,7 @@ use super::git::{Git, Reference};
 use super::patch::{Patch, patched};
 use super::path::{self, PathMemo, PathSource};
 use super::{Archives, Error, Registries, WantedArchive, WantedCommit, crate_archive};
-use crate::digest::{BlobDigest, Commit, TextDigest};
+use crate::digest::{BlobDigest, Commit, TextDigest, TreeDigest};
 use crate::disk;
 use crate::package::{PackageId, PackageName};
 use crate::progress::Progress;
@@ -66,7 +66,7 @@ pub enum Origin<'o> {
 
 impl Origin<'_> {
     /// Names what it gives.
-    fn digest(&self) -> TextDigest {
+    pub(super) fn digest(&self) -> TextDigest {
         let text = match self {
             Self::Crate { archive, .. } => format!("crate {archive}"),
             // A repository of this machine may lead to others here, and one from elsewhere may not.
@@ -124,6 +124,11 @@ impl<'a> Sources<'a> {
         self.store
     }
 
+    /// The directory for what can be had again.
+    pub(super) fn cache(&self) -> &Path {
+        &self.cache
+    }
+
     /// Whether a thing is here, so that nobody has to be asked for it.
     pub fn has(&self, item: &Item) -> bool {
         match item {
@@ -135,6 +140,16 @@ impl<'a> Sources<'a> {
                     || self.git.has(&wanted.url, &wanted.commit)
             }
         }
+    }
+
+    /// Names what a commit gave, for those alone who pin a tree of it: they prove what they make of it.
+    pub fn pinned_name(commit: Commit, pinned: TreeDigest) -> TextDigest {
+        TextDigest::of(format!("pinned git {commit} {pinned}").as_bytes())
+    }
+
+    /// What a commit gave, as a bundle brought it for whoever pins this tree.
+    pub fn pinned(&self, commit: Commit, pinned: TreeDigest) -> Result<Option<Content>, Error> {
+        Ok(self.store.content(Self::pinned_name(commit, pinned))?)
     }
 
     /// Bring everything that is not here, in parallel. Where the network may not be used, one error names all of it.
@@ -189,7 +204,7 @@ impl<'a> Sources<'a> {
             Origin::Crate { id, archive } => {
                 let directory = self.store.temporary_directory()?;
                 let directory = disk::temporary_directory_in(&directory).map_err(crate::store::Error::from)?;
-                let (top, path) = (format!("{}-{}", id.name, id.version), self.store.blob_path(*archive));
+                let (top, path) = (format!("{}-{}", id.name, id.version), self.store.proven_blob(*archive)?);
                 let time = crate_archive::read(&path, id)?.newest;
                 crate_archive::unpack(&path, &top, directory.path())?;
                 Ok(Content { tree: self.store.ingest(directory.path())?, time })
@@ -200,7 +215,7 @@ impl<'a> Sources<'a> {
             }
             Origin::Archive { archive, name, strip } => {
                 let strip = strip.map_or(Strip::Common, Strip::Components);
-                let path = self.store.blob_path(*archive);
+                let path = self.store.proven_blob(*archive)?;
                 let unpacked = unpack_archive(&path, name, strip, self.limits, self.store)?;
                 Ok(Content { tree: unpacked.tree, time: unpacked.newest })
             }
@@ -224,7 +239,7 @@ impl<'a> Sources<'a> {
         name: &PackageName,
         subdir: Option<&str>,
     ) -> Result<Option<CargoProject>, Error> {
-        let read = |file: &File| Ok(disk::read(&self.store.file_path(*file))?);
+        let read = |file: &File| Ok(self.store.read_file(*file)?);
         cargo_project(tree, &read, name.as_str(), subdir)
             .map_err(|source| Error::Project { name: name.clone(), source })
     }

@@ -1,5 +1,6 @@
 //! Blobs: the bytes of files.
 
+use std::cell::RefCell;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -63,6 +64,7 @@ impl Store {
             let temporary = disk::temporary_in(&self.temporary_directory()?)?;
             disk::write(temporary.path(), bytes)?;
             place(temporary, mode(executable), &self.file_path(file))?;
+            self.proven.add(&self.file_path(file));
         }
         Ok(file)
     }
@@ -87,7 +89,9 @@ impl Store {
 
     /// Keep a temporary file, whose digest was computed as it was written, without reading it again.
     pub fn adopt(&self, file: tempfile::NamedTempFile, digest: BlobDigest) -> Result<(), Error> {
-        Ok(place(file, 0o444, &self.blob_path(digest))?)
+        place(file, 0o444, &self.blob_path(digest))?;
+        self.proven.add(&self.blob_path(digest));
+        Ok(())
     }
 
     /// Keep a file of a tree whose bytes are at hand. What is here is not written again; what is not is written to the
@@ -143,12 +147,14 @@ impl Store {
     pub(super) fn ingest_file(&self, path: &Path, executable: bool) -> Result<File, Error> {
         let (blob, size) = hash(path)?;
         let file = File { blob, size, executable };
-        if !self.has_file(file) {
+        // One that is there already may be damaged, and is removed then.
+        if !self.prove_file(file)? {
             let place = self.file_path(file);
             disk::create_directories(place.parent().expect("a blob has a directory"))?;
             disk::set_mode(path, mode(executable))?;
             disk::sync_file(path)?;
             self.take_in(path, &place)?;
+            self.proven.add(&place);
         }
         Ok(file)
     }
@@ -161,19 +167,23 @@ pub fn mode(executable: bool) -> u32 {
 
 /// Digest and size of a file's bytes.
 pub(super) fn hash(path: &Path) -> disk::Result<(BlobDigest, u64)> {
-    let (mut file, mut hasher, mut size) = (disk::open(path)?, Hasher::default(), 0);
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok((hasher.finish(), size)),
-            Ok(count) => {
-                hasher.update(&buffer[..count]);
-                size += count as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(disk::Error::new("read", path, error)),
-        }
+    thread_local! {
+        static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; 256 * 1024]);
     }
+    let (mut file, mut hasher, mut size) = (disk::open(path)?, Hasher::default(), 0);
+    BUFFER.with_borrow_mut(|buffer| {
+        loop {
+            match file.read(buffer) {
+                Ok(0) => return Ok((hasher.finish(), size)),
+                Ok(count) => {
+                    hasher.update(&buffer[..count]);
+                    size += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(disk::Error::new("read", path, error)),
+            }
+        }
+    })
 }
 
 #[cfg(test)]

@@ -136,10 +136,7 @@ impl Store {
     }
 
     fn copy_out(&self, file: File, path: &Path, time: i64) -> Result<(), Error> {
-        if !self.has_file(file) {
-            return Err(Error::MissingBlob(file.blob));
-        }
-        disk::clone_or_copy(&self.file_path(file), path, if file.executable { 0o755 } else { 0o644 })?;
+        disk::clone_or_copy(&self.proven_file(file)?, path, if file.executable { 0o755 } else { 0o644 })?;
         Ok(disk::set_time(path, time)?)
     }
 

@@ -21,8 +21,10 @@
 
 mod blobs;
 mod checkout;
+mod flaw;
 mod locks;
 mod patched;
+mod proof;
 mod results;
 mod roots;
 mod sources;
@@ -37,13 +39,14 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use crate::digest::{BlobDigest, Digest, TreeDigest};
 use crate::disk;
 pub use blobs::mode;
+pub use flaw::{Flaw, FlawKind};
 pub use locks::Held;
 pub use patched::LONGEST_ROOT;
 pub use results::{Outcome, Provenance};
 pub use sources::Content;
 pub use stats::Kind;
 pub use units::Unit;
-pub use verify::{Damage, Repair, Report};
+pub use verify::{Damage, Examined, Memory, Repair, Report};
 
 /// The store of one user.
 #[derive(Debug)]
@@ -51,6 +54,7 @@ pub struct Store {
     root: PathBuf,
     workplace: OnceLock<Workplace>,
     opening: Mutex<()>,
+    proven: proof::Proven,
 }
 
 /// This process's own directory in `tmp/`; the lock tells others that it is in use.
@@ -124,7 +128,7 @@ fn holder(pid: Option<u32>) -> String {
 impl Store {
     /// The store at this path. Nothing is read or made before it is needed.
     pub fn at(root: PathBuf) -> Self {
-        Self { root, workplace: OnceLock::new(), opening: Mutex::new(()) }
+        Self { root, workplace: OnceLock::new(), opening: Mutex::new(()), proven: proof::Proven::default() }
     }
 
     /// Where it is.

@@ -12,7 +12,7 @@
 //!
 //! A store that was moved has prefixes with the path that they had before. They count as not there, and are made anew.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -101,22 +101,20 @@ impl Store {
         Ok(())
     }
 
-    /// The files of a tree that hold the placeholder.
+    /// The files of a tree that hold the placeholder. All of its files are proven on the way: whatever a prefix is made of
+    /// is what its name says.
     pub(super) fn holders(&self, tree: &Tree) -> Result<HashSet<BlobDigest>, Error> {
-        let long = tree.files().filter(|file| file.size >= PLACEHOLDER.len() as u64);
         // What is in a tree several times is read once.
-        let files: HashMap<BlobDigest, File> = long.map(|file| (file.blob, file)).collect();
-        let files: Vec<_> = files.into_values().collect();
+        let files: HashSet<File> = tree.files().collect();
+        let files: Vec<_> = files.into_iter().collect();
         let holders = files.par_iter().with_min_len(32).map(|file| Ok(self.holds(*file)?.then_some(file.blob)));
         holders.filter_map(Result::transpose).collect()
     }
 
     fn holds(&self, file: File) -> Result<bool, Error> {
-        if !self.has_file(file) {
-            return Err(Error::MissingBlob(file.blob));
-        }
-        let path = self.file_path(file);
-        Ok(disk::any_piece(&path, PLACEHOLDER.len(), placeholder::is_in)?)
+        let path = self.proven_file(file)?;
+        let may_hold = file.size >= PLACEHOLDER.len() as u64;
+        Ok(may_hold && disk::any_piece(&path, PLACEHOLDER.len(), placeholder::is_in)?)
     }
 
     /// The path of a prefix as it will stand in files of the tree that hold the placeholder, if it can stand there.

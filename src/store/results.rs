@@ -2,18 +2,20 @@
 //!
 //! The output tree is the `root_directory_digest` of the one output directory; the log is `stdout_digest`; how it
 //! was made travels as JSON in an `Any` of type [`PROVENANCE`] in the execution metadata, where caches and build
-//! farms carry it unchanged.
+//! farms carry it unchanged. Beside it lies a seal, of type [`SEAL`]: the digest of all the rest of what envy wrote, since
+//! a result has no name that says what it should be. One without a seal is taken as it is.
 
 use prost::Message as _;
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Store};
-use crate::digest::{ActionDigest, BlobDigest, TreeDigest};
+use crate::digest::{ActionDigest, BlobDigest, TextDigest, TreeDigest};
 use crate::disk;
 use crate::platform::Needs;
 use crate::tree::{Encoded, message::Digest};
 
 const PROVENANCE: &str = "envy/Provenance/1";
+const SEAL: &str = "envy/Seal/1";
 
 /// What an action gave.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,7 +71,7 @@ impl Store {
 
 fn write(outcome: &Outcome, encoded: &Encoded, log_size: u64) -> Vec<u8> {
     let provenance = serde_json::to_vec(&outcome.provenance).expect("provenance is plain data");
-    let result = message::ActionResult {
+    let mut result = message::ActionResult {
         output_directories: vec![message::OutputDirectory {
             path: "prefix".to_owned(),
             root_directory_digest: Some(Digest::new(&outcome.tree.hex(), encoded.size)),
@@ -80,11 +82,29 @@ fn write(outcome: &Outcome, encoded: &Encoded, log_size: u64) -> Vec<u8> {
             auxiliary_metadata: vec![message::Any { type_url: PROVENANCE.to_owned(), value: provenance }],
         }),
     };
+    let seal = message::Any { type_url: SEAL.to_owned(), value: seal(&result) };
+    result.execution_metadata.get_or_insert_default().auxiliary_metadata.push(seal);
     result.encode_to_vec()
 }
 
+/// The digest of a result that has no seal yet.
+fn seal(result: &message::ActionResult) -> Vec<u8> {
+    TextDigest::of(&result.encode_to_vec()).hex().into_bytes()
+}
+
+/// Whether a result is as its seal says; it has none afterwards.
+fn is_as_sealed(result: &mut message::ActionResult) -> bool {
+    let Some(metadata) = &mut result.execution_metadata else { return false };
+    let seals: Vec<_> = metadata.auxiliary_metadata.extract_if(.., |any| any.type_url == SEAL).collect();
+    let right = seal(result);
+    seals.iter().all(|seal| seal.value == right)
+}
+
 pub(super) fn read(bytes: &[u8]) -> Option<Outcome> {
-    let result = message::ActionResult::decode(bytes).ok().filter(|result| result.exit_code == 0)?;
+    let mut result = message::ActionResult::decode(bytes).ok().filter(|result| result.exit_code == 0)?;
+    if !is_as_sealed(&mut result) {
+        return None;
+    }
     let tree = result.output_directories.into_iter().next()?.root_directory_digest?;
     let metadata = result.execution_metadata?.auxiliary_metadata;
     let provenance = metadata.into_iter().find(|any| any.type_url == PROVENANCE)?;
@@ -139,10 +159,7 @@ mod tests {
     use super::*;
     use crate::tree::Tree;
 
-    #[test]
-    fn an_outcome_reads_back() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = Store::at(directory.path().to_owned());
+    fn sample() -> (Encoded, Outcome) {
         let encoded = Tree::default().encode();
         let outcome = Outcome {
             tree: encoded.root,
@@ -156,9 +173,37 @@ mod tests {
                 needs: Needs { glibc: Some("2.34".into()), libraries: vec!["libgcc_s.so.1".into()], interpreter: None },
             },
         };
+        (encoded, outcome)
+    }
+
+    #[test]
+    fn an_outcome_reads_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::at(directory.path().to_owned());
+        let (encoded, outcome) = sample();
         let action = ActionDigest::of(b"action");
         assert_eq!(store.outcome(action).unwrap(), None);
         store.put_outcome(action, &outcome, &encoded, 3).unwrap();
         assert_eq!(store.outcome(action).unwrap(), Some(outcome));
+    }
+
+    #[test]
+    fn whichever_bit_is_flipped_it_is_no_result_or_the_same_one() {
+        let (encoded, outcome) = sample();
+        let bytes = write(&outcome, &encoded, 3);
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            // Where the seal's own name is hit, all the rest is right.
+            assert!(read(&flipped).is_none_or(|found| found == outcome), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_result_without_a_seal_is_taken_as_it_is() {
+        let (encoded, outcome) = sample();
+        let mut plain = message::ActionResult::decode(&*write(&outcome, &encoded, 3)).unwrap();
+        plain.execution_metadata.as_mut().unwrap().auxiliary_metadata.truncate(1);
+        assert_eq!(read(&plain.encode_to_vec()), Some(outcome));
     }
 }

@@ -73,6 +73,7 @@ impl Store {
         if blobs::hash(&path)? == (file.blob, file.size) {
             return Ok(true);
         }
+        self.proven.remove(&path);
         disk::remove_file(&path)?;
         Ok(false)
     }

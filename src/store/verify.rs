@@ -4,18 +4,22 @@
 //! hashed; a file that is a link to a blob is read once for both. A result has no digest of its own: it is read, and
 //! that is all. What is not there is no damage, since it is fetched or made when it is needed.
 
+mod memory;
+mod mending;
+mod prefix;
+mod reading;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::patched::{Known, Patches};
+use super::flaw::Flaw;
 use super::{Error, Store, blobs, results};
 use crate::digest::{BlobDigest, TreeDigest};
 use crate::disk::{self, Identity, Kind};
-use crate::placeholder;
-use crate::tree::{File, Node, Tree};
+pub use memory::Memory;
+pub use prefix::Examined;
 
 /// What was looked at, and what is not as it should be.
 #[derive(Debug, Default)]
@@ -137,37 +141,12 @@ impl Store {
 
     fn prefix_damage(&self, digest: TreeDigest, hashed: &Hashed) -> Result<Vec<Damage>, Error> {
         let place = self.prefix_path(digest);
-        let patches = match self.patches(digest)? {
-            Known::Some(patches) if !patches.are_for(&place) => {
-                let made_for = |path: &Path| format!("made for `{}`", path.display());
-                let (expected, found) = (made_for(&place), made_for(Path::new(&patches.path)));
-                return Ok(vec![self.damage(PREFIXES, &place, expected, found)]);
-            }
-            Known::Some(patches) => Some(patches),
-            Known::None | Known::Unreadable => None,
+        let flaws = self.examine_knowing(digest, &prefix::hashed_already(hashed))?.flaws;
+        let damage = |flaw: Flaw| {
+            let path = if flaw.path.is_empty() { place.clone() } else { place.join(&flaw.path) };
+            self.damage(PREFIXES, &path, flaw.expected, flaw.found)
         };
-        let reader = Reader { patches: patches.as_ref(), hashed };
-        let mut found = Tree::default();
-        if let Err(error) = reader.read(&place, "", &mut found) {
-            return Ok(vec![self.damage(PREFIXES, &place, digest.to_string(), unreadable(&error))]);
-        }
-        if found.digest() == digest {
-            return Ok(Vec::new());
-        }
-        let files = self.tree(digest).ok().flatten().map(|right| self.differences(&place, &right, &found));
-        let whole = || vec![self.damage(PREFIXES, &place, digest.to_string(), found.digest().to_string())];
-        Ok(files.filter(|files| !files.is_empty()).unwrap_or_else(whole))
-    }
-
-    /// The files in which a prefix is not as it should be.
-    fn differences(&self, place: &Path, right: &Tree, found: &Tree) -> Vec<Damage> {
-        let (right, found): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            (right.leaves().into_iter().collect(), found.leaves().into_iter().collect());
-        let paths: BTreeSet<_> = right.keys().chain(found.keys()).collect();
-        let differ = paths.into_iter().filter(|path| right.get(*path) != found.get(*path));
-        differ
-            .map(|path| self.damage(PREFIXES, &place.join(path), shown(right.get(path)), shown(found.get(path))))
-            .collect()
+        Ok(flaws.into_iter().map(damage).collect())
     }
 
     fn damage(&self, kind: &'static str, path: &Path, expected: String, found: String) -> Damage {
@@ -230,58 +209,6 @@ fn blob_damage(path: &Path, hex: &str, hashed: &disk::Result<(BlobDigest, u64)>)
         Ok(_) if disk::kind(path).ok()? != (Kind::File { executable }) => Some("the same with another mode".to_owned()),
         Ok(_) => None,
         Err(error) => Some(unreadable(error)),
-    }
-}
-
-fn shown(node: Option<&&Node>) -> String {
-    match node {
-        None | Some(Node::Directory(_)) => "nothing".to_owned(),
-        Some(Node::File(file)) if file.executable => format!("{}, executable", file.blob),
-        Some(Node::File(file)) => file.blob.to_string(),
-        Some(Node::Symlink(target)) => format!("a symlink to `{target}`"),
-    }
-}
-
-/// Reads a prefix back as the tree that it was made from.
-struct Reader<'a> {
-    patches: Option<&'a Patches>,
-    hashed: &'a Hashed,
-}
-
-impl Reader<'_> {
-    fn read(&self, directory: &Path, inside: &str, tree: &mut Tree) -> disk::Result<()> {
-        for (name, kind) in disk::list(directory)? {
-            let (path, inside) = (directory.join(&name), format!("{inside}{}", name.to_string_lossy()));
-            let node = match kind {
-                Kind::Directory => Node::Directory(Tree::default()),
-                Kind::File { executable } => Node::File(self.file(&path, &inside, executable)?),
-                Kind::Symlink => {
-                    Node::Symlink(disk::read_link(&path).unwrap_or_default().to_string_lossy().into_owned())
-                }
-                Kind::Other => return Err(disk::Error::new("read", &path, io::Error::other("it is no file"))),
-            };
-            let is_directory = matches!(node, Node::Directory(_));
-            // A name that no tree can have is damage, which the digest of the rest shows too.
-            let _ = tree.insert(&inside, node);
-            if is_directory {
-                self.read(&path, &format!("{inside}/"), tree)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn file(&self, path: &Path, inside: &str, executable: bool) -> disk::Result<File> {
-        let plain = |(blob, size)| File { blob, size, executable };
-        if let Some(known) = self.hashed.get(&disk::identity(path)?) {
-            return Ok(plain(*known));
-        }
-        let Some((patches, files)) = self.patches.and_then(|all| Some((all, all.files.get(inside)?))) else {
-            return blobs::hash(path).map(plain);
-        };
-        let bytes = disk::read(path)?;
-        // Where the path does not stand where it should, the file is hashed as it is, which no blob of a tree is.
-        let bytes = placeholder::undo(&bytes, &patches.path, files).unwrap_or(bytes);
-        Ok(plain((BlobDigest::of(&bytes), bytes.len() as u64)))
     }
 }
 

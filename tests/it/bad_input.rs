@@ -71,12 +71,12 @@ fn a_malformed_manifest_is_told_by_line_and_column() {
     "#]],
     );
     check(
-        "[sites.api.dependencies]\nhello = { version = \"1\", when = 'os == \"linux\"' }\n",
+        "[sites.api.dependencies]\nhello = { version = \"1\", when = 'oss == \"linux\"' }\n",
         expect![[r#"
             error: `envy.toml` has 1 error
-              envy.toml:2:26: this version of envy cannot use `when` yet
-                2 | hello = { version = "1", when = 'os == "linux"' }
-                                             ^^^^
+              envy.toml:2:33: `oss == "linux"` names `oss`; a condition knows `os`, `arch`, `libc` and `platform`
+                2 | hello = { version = "1", when = 'oss == "linux"' }
+                                                    ^^^^^^^^^^^^^^^^
         "#]],
     );
     check(

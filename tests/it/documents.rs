@@ -52,6 +52,7 @@ documents! {
     guide_health_checks: "docs/guides/health-checks.md",
     guide_ci: "docs/guides/ci.md",
     guide_offline: "docs/guides/offline.md",
+    guide_bundle: "docs/guides/bundle.md",
     guide_services_from_git: "docs/guides/services-from-git.md",
     guide_archives: "docs/guides/archives.md",
     guide_recipes: "docs/guides/recipes.md",

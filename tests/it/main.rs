@@ -14,8 +14,12 @@
 
 mod archives;
 mod bad_input;
+mod bundles;
+mod bundles_bare;
+mod candidates;
 mod cli_reference;
 mod commands;
+mod conditions;
 mod constraints;
 mod converging;
 mod cutoff;
@@ -25,6 +29,7 @@ mod documents;
 mod extends;
 mod fenced;
 mod fetch;
+mod flipped;
 mod gate;
 mod generations;
 mod git;
@@ -66,5 +71,6 @@ mod shells;
 mod site_files;
 mod stated;
 mod tree;
+mod verify;
 mod vouching;
 mod why;

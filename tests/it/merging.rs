@@ -4,7 +4,8 @@ use crate::scratch::Scratch;
 
 fn recipe(versions: &[&str]) -> String {
     let versions: String = versions.iter().map(|version| format!("[versions.\"{version}\"]\n")).collect();
-    format!("summary = 'x'\n{versions}[[step]]\nname = 'go'\nrun = 'true'\n")
+    let run = "mkdir -p {{ destdir }}{{ prefix }}/share; echo > {{ destdir }}{{ prefix }}/share/{{ name }}";
+    format!("summary = 'x'\n{versions}[[step]]\nname = 'go'\nrun = '{run}'\n")
 }
 
 fn world() -> Scratch {
@@ -122,31 +123,67 @@ fn what_only_theirs_moved_stays_moved_though_the_manifest_is_still_ours() {
     scratch.envy("lock --check").succeeds();
 }
 
+/// A repository in which git has envy merge lockfiles, with one commit.
+fn repository(scratch: &Scratch) {
+    let program = env!("CARGO_BIN_EXE_envy");
+    scratch.write(".gitattributes", "lockfiles/*.lock merge=envy\nenvy.toml merge=union\n");
+    scratch.write(".gitignore", ".envy\n");
+    git(
+        scratch,
+        &format!(
+            "git init -q -b main .; git config user.name t; git config user.email t@example.org; \
+             git config merge.envy.driver '{program} lock --merge %O %A %B %P'; git add -A; git commit -qm base"
+        ),
+    );
+}
+
+fn git(scratch: &Scratch, script: &str) {
+    scratch.shell().sh(&format!("set -e; {script}")).succeeds();
+}
+
+/// A branch of main on which other packages are asked for, locked and built.
+fn branch(scratch: &Scratch, name: &str, packages: &[(&str, &str)]) {
+    git(scratch, &format!("git checkout -q main; git checkout -qb {name}"));
+    ask(scratch, packages);
+    scratch.envy("build").succeeds();
+    git(scratch, &format!("git commit -qam {name}"));
+}
+
 #[test]
 fn git_has_envy_merge_what_two_branches_added() {
     let scratch = world();
-    let program = env!("CARGO_BIN_EXE_envy");
     ask(&scratch, &[("base", "1")]);
-    scratch.write(".gitattributes", "lockfiles/*.lock merge=envy\nenvy.toml merge=union\n");
-    let git = |script: &str| {
-        scratch.shell().sh(&format!("set -e; {script}")).succeeds();
-    };
     scratch.envy("lock").succeeds();
-    git(&format!(
-        "git init -q -b main .; git config user.name t; git config user.email t@example.org; \
-         git config merge.envy.driver '{program} lock --merge %O %A %B %P'; git add -A; git commit -qm base; \
-         git checkout -qb left"
-    ));
-    ask(&scratch, &[("base", "1"), ("left", "1")]);
-    scratch.envy("lock").succeeds();
-    git("git commit -qam left; git checkout -q main; git checkout -qb right");
-    ask(&scratch, &[("base", "1"), ("right", "1")]);
-    scratch.envy("lock").succeeds();
-    git("git commit -qam right; git merge -q left -m merged");
+    repository(&scratch);
+    branch(&scratch, "left", &[("base", "1"), ("left", "1")]);
+    branch(&scratch, "right", &[("base", "1"), ("right", "1")]);
+    git(&scratch, "git merge -q left -m merged");
     let merged = scratch.read("lockfiles/api.lock");
     assert!(["base", "left", "right"].iter().all(|name| merged.contains(&format!("name = \"{name}\""))), "{merged}");
+    assert_eq!(merged.matches("[[package.output]]").count(), 3, "what each branch built is of the merged packages too");
+    scratch.envy("build --locked").succeeds().never_says("built ");
+    scratch.envy("build --locked").succeeds().says("unchanged");
     scratch.envy("lock").succeeds().never_says("~");
     scratch.envy("lock --check").succeeds();
+}
+
+#[test]
+fn what_two_branches_moved_differently_is_said_while_git_merges() {
+    let scratch = world();
+    ask(&scratch, &[("base", "=1.0.0")]);
+    scratch.envy("lock").succeeds();
+    repository(&scratch);
+    branch(&scratch, "left", &[("base", "=1.1.0"), ("left", "1")]);
+    branch(&scratch, "right", &[("base", "=1.2.0"), ("right", "1")]);
+    git(&scratch, "git merge -q left -m merged 2>said; grep 'both sides changed `base`' said; rm said");
+    let merged = scratch.read("lockfiles/api.lock");
+    assert!(["base", "left", "right"].iter().all(|name| merged.contains(&format!("name = \"{name}\""))), "{merged}");
+    assert!(merged.contains("name = \"base\"\nversion = \"1.2.0\""), "our manifest decided: {merged}");
+    scratch.envy("build --locked").ends(1).says("duplicate key `base`");
+    ask(&scratch, &[("base", "=1.1.0"), ("left", "1"), ("right", "1")]);
+    scratch.envy("build --locked").ends(3).says("`base` is required at =1.1.0, but locked at 1.2.0");
+    scratch.envy("lock").succeeds().says("~ base 1.2.0 -> 1.1.0").never_says("left");
+    scratch.envy("build --locked").succeeds();
 }
 
 #[test]

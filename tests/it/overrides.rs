@@ -101,8 +101,11 @@ fn an_override_requires_nothing_by_itself() {
     let locked = scratch.read("lockfiles/api.lock");
     overridden(&scratch, "zlib = { recipe = 'zlib', version = '99' }");
     scratch.envy("lock --check").succeeds();
-    scratch.envy("lock").succeeds();
+    scratch.envy("lock").succeeds().says("`zlib` stands under `[overrides]`, and no site has it");
     assert_eq!(scratch.read("lockfiles/api.lock"), locked);
+    // What another site has is of use there.
+    scratch.write("envy.toml", scratch.read("envy.toml") + "thing = { recipe = 'thing' }\n[sites.web]\n");
+    scratch.envy("lock web").succeeds().says("`zlib` stands").never_says("`thing` stands");
 }
 
 #[test]

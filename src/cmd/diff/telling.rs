@@ -6,7 +6,8 @@ use super::compared::{Compared, OtherOutput};
 use crate::digest::TreeDigest;
 use crate::lock::{Aspect, Change, Package, Pin, Toolchain, aspects};
 use crate::package::PackageName;
-use crate::platform::Platform;
+use crate::platform::{Platform, listed};
+use crate::recipe::Purpose;
 
 /// How much is told of files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +89,7 @@ fn fact(
         },
         Aspect::Crates => return Some(("Cargo.lock".to_owned(), "another".to_owned())),
         Aspect::Needs => needs(before, now),
+        Aspect::Platforms => format!("{} -> {}", platforms(before), platforms(now)),
     };
     Some((aspect.word().to_owned(), how))
 }
@@ -105,13 +107,21 @@ fn params(compared: &Compared<'_>, name: &PackageName) -> Option<String> {
 /// What a package needs and did not need, and the other way round.
 fn needs(before: &Package, now: &Package) -> String {
     let all = |one: &Package| -> BTreeSet<String> {
-        let build = one.build_dependencies.iter().map(|name| format!("{name} [build]"));
-        one.dependencies.iter().map(ToString::to_string).chain(build).collect()
+        let on = |needed: &(Purpose, PackageName)| {
+            one.needed_on.get(needed).map(|on| format!(" on {}", listed(on))).unwrap_or_default()
+        };
+        let run = one.dependencies.iter().map(|name| format!("{name}{}", on(&(Purpose::Run, name.clone()))));
+        let build = one.build_dependencies.iter();
+        run.chain(build.map(|name| format!("{name} [build]{}", on(&(Purpose::Build, name.clone()))))).collect()
     };
     let (before, now) = (all(before), all(now));
     let gone = before.difference(&now).map(|name| format!("-{name}"));
     let new = now.difference(&before).map(|name| format!("+{name}"));
     gone.chain(new).collect::<Vec<_>>().join(", ")
+}
+
+fn platforms(one: &Package) -> String {
+    if one.platforms.is_empty() { "all".to_owned() } else { listed(&one.platforms) }
 }
 
 fn output(other: &OtherOutput) -> (String, String) {

@@ -1,8 +1,10 @@
 //! Bringing a site's lockfile up to date, in memory.
 
+mod choosing;
 mod compiler;
 mod telling;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -10,14 +12,14 @@ use super::context::Context;
 use super::project::Project;
 use super::sharing;
 use crate::build::Memo;
-use crate::digest::{Commit, TextDigest};
+use crate::digest::TextDigest;
 use crate::failure::{Exit, Failure};
-use crate::index::{Place, SiteIndex};
 use crate::lock::{self, Drift, Lockfile, Package, Pinned, Pinner, Task, Wishes};
 use crate::manifest::{ExcludeNewer, GitReference, Manifest, Site, Source};
-use crate::package::{Cutoff, Cutoffs, PackageId, PackageName, Range, Version};
-use crate::resolve::{self, Hidden, Problem, Strategy};
+use crate::package::{Cutoff, Cutoffs, PackageId, PackageName, Version};
+use crate::resolve::Strategy;
 use crate::source::Sources;
+use choosing::{Chosen, Locking, endless};
 use compiler::Compiler;
 pub use telling::{foretell, tell};
 
@@ -84,189 +86,67 @@ pub fn propose_from(
     if let (Some(old), Moves::Needed, true) = (&old, moves, same_recipes)
         && project.drift(&site.name, &wishes, old).is_empty()
         && outgrown(project, site, &wishes, old, sources)?.is_empty()
-        && !restated(&wishes, old, sources)?
+        && !restated(&wishes, Some(old), sources)?
     {
         return Ok(Proposal { lockfile: old.clone(), generated: BTreeMap::new(), old: Some(old.clone()) });
     }
+    telling::nowhere(context, project, site);
     if wishes.packages().is_empty() {
         return Ok(Proposal { lockfile: Lockfile::empty(wishes.digest()), generated: BTreeMap::new(), old });
     }
     let _busy = context.ui.busy(format!("locking site {}", site.name));
-    let mut wishes = wishes;
-    // What packages state that they need is known when they are here, and may lead to others that state more.
+    let book = project.book(context, Some(&known))?;
+    let compiler = OnceCell::new();
+    let locking = Locking { context, project, site, book: &book, old: old.as_ref(), moves, sources, compiler };
+    let mut before = wishes;
+    // What is pinned says the same as what was chosen, unless something was changed meanwhile.
     for _ in 0..ROUNDS {
-        let mut pinned = lock(context, project, site, &wishes, old.as_ref(), moves, sources)?;
+        let chosen = locking.choose(&before)?;
+        let mut pinned = locking.pin(&chosen)?;
         pinned.lockfile.recipes.clone_from(&recipes);
-        let with_stated = project.wishes(context, site, Some(&pinned.lockfile))?;
-        if with_stated.digest() == wishes.digest() {
+        before = project.wishes(context, site, Some(&pinned.lockfile))?;
+        if before.digest() == chosen.wishes.digest() {
             return Ok(Proposal { lockfile: pinned.lockfile, generated: pinned.generated, old });
         }
-        wishes = with_stated;
     }
-    Err(Failure::new(
-        Exit::NoSolution,
-        format!("what the packages of site `{}` state that they need has no end", site.name),
-    )
-    .hint("look at `[package.metadata.envy]` of those that were locked last"))
+    Err(endless(site))
 }
 
 /// How often packages may state needs that bring in others that state more.
 const ROUNDS: usize = 16;
 
-/// Choose versions of what is asked for, and pin them.
-fn lock(
-    context: &Context<'_>,
-    project: &Project,
-    site: &Site,
-    wishes: &Wishes,
-    old: Option<&Lockfile>,
-    moves: &Moves,
-    sources: &Sources<'_>,
-) -> Result<Pinned, Failure> {
-    let compiler = if wishes.needs_rust() { Compiler::find(wishes, old)? } else { Compiler::none() };
-    let cutoffs = cutoffs(wishes);
-    let chosen = choose(context, site, wishes, old, moves, compiler.version(), &cutoffs, sources)?;
-    let toolchain = compiler.pin(&Memo::open(&context.cache()?))?;
-    let cargo_lock =
-        |directory: &Path, task: Task<'_>| compiler.cargo_lock(directory, task, project, context.globals.offline);
-    let lost = match old {
-        Some(old) => lost(project, site, wishes, old, sources)?,
-        None => BTreeSet::new(),
-    };
-    let pinner = Pinner {
-        sources,
-        project: &project.root,
-        commits: &chosen.commits,
-        moving: &moving(wishes, moves),
-        lost: &lost,
-        cutoffs: &cutoffs,
-        cargo_lock: &cargo_lock,
-        progress: context.ui,
-    };
-    let mut pinned = pinner.pin(wishes, &chosen.versions, toolchain, old)?;
-    // The time of a limit that moves with the clock stays what it was where nothing else changed.
-    let unchanged = old.filter(|old| old.packages == pinned.lockfile.packages);
-    let kept = unchanged.and_then(|old| old.exclude_newer).filter(|old| moves_on(wishes) && Some(*old) <= cutoffs.all);
-    pinned.lockfile.exclude_newer = kept.or(cutoffs.all);
-    Ok(pinned)
-}
-
-/// The chosen versions, and the commits of those that were chosen from repositories just now.
-struct Chosen {
-    versions: BTreeMap<PackageName, Version>,
-    commits: BTreeMap<PackageName, Commit>,
-}
-
-#[expect(clippy::too_many_arguments, reason = "each is another noun, and they meet here alone")]
-fn choose(
-    context: &Context<'_>,
-    site: &Site,
-    wishes: &Wishes,
-    old: Option<&Lockfile>,
-    moves: &Moves,
-    rust: Option<Version>,
-    cutoffs: &Cutoffs,
-    sources: &Sources<'_>,
-) -> Result<Chosen, Failure> {
-    let locked: BTreeMap<_, _> = old
-        .into_iter()
-        .flat_map(|old| &old.packages)
-        .filter(|(name, package)| wishes.packages().get(*name).is_some_and(|wish| still_fits(wishes, wish, package)))
-        .map(|(name, package)| (name.clone(), package.id.version.clone()))
-        .collect();
-    let preferred: BTreeMap<_, _> = match moves {
-        Moves::Needed => locked,
-        Moves::All(_) => BTreeMap::new(),
-        Moves::These(moving) => locked.into_iter().filter(|(name, _)| !moving.contains_key(name)).collect(),
-    };
-    let index = SiteIndex::new(sources, places(wishes, old), &preferred, rust, cutoffs.clone(), context.ui);
-    // What was chosen before a limit was set may be beyond it.
-    if !cutoffs.are_set()
-        && let Some(versions) = unmoved(wishes, &preferred, &index)?
-    {
-        return Ok(Chosen { versions, commits: BTreeMap::new() });
-    }
-    let requirements = narrowed(wishes, moves);
-    let problem = Problem { requirements: &requirements, preferred: &preferred, strategy: moves.strategy() };
-    let solved = index.prefetch().and_then(|()| resolve::solve(&problem, &index));
-    let solved = solved.map_err(|error| if error.missing_offline().is_some() { index.all_missing() } else { error })?;
-    let chosen = solved.map_err(|conflict| not_solved(site, moves, &conflict))?;
-    tell_hidden(context, &chosen.hidden);
-    let commit = |(name, version): (&PackageName, &Version)| {
-        let id = PackageId { name: name.clone(), version: version.clone() };
-        Some((name.clone(), index.commit(&id)?))
-    };
-    let commits = chosen.packages.iter().filter_map(commit).collect();
-    Ok(Chosen { versions: chosen.packages, commits })
-}
-
-/// Where the index looks for each package that is asked for.
-pub fn places(wishes: &Wishes, old: Option<&Lockfile>) -> BTreeMap<PackageName, Place> {
-    let place = |(name, wish): (&PackageName, &lock::Wish)| {
-        let listed = match wish.source {
-            Source::Recipe { .. } => wish.recipe.releases().keys().cloned().collect(),
-            _ => Vec::new(),
+impl Locking<'_, '_> {
+    /// Pin what was chosen.
+    fn pin(&self, chosen: &Chosen) -> Result<Pinned, Failure> {
+        let Self { context, project, site, old, sources, .. } = *self;
+        let none = Compiler::none();
+        let compiler = if chosen.wishes.needs_rust() { self.compiler(&chosen.wishes)? } else { &none };
+        let toolchain = compiler.pin(&Memo::open(&context.cache()?))?;
+        let cutoffs = self.cutoffs(&chosen.wishes);
+        let cargo_lock =
+            |directory: &Path, task: Task<'_>| compiler.cargo_lock(directory, task, project, context.globals.offline);
+        let lost = match old {
+            Some(old) => lost(project, site, &chosen.wishes, old, sources)?,
+            None => BTreeSet::new(),
         };
-        let place = Place::new(wish.source.clone(), &wish.requirements, listed);
-        let commit = old.and_then(|old| old.packages.get(name)).and_then(|old| lock::kept_commit(old, wish));
-        let limit = wishes.constraints().get(name).cloned();
-        (name.clone(), Place { commit, needs: wishes.needs_of(name), limit, ..place })
-    };
-    wishes.packages().iter().map(place).collect()
-}
-
-/// How many versions of a package that were passed over are named one by one.
-const NAMED: usize = 3;
-
-/// Name what was passed over, of each package the highest versions. They are sorted.
-fn tell_hidden(context: &Context<'_>, hidden: &[(PackageId, Hidden)]) {
-    for of_one in hidden.chunk_by(|(one, _), (other, _)| one.name == other.name) {
-        let (more, named) = of_one.split_at(of_one.len().saturating_sub(NAMED));
-        for (id, why) in named {
-            context.ui.note(format!("{id} is passed over: it {why}"));
-        }
-        match more {
-            [] => {}
-            [(id, _)] => context.ui.note(format!("{id} is passed over as well")),
-            [(id, _), ..] => {
-                context.ui.note(format!("{} lower versions of {} are passed over as well", more.len(), id.name));
-            }
-        }
-    }
-}
-
-/// The locked versions, where they are all that is asked for, by sites and by packages: then there is nothing to choose,
-/// and nobody to ask. What is required by nobody any more is left out. What is not pinned has the version that it has now.
-fn unmoved(
-    wishes: &Wishes,
-    preferred: &BTreeMap<PackageName, Version>,
-    index: &SiteIndex<'_, '_>,
-) -> Result<Option<BTreeMap<PackageName, Version>>, Failure> {
-    let mut versions = BTreeMap::new();
-    for (name, wish) in wishes.packages() {
-        let version = match &wish.source {
-            Source::Path { path } => Some(index.in_directory(name, path)?.version),
-            _ => preferred.get(name).cloned(),
+        let pinner = Pinner {
+            sources,
+            project: &project.root,
+            commits: &chosen.commits,
+            moving: &moving(&chosen.wishes, self.moves),
+            lost: &lost,
+            cutoffs: &cutoffs,
+            cargo_lock: &cargo_lock,
+            progress: context.ui,
         };
-        let Some(version) = version.filter(|version| fits(wishes, name, version)) else { return Ok(None) };
-        versions.insert(name.clone(), version);
+        let mut pinned = pinner.pin(&chosen.wishes, &chosen.versions, toolchain, old)?;
+        // The time of a limit that moves with the clock stays what it was where nothing else changed.
+        let unchanged = old.filter(|old| old.packages == pinned.lockfile.packages);
+        let kept = unchanged.and_then(|old| old.exclude_newer);
+        let kept = kept.filter(|old| moves_on(&chosen.wishes) && Some(*old) <= cutoffs.all);
+        pinned.lockfile.exclude_newer = kept.or(cutoffs.all);
+        Ok(pinned)
     }
-    Ok(Some(versions))
-}
-
-/// Whether a locked package is one that is asked for: what came from elsewhere says nothing about this source.
-fn still_fits(wishes: &Wishes, wish: &lock::Wish, package: &lock::Package) -> bool {
-    let is_listed =
-        !matches!(wish.source, Source::Recipe { .. }) || wish.recipe.releases().contains_key(&package.id.version);
-    lock::same_origin(&package.source, &wish.source_text)
-        && fits(wishes, &package.id.name, &package.id.version)
-        && is_listed
-}
-
-/// Whether a version is all that is asked of a package, and in its limits.
-fn fits(wishes: &Wishes, name: &PackageName, version: &Version) -> bool {
-    let asked = wishes.packages()[name].requirements.iter().map(|one| &one.versions);
-    asked.chain(wishes.constraints().get(name)).all(|versions| versions.matches(version))
 }
 
 /// The moment after which a version is too new for the project.
@@ -294,30 +174,6 @@ pub fn cutoffs(wishes: &Wishes) -> Cutoffs {
     let own = wishes.packages().iter();
     let own = own.filter_map(|(name, wish)| Some((name.clone(), at(wish.exclude_newer.as_ref()?)))).collect();
     Cutoffs { all: wishes.exclude_newer().and_then(at), own }
-}
-
-/// No choice satisfies a site. Where an update named a version, it is the update that is to be typed differently.
-fn not_solved(site: &Site, moves: &Moves, conflict: &resolve::Conflict) -> Failure {
-    let mut failure = Failure::conflict(&site.name, conflict);
-    if let Moves::These(moving) = moves
-        && let Some(name) = moving.iter().find_map(|(name, version)| version.as_ref().and(Some(name)))
-    {
-        failure.hints =
-            vec![format!("run `envy update {name}`, which takes the highest version that `envy.toml` allows")];
-    }
-    failure
-}
-
-/// What is asked for, with the exact versions that an update names.
-fn narrowed(wishes: &Wishes, moves: &Moves) -> Vec<crate::package::Requirement> {
-    let mut requirements = wishes.asked();
-    if let Moves::These(moving) = moves {
-        for (name, version) in moving.iter().filter_map(|(name, version)| Some((name, version.as_ref()?))) {
-            let versions = Range::Exactly(version.clone());
-            requirements.push(crate::package::Requirement { name: name.clone(), versions, by: "this update".into() });
-        }
-    }
-    requirements
 }
 
 /// The packages that are pinned anew even at the version that is locked: a branch moves on, and an archive that nobody
@@ -355,12 +211,14 @@ fn lost(
     Ok(lost)
 }
 
-/// Whether a package in a directory states other needs now than when it was locked.
-fn restated(wishes: &Wishes, old: &Lockfile, sources: &Sources<'_>) -> Result<bool, Failure> {
-    for (name, wish) in wishes.packages().iter().filter(|(_, wish)| wish.is_by_cargo()) {
-        let (Source::Path { path }, Some(package)) = (&wish.source, old.packages.get(name)) else { continue };
+/// Whether a package in a directory states something else now than when it was locked, if it was.
+fn restated(wishes: &Wishes, old: Option<&Lockfile>, sources: &Sources<'_>) -> Result<bool, Failure> {
+    for (name, wish) in wishes.packages().iter().filter(|(_, wish)| wish.states) {
+        let Source::Path { path } = &wish.source else { continue };
         let Some(found) = sources.project_in(&sources.directory(path)?, name)? else { continue };
-        if lock::stated(&package.id, &found.manifest)? != package.stated {
+        let id = PackageId { name: name.clone(), version: found.version };
+        let before = old.and_then(|old| old.packages.get(name)).map(|package| &package.stated);
+        if lock::stated(&id, &found.manifest)? != before.cloned().unwrap_or_default() {
             return Ok(true);
         }
     }

@@ -8,6 +8,7 @@ use super::super::context::Context;
 use super::seen;
 use crate::failure::Failure;
 use crate::manifest::{Needed, Source};
+use crate::platform::listed;
 use crate::recipe::{Book, Param, Recipe, Release, Set, Value};
 use crate::ui::Volume;
 
@@ -43,6 +44,7 @@ fn text(book: &Book, recipe: &Recipe, with_steps: bool) -> String {
         ("licence", recipe.license().map(str::to_owned)),
         ("from", origin),
         ("extends", extends),
+        ("for", (!recipe.platforms().is_empty()).then(|| listed(recipe.platforms()))),
         ("tools", (!tools.is_empty()).then(|| tools.join(", "))),
         ("inputs", recipe.vendor().map(|path| format!("the crates of {path}"))),
     ];
@@ -209,6 +211,7 @@ fn document(book: &Book, recipe: &Recipe) -> serde_json::Value {
         "versions": recipe.releases().iter().map(version).collect::<Vec<_>>(),
         "dependencies": needs(recipe.dependencies()),
         "build-dependencies": needs(recipe.build_dependencies()),
+        "platforms": recipe.platforms().iter().map(ToString::to_string).collect::<Vec<_>>(),
         "tools": tools.collect::<Vec<_>>(),
         "vendor": recipe.vendor(),
         "params": params.collect::<Vec<_>>(),

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use super::Seen;
 use super::drawing::params;
-use crate::lock::Pin;
+use crate::lock::{Package, Pin};
 use crate::package::PackageName;
-use crate::platform::Platform;
+use crate::platform::{Platform, Platforms};
+use crate::recipe::Purpose;
 
 /// What a site asks for, and these of its packages.
 pub fn of(seen: &Seen<'_>, shown: &BTreeSet<&PackageName>) -> serde_json::Value {
@@ -30,6 +31,8 @@ pub fn of(seen: &Seen<'_>, shown: &BTreeSet<&PackageName>) -> serde_json::Value 
             "required-by": requirements.map(|one| format!("{} {}", one.by, one.versions)).collect::<Vec<_>>(),
             "dependencies": names(&package.dependencies),
             "build-dependencies": names(&package.build_dependencies),
+            "platforms": package.platforms.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "needed-on": needed_on(package),
             "installed": installed.contains(name),
             "outputs": outputs,
         })
@@ -40,6 +43,15 @@ pub fn of(seen: &Seen<'_>, shown: &BTreeSet<&PackageName>) -> serde_json::Value 
         "requires": names(asked),
         "packages": shown.iter().map(package).collect::<Vec<_>>(),
     })
+}
+
+/// What a package needs on some of its platforms alone.
+fn needed_on(package: &Package) -> Vec<serde_json::Value> {
+    let one = |((purpose, name), on): (&(Purpose, PackageName), &Platforms)| {
+        let platforms: Vec<_> = on.iter().map(ToString::to_string).collect();
+        serde_json::json!({ "name": name.as_str(), "build": *purpose == Purpose::Build, "platforms": platforms })
+    };
+    package.needed_on.iter().map(one).collect()
 }
 
 fn names<'n>(names: impl IntoIterator<Item = &'n PackageName>) -> Vec<&'n str> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Seen;
 use crate::lock::{Edge, Graph, Wish};
 use crate::package::PackageName;
-use crate::platform::Platform;
+use crate::platform::{Platform, listed};
 use crate::recipe::Purpose;
 
 /// A site with what it asks for and what that needs; or a package with who asks for it.
@@ -50,6 +50,8 @@ enum Branch<'s> {
     Site,
     /// Something that the lockfile does not have.
     NotLocked(&'s PackageName),
+    /// Something that is asked for on no platform of the project.
+    Nowhere(&'s PackageName),
     /// Something that only the lockfile has.
     LeftOver(&'s PackageName),
 }
@@ -73,7 +75,8 @@ impl<'s> Drawing<'s> {
     fn asked(&self, name: &'s PackageName) -> Branch<'s> {
         match self.seen.lockfile.packages.contains_key(name) {
             true => Branch::Package((name, Purpose::Run)),
-            false => Branch::NotLocked(name),
+            false if self.seen.wishes.packages().contains_key(name) => Branch::NotLocked(name),
+            false => Branch::Nowhere(name),
         }
     }
 
@@ -93,6 +96,9 @@ impl<'s> Drawing<'s> {
             match branch {
                 Branch::Site => self.text.push_str(&format!("site {}\n", self.seen.site.name)),
                 Branch::NotLocked(name) => self.text.push_str(&format!("{name} (not locked)\n")),
+                Branch::Nowhere(name) => {
+                    self.text.push_str(&format!("{name} (for none of the project's platforms)\n"));
+                }
                 Branch::Package((name, purpose)) => self.package(name, mark(purpose), inverted, &inside, level),
                 Branch::LeftOver(name) => self.package(name, " (not required)", inverted, &inside, level),
             }
@@ -121,10 +127,15 @@ impl<'s> Drawing<'s> {
             .collect();
         let built = match self.seen.lockfile.outputs(name, Platform::host()).next() {
             _ if !package.pin.is_fixed() => " (unpinned)",
+            _ if !package.is_for(Platform::host()) => "",
             Some(_) => "",
             None => " (not built)",
         };
-        format!("{} {}{chosen}{built}", package.id, package.source)
+        let on = match package.platforms.is_empty() {
+            true => String::new(),
+            false => format!(" (on {} only)", listed(&package.platforms)),
+        };
+        format!("{} {}{chosen}{on}{built}", package.id, package.source)
     }
 }
 

@@ -8,7 +8,7 @@ use super::{Error, Pinner};
 use crate::digest::BlobDigest;
 use crate::manifest::{ArchiveSource, Source, expand};
 use crate::package::{PackageId, PackageName};
-use crate::platform::Platform;
+use crate::platform::{Platform, Platforms};
 use crate::progress::Event;
 use crate::source::{Origin, Patch, WantedArchive};
 
@@ -38,19 +38,51 @@ pub fn file_name(url: &str) -> &str {
     path.trim_end_matches('/').rsplit('/').next().unwrap_or(path)
 }
 
+/// An archive that shall come.
+pub(super) struct Wanted<'a> {
+    pub id: &'a PackageId,
+    pub archive: &'a ArchiveSource,
+    /// The platforms that its package is wanted on.
+    pub platforms: &'a Platforms,
+    /// What is locked of it.
+    pub old: Option<&'a Package>,
+}
+
 /// The sum that is asked for.
 fn sum(archive: &ArchiveSource, platform: Option<Platform>) -> Option<BlobDigest> {
     platform.and_then(|platform| archive.platforms.get(&platform)?.sha256).or(archive.sha256)
 }
 
 /// The platforms that have an archive of their own; nothing where one is for all.
-fn platforms(archive: &ArchiveSource, all: &[Platform]) -> Vec<Option<Platform>> {
+fn platforms(archive: &ArchiveSource, all: &Platforms) -> Vec<Option<Platform>> {
     let differs = !archive.platforms.is_empty() || OF_PLATFORM.iter().any(|marker| archive.url.contains(marker));
     if differs { all.iter().copied().map(Some).collect() } else { vec![None] }
 }
 
-/// Whether a pin has an archive for each platform, with the sums that are asked for.
-pub(super) fn fits(wish: &Wish, package: &Package, all: &[Platform]) -> bool {
+/// The archive for a platform. What nobody gave a sum for is what it was when it was pinned.
+fn wanted_for(
+    id: &PackageId,
+    archive: &ArchiveSource,
+    old: Option<&Package>,
+    platform: Option<Platform>,
+) -> WantedArchive {
+    let locked = old.and_then(|old| old.pin.archive(platform.unwrap_or(Platform::host())));
+    let sha256 = sum(archive, platform).or(locked.map(|unpacked| unpacked.archive));
+    WantedArchive { name: id.to_string(), url: archive_url(archive, id, platform), sha256 }
+}
+
+/// An archive that tells what the package is, of those that there are for the platforms that it is wanted on.
+pub(in crate::lock) fn wanted_archive(
+    id: &PackageId,
+    archive: &ArchiveSource,
+    old: Option<&Package>,
+    wanted_on: &Platforms,
+) -> WantedArchive {
+    wanted_for(id, archive, old, platforms(archive, wanted_on).into_iter().next_back().flatten())
+}
+
+/// Whether a pin has an archive for each platform that the package is wanted on, with the sums that are asked for.
+pub(super) fn fits(wish: &Wish, package: &Package) -> bool {
     let asked = match wish.source_at(&package.id.version) {
         Source::Archive(asked) => asked,
         Source::Carried { sha256, .. } => return matches!(&package.pin, Pin::Archive(one) if one.archive == *sha256),
@@ -59,7 +91,7 @@ pub(super) fn fits(wish: &Wish, package: &Package, all: &[Platform]) -> bool {
         Source::Recipe { .. } => return false,
         Source::Crate { .. } | Source::Git { .. } | Source::Path { .. } => return true,
     };
-    let wanted = platforms(asked, all);
+    let wanted = platforms(asked, &wish.platforms);
     let pinned: Vec<_> = match &package.pin {
         Pin::Archives(each) => each.keys().copied().map(Some).collect(),
         _ => vec![None],
@@ -77,19 +109,12 @@ pub(super) fn fits(wish: &Wish, package: &Package, all: &[Platform]) -> bool {
 
 impl Pinner<'_, '_> {
     /// Have archives, all of them at once, and their sums. What nobody gave a sum for is recorded as it is now.
-    pub(super) fn archives(
-        &self,
-        wanted: &[(&PackageId, &ArchiveSource, Option<&Package>)],
-        all: &[Platform],
-    ) -> Result<BTreeMap<PackageId, Sums>, Error> {
+    pub(super) fn archives(&self, wanted: &[Wanted<'_>]) -> Result<BTreeMap<PackageId, Sums>, Error> {
         let mut requests = Vec::new();
         let mut owners = Vec::new();
-        for (id, archive, old) in wanted {
-            for platform in platforms(archive, all) {
-                let locked = old.and_then(|old| old.pin.archive(platform.unwrap_or(Platform::host())));
-                let sha256 = sum(archive, platform).or(locked.map(|unpacked| unpacked.archive));
-                let url = archive_url(archive, id, platform);
-                requests.push(WantedArchive { name: id.to_string(), url, sha256 });
+        for Wanted { id, archive, platforms: wanted_on, old } in wanted {
+            for platform in platforms(archive, wanted_on) {
+                requests.push(wanted_for(id, archive, *old, platform));
                 owners.push(((*id).clone(), platform));
             }
         }

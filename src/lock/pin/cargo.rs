@@ -8,10 +8,10 @@ use super::super::{CrateSource, Crates, Package, Wish};
 use super::{Error, Pinner, Task};
 use crate::digest::{BlobDigest, TreeDigest};
 use crate::disk;
-use crate::manifest::{Source, stated_needs};
+use crate::manifest::Source;
 use crate::package::{PackageId, PackageName};
 use crate::progress::Event;
-use crate::recipe::{Need, Purpose};
+use crate::recipe::Statement;
 use crate::source::{self, CargoProject, Item, LockedSource, Origin};
 use crate::store::{self, Content};
 use crate::tree::Node;
@@ -26,7 +26,8 @@ impl Pinner<'_, '_> {
         archive: BlobDigest,
         generated: &mut BTreeMap<PackageName, String>,
     ) -> Result<(TreeDigest, ByCargo), Error> {
-        let contents = source::read_crate(&self.sources.store().blob_path(archive), id).map_err(source::Error::from)?;
+        let contents =
+            source::read_crate(&self.sources.store().proven_blob(archive)?, id).map_err(source::Error::from)?;
         let binaries = source::binaries(&contents.manifest, &contents.tree).map_err(source::Error::from)?;
         let names: Vec<_> = binaries.into_iter().map(|binary| binary.name).collect();
         self.check_params(id, wish, &names, || self.listed_features(id, wish))?;
@@ -50,10 +51,13 @@ impl Pinner<'_, '_> {
         content: &Content,
         generated: &mut BTreeMap<PackageName, String>,
     ) -> Result<ByCargo, Error> {
-        if !wish.is_by_cargo() {
+        if !wish.states {
             return Ok(ByCargo::default());
         }
         let project = self.sources.cargo_project(&content.tree, &id.name, subdir(wish.source_at(&id.version)))?;
+        if !wish.is_by_cargo() {
+            return made_otherwise(id, project);
+        }
         let project = project.ok_or_else(|| Error::NoProject(id.clone()))?;
         self.check_project(id, wish, &project)?;
         self.tell_toolchain(id, &content.tree, &project);
@@ -77,11 +81,14 @@ impl Pinner<'_, '_> {
         generated: &mut BTreeMap<PackageName, String>,
     ) -> Result<ByCargo, Error> {
         let Source::Path { path } = &wish.source else { unreachable!("only a path is not pinned") };
-        if !wish.is_by_cargo() {
+        if !wish.states {
             return Ok(ByCargo::default());
         }
         let directory = self.sources.directory(path)?;
         let project = self.sources.project_in(&directory, &id.name)?;
+        if !wish.is_by_cargo() {
+            return made_otherwise(id, project);
+        }
         let project = project.ok_or_else(|| Error::NoProject(id.clone()))?;
         self.check_project(id, wish, &project)?;
         self.tell_toolchain(id, &directory.tree, &project);
@@ -152,7 +159,7 @@ impl Pinner<'_, '_> {
         let store = self.sources.store();
         let directory = disk::temporary_directory_in(&store.temporary_directory()?)?;
         let top = format!("{}-{}", id.name, id.version);
-        source::unpack_crate(&store.blob_path(archive), &top, directory.path()).map_err(source::Error::from)?;
+        source::unpack_crate(&store.proven_blob(archive)?, &top, directory.path()).map_err(source::Error::from)?;
         let manifest = directory.path().join("Cargo.toml");
         refuse_paths_outside(id, "Cargo.toml", &disk::read_text_if_exists(&manifest)?.unwrap_or_default())?;
         self.make(id, directory.path())
@@ -228,17 +235,20 @@ impl Pinner<'_, '_> {
 pub(super) struct ByCargo {
     /// The Cargo.lock that it builds with.
     pub crates: Option<Crates>,
-    /// What it says itself that it needs.
-    pub stated: Vec<Need>,
+    /// What it says of itself.
+    pub stated: Statement,
 }
 
-/// What a package says in its Cargo.toml that it needs.
-pub fn stated(id: &PackageId, manifest: &str) -> Result<Vec<Need>, Error> {
+/// What a package says in its Cargo.toml, where it says too that it is made by something else than cargo.
+fn made_otherwise(id: &PackageId, project: Option<CargoProject>) -> Result<ByCargo, Error> {
+    let stated = project.map(|project| stated(id, &project.manifest)).transpose()?.unwrap_or_default();
+    Ok(ByCargo { crates: None, stated })
+}
+
+/// What a package says of itself in its Cargo.toml.
+pub fn stated(id: &PackageId, manifest: &str) -> Result<Statement, Error> {
     let invalid = |source| Error::Metadata { id: id.clone(), source };
-    let stated = stated_needs(&format!("Cargo.toml of {id}"), manifest).map_err(invalid)?;
-    let need = |purpose| move |package| Need { package, purpose };
-    let run = stated.dependencies.into_iter().map(need(Purpose::Run));
-    Ok(run.chain(stated.build_dependencies.into_iter().map(need(Purpose::Build))).collect())
+    Statement::read(&format!("Cargo.toml of {id}"), manifest).map_err(invalid)
 }
 
 /// What comes from elsewhere does not say what of this machine is compiled into it.
@@ -290,7 +300,7 @@ fn dependency_paths(key: &str, value: &toml::Value, paths: &mut Vec<String>) {
 }
 
 /// The directory of a source that is meant.
-pub(super) fn subdir(source: &Source) -> Option<&str> {
+pub(in crate::lock) fn subdir(source: &Source) -> Option<&str> {
     match source {
         Source::Git { subdir, .. } => subdir.as_deref(),
         Source::Archive(archive) => archive.subdir.as_deref(),

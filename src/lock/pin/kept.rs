@@ -1,8 +1,11 @@
 //! What two lockfiles have in common: pins of packages that did not move, and outputs that are still theirs. Pure.
 
+use std::collections::BTreeMap;
+
 use super::super::{Lockfile, Package, Pin, Toolchain, Wish};
 use crate::digest::Commit;
 use crate::package::{PackageId, PackageName, Version};
+use crate::platform::{Platform, Platforms};
 use crate::recipe::Purpose;
 
 /// The lockfile before, and whether its compiler stays.
@@ -34,11 +37,13 @@ impl<'a> Kept<'a> {
     }
 
     /// The old pin, as what is asked for now.
-    pub fn unmoved(&self, id: &PackageId, wish: &Wish) -> Option<Package> {
+    pub fn unmoved(&self, id: &PackageId, wish: &Wish, all: &Platforms) -> Option<Package> {
         let mut package = self.pin(id, wish)?.clone();
         package.source.clone_from(&wish.source_text);
         package.dependencies = wish.needed(Purpose::Run).cloned().collect();
         package.build_dependencies = wish.needed(Purpose::Build).cloned().collect();
+        package.platforms = on_some(wish, all);
+        package.needed_on = wish.needed_on_some();
         if !self.holds_outputs(&package) {
             package.outputs.clear();
         }
@@ -56,7 +61,7 @@ impl<'a> Kept<'a> {
         }
     }
 
-    /// Forget what was made of packages that need something which is not what it was.
+    /// Forget what was made of packages that need something which is not what it was, or is not needed any more.
     pub fn drop_outputs_of_others(&self, new: &mut Lockfile) {
         let stays = |name: &&PackageName| {
             let same = |old: &Package, now: &Package| {
@@ -66,10 +71,17 @@ impl<'a> Kept<'a> {
             let old = self.old.and_then(|old| old.packages.get(*name));
             old.zip(new.packages.get(*name)).is_some_and(|(old, now)| same(old, now) && self.holds_outputs(old))
         };
-        let stale = |name: &&PackageName| !new.inputs(name).iter().all(stays);
-        let stale: Vec<_> = new.packages.keys().filter(stale).cloned().collect();
-        for name in stale {
-            new.packages.get_mut(&name).expect("it was there just now").outputs.clear();
+        let still_made_so = |name: &PackageName, platform: Platform| {
+            let inputs = new.inputs(name, platform);
+            self.old.is_some_and(|old| old.inputs(name, platform) == inputs) && inputs.iter().all(stays)
+        };
+        let mut kept = BTreeMap::new();
+        for (name, package) in &new.packages {
+            let outputs = package.outputs.iter().filter(|output| still_made_so(name, output.platform));
+            kept.insert(name.clone(), outputs.cloned().collect());
+        }
+        for (name, outputs) in kept {
+            new.packages.get_mut(&name).expect("it was there just now").outputs = outputs;
         }
     }
 
@@ -77,6 +89,11 @@ impl<'a> Kept<'a> {
     fn holds_outputs(&self, package: &Package) -> bool {
         self.same_toolchain || package.crates.is_none()
     }
+}
+
+/// The platforms that a package is for, as lockfiles have it: nothing where that is all there are.
+pub(in crate::lock) fn on_some(wish: &Wish, all: &Platforms) -> Platforms {
+    if wish.platforms == *all { Platforms::new() } else { wish.platforms.clone() }
 }
 
 /// The version and the commit of an old pin, if it is from where the package shall come from now.

@@ -9,7 +9,8 @@ use super::text::source_text;
 use super::{Error, Stated, Wish};
 use crate::manifest::{Dependency, Param, Site, Source};
 use crate::package::{By, PackageName, Requirement};
-use crate::recipe::{self, Book, Need, Purpose, Value};
+use crate::platform::{Platform, Platforms};
+use crate::recipe::{self, Book, Need, Params, Purpose, Recipe, Statement, Value};
 
 /// How a crate is made, and what lies in a repository or a directory.
 const CARGO: &str = "cargo";
@@ -19,20 +20,23 @@ const UNPACK: &str = "unpack";
 /// How often params may lead to new needs, which lead to new params.
 const ROUNDS: usize = 32;
 
-/// A package that another one needs.
+/// A package that another one needs, on some platforms.
 #[derive(Clone, Debug, PartialEq)]
-struct Edge {
-    by: PackageName,
-    need: Need,
+pub(super) struct Edge {
+    pub by: PackageName,
+    pub need: Need,
+    pub on: Platforms,
 }
 
 /// Everybody who asks for one name.
 #[derive(Default)]
-struct Asked<'a> {
-    site: Vec<&'a Dependency>,
-    packages: Vec<&'a Edge>,
+pub(super) struct Asked<'a> {
+    pub site: Vec<&'a Dependency>,
+    pub packages: Vec<&'a Edge>,
     /// What takes the place of what they ask for.
-    instead: Option<&'a Dependency>,
+    pub instead: Option<&'a Dependency>,
+    /// What it says itself, if that is known.
+    pub stated: Option<&'a Statement>,
 }
 
 /// What takes the place of packages.
@@ -44,14 +48,17 @@ pub(super) fn gather(
     overrides: &Overrides,
     book: &Book,
     stated: &Stated,
+    platforms: &Platforms,
 ) -> Result<BTreeMap<PackageName, Wish>, Error> {
+    let site = &asked_on(site, platforms);
     let mut edges: Vec<Edge> = Vec::new();
     for _ in 0..ROUNDS {
-        let mut packages = wishes(site, overrides, book, &edges)?;
+        let mut packages = wishes(site, overrides, book, &edges, stated)?;
+        mark_wanted(site, &mut packages, platforms);
         let now = edges_of(site, overrides, &packages, stated)?;
         if now == edges {
-            no_circle(&packages)?;
-            mark_installed(site, &mut packages);
+            platforms.iter().try_for_each(|platform| no_circle(&packages, *platform))?;
+            packages.iter().try_for_each(|(name, wish)| made_where_wanted(name, wish))?;
             return Ok(packages);
         }
         edges = now;
@@ -61,11 +68,19 @@ pub(super) fn gather(
     Err(Error::Differs { name, asked: vec!["what it needs depends on params that depend on what it needs".to_owned()] })
 }
 
+/// The site without what it asks for on none of these platforms.
+fn asked_on(site: &Site, platforms: &Platforms) -> Site {
+    let mut site = site.clone();
+    site.dependencies.retain(|one| platforms.iter().any(|platform| one.is_for(*platform)));
+    site
+}
+
 fn wishes(
     site: &Site,
     overrides: &Overrides,
     book: &Book,
     edges: &[Edge],
+    stated: &Stated,
 ) -> Result<BTreeMap<PackageName, Wish>, Error> {
     let mut asked: BTreeMap<&PackageName, Asked<'_>> = BTreeMap::new();
     for dependency in &site.dependencies {
@@ -76,16 +91,18 @@ fn wishes(
     }
     let mut wishes = BTreeMap::new();
     for (name, mut asked) in asked {
-        asked.instead = overrides.get(name);
+        (asked.instead, asked.stated) = (overrides.get(name), stated.get(name));
         let mut wish = asked.wish(name, book)?;
-        let own = edges.iter().filter(|edge| edge.by == *name);
-        wish.needs = own.map(|edge| (edge.need.purpose, edge.need.package.name.clone())).collect();
+        for edge in edges.iter().filter(|edge| edge.by == *name) {
+            let needed = (edge.need.purpose, edge.need.package.name.clone());
+            wish.needs.entry(needed).or_default().extend(&edge.on);
+        }
         wishes.insert(name.clone(), wish);
     }
     Ok(wishes)
 }
 
-/// What all of these packages need.
+/// What all of these packages need, on the platforms that they are wanted on.
 fn edges_of(
     site: &Site,
     overrides: &Overrides,
@@ -94,24 +111,43 @@ fn edges_of(
 ) -> Result<Vec<Edge>, Error> {
     let mut edges = Vec::new();
     for (name, wish) in packages {
-        let mut needs = wish.recipe.needs(&wish.params)?;
-        needs.extend(stated.get(name).cloned().unwrap_or_default());
-        for dependency in site.dependencies.iter().filter(|one| one.name == *name).chain(overrides.get(name)) {
-            let run = dependency.dependencies.iter().map(|one| (one, Purpose::Run));
-            let build = dependency.build_dependencies.iter().map(|one| (one, Purpose::Build));
-            needs.extend(run.chain(build).map(|(package, purpose)| Need { package: package.clone(), purpose }));
-        }
-        for need in needs {
-            if wish.recipe.holds(need.package.when.as_deref(), &wish.params)? {
-                edges.push(Edge { by: name.clone(), need });
+        let entries = site.dependencies.iter().filter(|one| one.name == *name).chain(overrides.get(name));
+        edges.extend(edges_from(name, wish, entries, stated.get(name))?);
+    }
+    Ok(edges)
+}
+
+/// What one package needs on the platforms that it is wanted on: by its recipe, as it states itself, and as its entries say.
+pub(super) fn edges_from<'a>(
+    name: &PackageName,
+    wish: &Wish,
+    entries: impl Iterator<Item = &'a Dependency>,
+    stated: Option<&Statement>,
+) -> Result<Vec<Edge>, Error> {
+    let mut needs: Vec<_> = wish.recipe.needs().collect();
+    needs.extend(stated.filter(|_| wish.states).into_iter().flat_map(|stated| stated.needs.clone()));
+    for dependency in entries {
+        let run = dependency.dependencies.iter().map(|one| (one, Purpose::Run));
+        let build = dependency.build_dependencies.iter().map(|one| (one, Purpose::Build));
+        needs.extend(run.chain(build).map(|(package, purpose)| Need { package: package.clone(), purpose }));
+    }
+    let mut edges = Vec::new();
+    for need in needs {
+        let mut on = Platforms::new();
+        for platform in &wish.platforms {
+            if wish.recipe.holds(need.package.when.as_deref(), &wish.params, *platform)? {
+                on.insert(*platform);
             }
+        }
+        if !on.is_empty() {
+            edges.push(Edge { by: name.clone(), need, on });
         }
     }
     Ok(edges)
 }
 
 impl<'a> Asked<'a> {
-    fn wish(&self, name: &PackageName, book: &Book) -> Result<Wish, Error> {
+    pub fn wish(&self, name: &PackageName, book: &Book) -> Result<Wish, Error> {
         self.same(name)?;
         let first = self.first();
         let source = match (first, self.packages.first()) {
@@ -119,13 +155,16 @@ impl<'a> Asked<'a> {
             (None, Some(edge)) => Source::Recipe { recipe: edge.need.package.recipe.clone() },
             (None, None) => unreachable!("a name stands here because somebody asks for it"),
         };
-        let recipe = match (&source, first.and_then(|first| first.recipe.as_deref())) {
-            (Source::Recipe { recipe }, _) => recipe,
-            (_, Some(recipe)) => recipe,
-            (Source::Archive(_), None) => UNPACK,
-            (_, None) => CARGO,
+        let named = match (&source, first.and_then(|first| first.recipe.as_deref())) {
+            (Source::Recipe { recipe }, _) => Some(recipe.as_str()),
+            (Source::Archive(_), None) => Some(UNPACK),
+            (_, recipe) => recipe,
         };
-        let recipe = book.get(recipe).map_err(|error| self.blamed(error))?;
+        let recipe = match (named, self.stated) {
+            (Some(named), _) => book.get(named).map_err(|error| self.blamed(error))?,
+            (None, Some(stated)) => book.get(stated.recipe()).map_err(|error| of_statement(name, error))?,
+            (None, None) => book.get(CARGO)?,
+        };
         if matches!(source, Source::Recipe { .. }) && recipe.releases().is_empty() {
             return Err(self.blamed(recipe::Error::NoVersions(recipe.name().to_owned())));
         }
@@ -137,13 +176,15 @@ impl<'a> Asked<'a> {
             source_text: source_text(&source, &requirements),
             patches: first.map(|first| first.patches.clone()).unwrap_or_default(),
             exclude_newer: self.entries().rev().find_map(|one| one.exclude_newer.clone()),
-            params: recipe.params(self.params(name)?).map_err(|error| self.blamed(error))?,
+            params: self.all_params(name, recipe, named.is_some())?,
+            states: named.is_none() || recipe.vendor().is_some(),
             recipe: recipe.clone(),
             source,
             requirements,
             without,
-            needs: BTreeSet::new(),
-            installed: false,
+            needs: BTreeMap::new(),
+            platforms: Platforms::new(),
+            installed: Platforms::new(),
         })
     }
 
@@ -183,7 +224,7 @@ impl<'a> Asked<'a> {
     /// Refuse one name for two things: nobody could say which of them is meant. What a package needs is the work of a
     /// recipe, so a site may say that it comes from elsewhere, but not that another recipe makes it: that is for
     /// an override, which says it of all who ask.
-    fn same(&self, name: &PackageName) -> Result<(), Error> {
+    pub fn same(&self, name: &PackageName) -> Result<(), Error> {
         if self.instead.is_some() {
             return Ok(());
         }
@@ -201,6 +242,25 @@ impl<'a> Asked<'a> {
         let needs = |edge: &&Edge| format!("`{}` needs what recipe `{}` makes", edge.by, edge.need.package.recipe);
         let asked = self.site.iter().map(line).chain(self.packages.iter().map(needs)).collect();
         Err(Error::Differs { name: name.clone(), asked })
+    }
+
+    /// A value for each param: those that are asked for, then those that the package itself states for this recipe.
+    fn all_params(&self, name: &PackageName, recipe: &Recipe, named: bool) -> Result<Params, Error> {
+        let mut params = self.params(name)?;
+        let Some(stated) = self.stated.filter(|_| !named || recipe.vendor().is_some()) else {
+            let given = recipe.params(params);
+            // Which recipe they are meant for is known when the package was read.
+            let unknown = given.is_err() && !named && self.stated.is_none();
+            return if unknown { Ok(recipe.params([])?) } else { given.map_err(|error| self.blamed(error)) };
+        };
+        let asked = recipe.params(params.clone()).map_err(|error| self.blamed(error))?;
+        if stated.params.is_empty() || stated.recipe() != recipe.name() {
+            return Ok(asked);
+        }
+        for (key, value) in &stated.params {
+            params.entry(key).or_insert_with(|| value.into());
+        }
+        recipe.params(params).map_err(|error| of_statement(name, error))
     }
 
     /// The params that several ask for: lists are united, what one package switches on is on, and what the site itself
@@ -251,6 +311,10 @@ impl<'a> Asked<'a> {
     }
 }
 
+fn of_statement(name: &PackageName, error: recipe::Error) -> Error {
+    Error::Stated { by: name.clone(), source: error }
+}
+
 fn line(one: &&Dependency) -> String {
     let mut line = format!("{} takes it from {}", one.by, source_text(&one.source, &[requirement(one)]));
     if let Some(recipe) = &one.recipe {
@@ -263,30 +327,55 @@ fn line(one: &&Dependency) -> String {
 }
 
 fn requirement(dependency: &Dependency) -> Requirement {
-    let Dependency { name, versions, by, .. } = dependency;
-    Requirement { name: name.clone(), versions: versions.clone(), by: By::Top(by.to_string()) }
+    let Dependency { name, versions, by, when, .. } = dependency;
+    let on = when.as_ref().map(|when| format!(" (when `{when}`)")).unwrap_or_default();
+    Requirement { name: name.clone(), versions: versions.clone(), by: By::Top(format!("{by}{on}")) }
 }
 
-/// What belongs into the prefix: what the site asks for, and what that needs to run.
-fn mark_installed(site: &Site, packages: &mut BTreeMap<PackageName, Wish>) {
-    let mut open: Vec<PackageName> = site.dependencies.iter().map(|one| one.name.clone()).collect();
-    while let Some(name) = open.pop() {
-        let wish = packages.get_mut(&name).expect("whatever is asked for has a wish");
-        if !std::mem::replace(&mut wish.installed, true) {
-            open.extend(wish.needed(Purpose::Run).cloned());
+/// Where each package is wanted, and into which prefixes it belongs: what the site asks for there, and what that needs to
+/// run. What is needed by who is not wanted himself is wanted by nobody.
+fn mark_wanted(site: &Site, packages: &mut BTreeMap<PackageName, Wish>, platforms: &Platforms) {
+    for platform in platforms {
+        let asked = site.dependencies.iter().filter(|one| one.is_for(*platform));
+        let mut open: Vec<(Purpose, PackageName)> = asked.map(|one| (Purpose::Run, one.name.clone())).collect();
+        while let Some((purpose, name)) = open.pop() {
+            let wish = packages.get_mut(&name).expect("whatever is asked for has a wish");
+            let is_new = wish.platforms.insert(*platform);
+            let is_installed = purpose == Purpose::Run && wish.installed.insert(*platform);
+            if !is_new && !is_installed {
+                continue;
+            }
+            for ((needed_for, needed), _) in wish.needs.iter().filter(|(_, on)| on.contains(platform)) {
+                // What is there to build something has what it needs to run beside it, and not in the prefix.
+                let both = if purpose == Purpose::Run { *needed_for } else { Purpose::Build };
+                open.push((both, needed.clone()));
+            }
         }
     }
 }
 
-/// Refuse packages that need each other.
-fn no_circle(packages: &BTreeMap<PackageName, Wish>) -> Result<(), Error> {
+/// Refuse a recipe that is not for a platform that its package is wanted on. Of what a recipe lists, the resolver tells.
+fn made_where_wanted(name: &PackageName, wish: &Wish) -> Result<(), Error> {
+    let not_for = |platform: &&Platform| !wish.recipe.is_for(None, **platform);
+    match wish.platforms.iter().find(not_for).filter(|_| !matches!(wish.source, Source::Recipe { .. })) {
+        None => Ok(()),
+        Some(platform) => {
+            let recipe = wish.recipe.name().to_owned();
+            Err(Error::NotFor { name: name.clone(), recipe, platform: *platform })
+        }
+    }
+}
+
+/// Refuse packages that need each other on a platform.
+fn no_circle(packages: &BTreeMap<PackageName, Wish>, platform: Platform) -> Result<(), Error> {
     let mut done = BTreeSet::new();
-    packages.keys().try_for_each(|name| visit(name, packages, &mut Vec::new(), &mut done))
+    packages.keys().try_for_each(|name| visit(name, packages, platform, &mut Vec::new(), &mut done))
 }
 
 fn visit<'p>(
     name: &'p PackageName,
     packages: &'p BTreeMap<PackageName, Wish>,
+    platform: Platform,
     chain: &mut Vec<&'p PackageName>,
     done: &mut BTreeSet<&'p PackageName>,
 ) -> Result<(), Error> {
@@ -298,8 +387,8 @@ fn visit<'p>(
         return Ok(());
     }
     chain.push(name);
-    for (_, needed) in &packages[name].needs {
-        visit(needed, packages, chain, done)?;
+    for ((_, needed), _) in packages[name].needs.iter().filter(|(_, on)| on.contains(&platform)) {
+        visit(needed, packages, platform, chain, done)?;
     }
     chain.pop();
     done.insert(name);

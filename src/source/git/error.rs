@@ -79,3 +79,14 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] store::Error),
 }
+
+impl Error {
+    /// Whether what is kept of a repository may be to blame.
+    pub(super) fn is_damage(&self) -> bool {
+        match self {
+            Self::Repository { .. } | Self::Incomplete { .. } | Self::Absent { .. } => true,
+            Self::Submodule { source, .. } | Self::Mirror { source, .. } => source.is_damage(),
+            _ => false,
+        }
+    }
+}

@@ -13,6 +13,7 @@ mod credentials;
 mod entries;
 mod error;
 mod fetch;
+mod listing;
 mod local;
 mod mirror;
 mod modules;
@@ -21,6 +22,7 @@ mod packet;
 mod place;
 mod program;
 mod protocol;
+mod reading;
 mod refs;
 mod revision;
 mod session;
@@ -35,15 +37,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use self::entries::{BadEntry, Kind as EntryKind, TreeEntry, read as read_entries};
 pub use self::error::Error;
+pub use self::listing::Listing;
 pub use self::mirror::Submodule;
 pub use self::packet::WireError;
 pub use self::revision::{RevisionError, file_at, is_dirty};
 
-use self::checkout::{Budget, Problem};
+use self::checkout::Problem;
 use self::fetch::{Errand, each, of_reading};
 use self::local::Local;
 use self::mirror::Mirror;
-use self::objects::{Objects, ReadError};
+use self::objects::Objects;
 use self::place::Place;
 use self::refs::Refs;
 use self::session::Session;
@@ -51,8 +54,7 @@ use crate::digest::Commit;
 use crate::download::Downloader;
 use crate::progress::{Event, Progress};
 use crate::source::{GitIndexError, GitIndexes, Mirrors};
-use crate::store::Store;
-use crate::tree::{Node, Tree};
+use crate::tree::Tree;
 
 /// What is wrong with the address of a submodule that leads to this machine.
 const LOCAL: &str = "is one of this machine, in a repository that is not";
@@ -302,53 +304,6 @@ impl<'a> Git<'a> {
         let objects = self.objects(&place, commit)?;
         let found = objects.commit(commit).and_then(|info| objects.file(info.tree, path));
         found.map_err(|error| place.explain(of_reading(error, &place.asked, commit)))
-    }
-
-    /// Read a commit's files, and those of its submodules, into the store. What is not here yet is fetched.
-    pub fn tree(&self, url: &str, commit: &Commit, store: &Store, progress: &dyn Progress) -> Result<Checkout, Error> {
-        if !self.has(url, commit) {
-            let wanted =
-                WantedCommit { name: place::shown(url), url: url.to_owned(), commit: *commit, reference: None };
-            self.fetch(&[wanted], progress).remove(0)?;
-        }
-        let mut budget = Budget::new(self.settings.largest);
-        let checkout = self.read(url, commit, "", store, &mut budget)?;
-        crate::disk::sync_file_system(store.root())?;
-        store.put_tree(&checkout.tree)?;
-        Ok(checkout)
-    }
-
-    fn read(
-        &self,
-        url: &str,
-        commit: &Commit,
-        prefix: &str,
-        store: &Store,
-        budget: &mut Budget,
-    ) -> Result<Checkout, Error> {
-        let place = Place::of(url, &self.mirrors)?;
-        let failed = |problem| place.explain(of_problem(problem, &place.asked, commit));
-        let reading = |error: ReadError| failed(error.into());
-        let objects = self.objects(&place, commit)?;
-        let info = objects.commit(commit).map_err(reading)?;
-        let leaves = objects.leaves(info.tree).map_err(reading)?;
-        let direct = checkout::submodules(&objects, &leaves, &place.named).map_err(reading)?;
-        let mut tree = checkout::tree(&objects, &leaves, prefix, store, budget).map_err(failed)?;
-        let mut submodules = Vec::new();
-        for one in direct {
-            if !may_lead_to(&place, &one) {
-                return Err(Error::Address { url: one.url, what: LOCAL });
-            }
-            let below = self.read(&one.url, &one.commit, &format!("{prefix}{}/", one.path), store, budget)?;
-            tree.remove(&one.path);
-            tree.insert(&one.path, Node::Directory(below.tree)).map_err(crate::store::Error::from)?;
-            let path = one.path.clone();
-            submodules.push(one);
-            submodules.extend(
-                below.submodules.into_iter().map(|deep| Submodule { path: format!("{path}/{}", deep.path), ..deep }),
-            );
-        }
-        Ok(Checkout { tree, time: info.time, submodules })
     }
 
     fn mirror(&self, place: &Place) -> Mirror {

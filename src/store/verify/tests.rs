@@ -1,6 +1,7 @@
 use super::*;
 use crate::digest::ActionDigest;
 use crate::placeholder::PLACEHOLDER;
+use crate::tree::{File, Node, Tree};
 
 /// A store with a ready prefix of two files, one of which holds its path, in a directory that is removable at the end.
 struct Sample {
@@ -124,12 +125,16 @@ fn a_result_that_cannot_be_read_is_found() {
 #[test]
 fn what_was_added_to_a_prefix_or_taken_from_it_is_found() {
     let sample = Sample::new();
-    for directory in ["bin", "lib"] {
-        disk::set_mode(&sample.prefix().join(directory), 0o755).unwrap();
-    }
+    let set_modes = |mode| {
+        for directory in ["bin", "lib"] {
+            disk::set_mode(&sample.prefix().join(directory), mode).unwrap();
+        }
+    };
+    set_modes(0o755);
     disk::write(&sample.prefix().join("bin/more"), b"more").unwrap();
     disk::remove_file(&sample.prefix().join("bin/alias")).unwrap();
     disk::remove_file(&sample.prefix().join("lib/holder")).unwrap();
+    set_modes(0o555);
     let expected = ["bin/alias", "bin/more", "lib/holder"].map(|path| format!("prefixes/PREFIX/{path}"));
     assert_eq!(sample.damaged(), expected);
     assert_eq!(sample.repair(), [Repair::MadeAnew; 3]);
@@ -141,7 +146,8 @@ fn a_directory_that_is_missing_from_a_prefix_is_found() {
     let sample = Sample::new();
     disk::set_mode(&sample.prefix(), 0o755).unwrap();
     disk::remove_tree(&sample.prefix().join("var")).unwrap();
-    assert_eq!(sample.damaged(), ["prefixes/PREFIX"]);
+    disk::set_mode(&sample.prefix(), 0o555).unwrap();
+    assert_eq!(sample.damaged(), ["prefixes/PREFIX/var"]);
     assert_eq!(sample.repair(), [Repair::MadeAnew]);
     assert_eq!(sample.damaged(), [""; 0]);
 }
@@ -183,4 +189,99 @@ fn prefixes_of_a_moved_store_are_found_and_made_anew() {
     assert_eq!(sample.damaged(), [""; 0]);
     let holder = disk::read(&sample.prefix().join("lib/holder")).unwrap();
     assert!(holder[1..].starts_with(sample.prefix().as_os_str().as_encoded_bytes()));
+}
+
+/// What is wrong with the sample's prefix, a line each.
+fn flaws(sample: &Sample) -> Vec<String> {
+    let memory = Memory::blank(sample.directory.path().join("memory/file"));
+    let examined = sample.store.examine(sample.tree.digest(), &memory).unwrap();
+    examined.flaws.iter().map(|flaw| format!("{} {}", flaw.kind, flaw.path)).collect()
+}
+
+#[test]
+fn each_way_in_which_a_prefix_is_wrong_has_a_word() {
+    let sample = Sample::new();
+    assert_eq!(flaws(&sample), [""; 0]);
+    let path = |path: &str| sample.prefix().join(path);
+    for directory in ["", "bin", "lib", "var"] {
+        disk::set_mode(&path(directory), 0o755).unwrap();
+    }
+    flip(&path("lib/holder"), 3);
+    disk::remove_file(&path("bin/alias")).unwrap();
+    disk::symlink(Path::new("other"), &path("bin/alias")).unwrap();
+    disk::write(&path("bin/more"), b"more").unwrap();
+    disk::create_directories(&path("new/deep")).unwrap();
+    disk::set_mode(&path("bin/run"), 0o755).unwrap();
+    disk::remove_tree(&path("var")).unwrap();
+    let found = [
+        "mode ",
+        "mode bin",
+        "target bin/alias",
+        "extra bin/more",
+        "mode bin/run",
+        "mode lib",
+        "changed lib/holder",
+        "extra new",
+        "missing var",
+    ];
+    assert_eq!(flaws(&sample), found);
+}
+
+#[test]
+fn a_file_that_lost_its_permission_to_be_executed_is_told_once() {
+    let sample = Sample::new();
+    disk::set_mode(&sample.prefix().join("bin/run"), 0o444).unwrap();
+    assert_eq!(flaws(&sample), ["mode bin/run"]);
+}
+
+#[test]
+fn a_prefix_is_mended_of_what_the_store_has() {
+    let sample = Sample::new();
+    let run = sample.store.file_path(sample.file("bin/run"));
+    let inode = disk::identity(&run).unwrap();
+    let memory = Memory::blank(sample.directory.path().join("memory/file"));
+    // The blob has another name, for a file that is not executable, which is whole.
+    sample.store.put_file(b"#!/bin/sh\n", false).unwrap();
+    flip(&run, 3);
+    // The blob of this one is lost, and the prefix has a copy.
+    disk::remove_file(&sample.store.file_path(sample.file("lib/holder"))).unwrap();
+    let examined = sample.store.examine(sample.tree.digest(), &memory).unwrap();
+    assert_eq!(examined.flaws.len(), 1);
+    let tree = sample.store.mend(sample.tree.digest(), &examined).unwrap().unwrap();
+    sample.store.remake(&tree).unwrap();
+    assert_eq!(flaws(&sample), [""; 0]);
+    assert_ne!(disk::identity(&sample.prefix().join("bin/run")).unwrap(), inode, "it is a new file");
+    assert_eq!(sample.damaged(), [""; 0]);
+}
+
+#[test]
+fn what_the_store_has_lost_cannot_be_mended() {
+    let sample = Sample::new();
+    flip(&sample.store.file_path(sample.file("bin/run")), 3);
+    flip(&sample.store.path_of("trees", &sample.tree.digest()), 3);
+    let memory = Memory::blank(sample.directory.path().join("memory/file"));
+    let examined = sample.store.examine(sample.tree.digest(), &memory).unwrap();
+    assert_eq!(sample.store.mend(sample.tree.digest(), &examined).unwrap(), None);
+    assert!(!sample.store.path_of("trees", &sample.tree.digest()).exists());
+    // Who builds it again puts whole files in the place of damaged ones.
+    let built = sample.directory.path().join("built");
+    disk::write_atomic(&built.join("bin/run"), b"#!/bin/sh\n").unwrap();
+    disk::set_mode(&built.join("bin/run"), 0o755).unwrap();
+    sample.store.ingest(&built).unwrap();
+    assert_eq!(sample.store.read_file(sample.file("bin/run")).unwrap(), b"#!/bin/sh\n");
+}
+
+#[test]
+fn what_was_not_touched_is_not_read_again() {
+    let sample = Sample::new();
+    let file = sample.directory.path().join("memory/file");
+    let read = |memory: &Memory| sample.store.examine(sample.tree.digest(), memory).unwrap().read;
+    // A file that was changed within the tick of the clock in which it was read is not relied on.
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    assert!(read(&Memory::blank(file.clone())) > 0);
+    assert_eq!(read(&Memory::recall(file.clone())), 0);
+    flip(&sample.prefix().join("lib/holder"), 3);
+    let examined = sample.store.examine(sample.tree.digest(), &Memory::recall(file)).unwrap();
+    assert_eq!(examined.flaws.len(), 1);
+    assert!(examined.read > 0);
 }

@@ -1,0 +1,189 @@
+//! What is wrong with a site: its prefix, its generation, its lockfile.
+
+use super::super::context::Context;
+use super::super::project::Project;
+use super::lockfile;
+use crate::digest::TreeDigest;
+use crate::failure::Failure;
+use crate::lock::Lockfile;
+use crate::manifest::Site;
+use crate::package::SiteName;
+use crate::platform::Platform;
+use crate::site::{self, Generation, Place};
+use crate::store::{Examined, Flaw, FlawKind, Memory, Store};
+
+/// Where something is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Where {
+    /// The files that were installed.
+    Prefix,
+    /// The directory of the generation.
+    Generation,
+    /// The project's lockfile.
+    Lockfile,
+}
+
+impl Where {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Prefix => "prefix",
+            Self::Generation => "generation",
+            Self::Lockfile => "lockfile",
+        }
+    }
+}
+
+/// Something that is wrong, and how it was put right.
+pub struct Found {
+    pub place: Where,
+    /// Its path, for people.
+    pub shown: String,
+    pub flaw: Flaw,
+    /// What it was healed from, once it is.
+    pub healed: Option<&'static str>,
+}
+
+/// All that was found out about one site.
+pub struct Findings {
+    pub site: SiteName,
+    /// The number of the generation that was looked at.
+    pub generation: u64,
+    pub is_current: bool,
+    /// The digest of its prefix, if its description could be read.
+    pub prefix: Option<TreeDigest>,
+    pub files: usize,
+    /// How many bytes were read.
+    pub read: u64,
+    pub found: Vec<Found>,
+    /// What is worth saying, and not wrong.
+    pub notes: Vec<String>,
+    /// Why something was not healed.
+    pub why_not: Vec<String>,
+    /// What repairing goes on from.
+    pub details: Option<Details>,
+}
+
+/// What was looked at.
+pub struct Details {
+    pub generation: Generation,
+    pub examined: Examined,
+}
+
+impl Findings {
+    /// What was put right.
+    pub fn healed(&self) -> impl Iterator<Item = &Found> {
+        self.found.iter().filter(|found| found.healed.is_some())
+    }
+
+    /// What is still wrong.
+    pub fn left(&self) -> impl Iterator<Item = &Found> {
+        self.found.iter().filter(|found| found.healed.is_none())
+    }
+
+    /// Whether something is wrong there.
+    pub fn is_wrong(&self, place: Where) -> bool {
+        self.left().any(|found| found.place == place)
+    }
+}
+
+/// Look at a generation of a site: the current one, or that of a number.
+pub fn look(
+    context: &Context<'_>,
+    project: &Project,
+    site: &Site,
+    number: Option<u64>,
+    quick: bool,
+) -> Result<Findings, Failure> {
+    let place = project.place(&site.name);
+    let current = place.current_number();
+    let number = match (number, current) {
+        (Some(number), _) => number,
+        (None, Some(current)) => current,
+        (None, None) => return Err(site::Error::NotBuilt(site.name.clone()).into()),
+    };
+    let busy = context.ui.busy(format!("verifying site {}", site.name));
+    let mut findings = Findings {
+        site: site.name.clone(),
+        generation: number,
+        is_current: current == Some(number),
+        prefix: None,
+        files: 0,
+        read: 0,
+        found: Vec::new(),
+        notes: Vec::new(),
+        why_not: Vec::new(),
+        details: None,
+    };
+    let generation = match place.generation(number) {
+        Ok(generation) => generation,
+        Err(error @ (site::Error::Malformed { .. } | site::Error::Damaged { .. })) => {
+            findings.add(Where::Generation, [description(&error)]);
+            return Ok(findings);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let store = context.store()?;
+    let examined = examine(store, &generation, &context.cache()?, quick)?;
+    findings.prefix = Some(generation.prefix);
+    (findings.files, findings.read) = (examined.files + generation.files.len(), examined.read);
+    findings.add(Where::Prefix, examined.flaws.iter().cloned());
+    findings.add(Where::Generation, recorded_otherwise(&place, &generation)?);
+    findings.add(Where::Generation, place.examine(&generation, &store.prefix_path(generation.prefix))?);
+    let lockfile = lockfile::compare(context, project, site, &place, &generation)?;
+    findings.notes.extend(lockfile.note.filter(|_| findings.is_current));
+    findings.add(Where::Lockfile, lockfile.flaw);
+    findings.details = Some(Details { generation, examined });
+    drop(busy);
+    Ok(findings)
+}
+
+impl Findings {
+    fn add(&mut self, place: Where, flaws: impl IntoIterator<Item = Flaw>) {
+        let (number, prefix) = (self.generation, self.prefix);
+        let shown = |path: &str| match (place, prefix) {
+            (Where::Prefix, Some(prefix)) if path.is_empty() => format!("the prefix `{}`", prefix.hex()),
+            (Where::Generation, _) => format!("`generations/{number}/{path}`"),
+            _ => format!("`{path}`"),
+        };
+        let found = |flaw: Flaw| Found { place, shown: shown(&flaw.path), flaw, healed: None };
+        self.found.extend(flaws.into_iter().map(found));
+    }
+}
+
+/// Read a generation's prefix back.
+pub fn examine(
+    store: &Store,
+    generation: &Generation,
+    cache: &std::path::Path,
+    quick: bool,
+) -> Result<Examined, Failure> {
+    let file = store.memory_of(generation.prefix, cache);
+    let memory = if quick { Memory::recall(file) } else { Memory::blank(file) };
+    Ok(store.examine(generation.prefix, &memory)?)
+}
+
+/// A description that is not as it was written.
+fn description(error: &site::Error) -> Flaw {
+    let found = match std::error::Error::source(error) {
+        Some(why) => format!("something that cannot be read: {why}"),
+        None => "something else than its seal says".to_owned(),
+    };
+    Flaw::new("generation.json", FlawKind::Changed, "the description that was written", found)
+}
+
+/// Whether the lockfile that a generation was made from, as it lies in the generation, records another prefix for the very
+/// outputs that the generation has.
+fn recorded_otherwise(place: &Place, generation: &Generation) -> Result<Option<Flaw>, Failure> {
+    let Some(text) = place.lockfile_of(generation.lockfile)? else { return Ok(None) };
+    let Ok(lockfile) = Lockfile::parse(std::path::Path::new("lockfile"), &text) else { return Ok(None) };
+    let vouched = |origin: &str| matches!(origin, "recorded" | "proven" | "new");
+    let all_vouched = generation.packages.iter().all(|member| vouched(&member.origin));
+    let platform: Option<Platform> = generation.platform.parse().ok();
+    let recorded = platform.and_then(|platform| lockfile.prefixes.get(&platform));
+    let recorded = recorded.filter(|recorded| all_vouched && recorded.tree != generation.prefix);
+    Ok(recorded.map(|recorded| {
+        let (expected, found) = (recorded.tree.to_string(), generation.prefix.to_string());
+        Flaw::new("generation.json", FlawKind::Changed, format!("prefix {expected}, as its lockfile records"), found)
+    }))
+}
