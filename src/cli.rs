@@ -89,6 +89,10 @@ pub enum Command {
     Recipe(cmd::recipe::Args),
     /// Look at the store
     Store(cmd::store::Args),
+    /// Remove from the store what nothing needs
+    Gc(cmd::gc::Args),
+    /// Say whether this host is fit to build sites and to run them, and what it lacks
+    Doctor(cmd::doctor::Args),
     /// Print completions for a shell
     Completions(cmd::completions::Args),
 }
@@ -126,6 +130,8 @@ impl Cli {
             Command::Promote(args) => cmd::promote::run(&context, &args),
             Command::Recipe(args) => cmd::recipe::run(&context, &args),
             Command::Store(args) => cmd::store::run(&context, &args),
+            Command::Gc(args) => cmd::gc::run(&context, &args),
+            Command::Doctor(args) => cmd::doctor::run(&context, &args),
             Command::Completions(args) => cmd::completions::run(&context, &args, Self::command()),
         }?;
         Ok(0)

@@ -6,11 +6,13 @@
 #![allow(clippy::disallowed_methods, reason = "this room is the door to the file system")]
 
 mod copying;
+mod faculties;
 mod identity;
 mod lock;
 mod look;
 mod pieces;
 mod replacing;
+mod usage;
 mod walk;
 
 use std::fs::{self, File};
@@ -19,11 +21,13 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 
 pub use copying::{clone_or_copy, clone_or_copy_itself, set_time};
+pub use faculties::{Faculties, Room, faculties, nearest_directory, room};
 pub use identity::{Identity, Stamp, identity, stamp};
-pub use lock::{Lock, TryLock, try_lock};
+pub use lock::{Lock, SharedLock, TryLock, TryShared, try_lock, try_lock_shared};
 pub use look::{Look, look, names};
 pub use pieces::any_piece;
 pub use replacing::{replace_directory, replace_file};
+pub use usage::{Usage, names_if_exists, touch, touch_access, usage, usage_alone};
 pub use walk::{Found, time_in, walk_unignored};
 
 /// An operation on a path failed.

@@ -82,6 +82,11 @@ impl Failure {
         self
     }
 
+    /// With what helps against what is likely to blame for a build that does not come out the same.
+    pub fn advice(self, causes: impl IntoIterator<Item = build::differing::Cause>) -> Self {
+        builds::with_advice(self, causes)
+    }
+
     /// A plain failure of an error, with its causes.
     fn of(exit: Exit, error: &(dyn StdError + 'static)) -> Self {
         let mut failure = Self::new(exit, error.to_string());
@@ -373,6 +378,10 @@ impl From<build::Error> for Failure {
             Error::NoCargoLock { path, .. } => {
                 failure(Exit::Lockfile).hint(format!("restore it: `git checkout {}`", path.display()))
             }
+            Error::NotTheSameTwice { action, files, .. } => builds::with_advice(
+                failure(Exit::Verification).fact(format!("action {action}")).facts(build::told(files)),
+                files.iter().flat_map(|file| file.causes.iter().copied()),
+            ),
             Error::NotReproduced { action, recorded, made, files, id } => failure(Exit::Verification)
                 .fact(format!("action   {action}"))
                 .fact(format!("recorded {recorded}"))

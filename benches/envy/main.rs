@@ -27,6 +27,7 @@ mod scene;
 mod sites;
 mod tools;
 mod unpack;
+mod verify;
 
 #[path = "../../tests/it/krate.rs"]
 mod krate;
@@ -47,7 +48,7 @@ use clap::Parser;
 /// Measure envy, side by side with others.
 #[derive(Debug, Parser)]
 struct Cli {
-    /// Only these: version, nothing, second, moves, generations, sites, plan, sandbox, git, unpack, resolver, relock, cold, fetch, tools [default: all but the last two]
+    /// Only these: version, nothing, second, moves, generations, sites, plan, sandbox, git, unpack, resolver, relock, cold, verify, fetch, tools [default: all but the last two]
     cases: Vec<String>,
     /// How often each side runs
     #[arg(short = 'n', long, default_value_t = 40)]
@@ -58,6 +59,9 @@ struct Cli {
     /// Also what needs the real registry: fetch, tools
     #[arg(long)]
     real: bool,
+    /// How large the site is that is verified
+    #[arg(long, value_name = "MEGABYTES", default_value_t = 1000)]
+    verified: usize,
     /// The program to measure, instead of the one that was built with this
     #[arg(long, value_name = "FILE", default_value = scratch::ENVY)]
     envy: PathBuf,
@@ -156,6 +160,9 @@ fn main() -> ExitCode {
     }
     if wanted("git") {
         git::case(&mut report);
+    }
+    if wanted("verify") {
+        verify::case(&mut report, &programs, cli.verified);
     }
     if wanted("fetch") && cli.real {
         cases::fetch(&mut report);

@@ -71,6 +71,28 @@ impl Scene {
         scene
     }
 
+    /// A site of one package of so many megabytes, each in so many files; no two files have the same content.
+    pub fn of_one_large(programs: Programs, megabytes: usize, files: usize) -> Self {
+        let scene = Self { programs, scratch: Scratch::new() };
+        let (bytes, each) = (megabytes * 1_000_000, 1_000_000 / files);
+        let run = format!(
+            "mkdir -p $OUT/share && cd $OUT/share \
+             && seq 100000000 999999999 | head -c {bytes} | split -b {each} -d -a 6 - file- \
+             && for it in file-*00; do part=${{it%00}}; mkdir part-${{part#file-}} && mv $part?? part-${{part#file-}}/; done"
+        );
+        let recipe = "summary = \"Large\"\nextends = \"script\"\n[versions.\"1.0\"]\n[set]\n";
+        scene.scratch.write("recipes/large.toml", format!("{recipe}run = ['''{run}''']\n"));
+        let manifest = "[sites.first.dependencies]\nlarge = { recipe = \"large\", version = \"1\" }\n";
+        scene.scratch.write("envy.toml", manifest);
+        scene.run("build first");
+        scene
+    }
+
+    /// A path of the project.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.scratch.path(path)
+    }
+
     /// A site of so many crates of this registry, which is slow to answer; nothing is locked.
     pub fn unlocked(programs: Programs, registry: &Registry, count: usize, late: u64) -> Self {
         let mut manifest = "[sites.first.dependencies]\n".to_owned();

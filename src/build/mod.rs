@@ -8,10 +8,12 @@
 //! a git repository as [`vendor`](mod@vendor) lays them out.
 
 pub mod action;
+mod again;
 mod c_files;
 pub mod cargo_config;
 mod compilers;
 pub mod diagnosis;
+pub mod differing;
 mod elf;
 mod fitness;
 mod host;
@@ -44,17 +46,18 @@ use crate::package::{PackageId, VersionReq};
 use crate::platform::Platform;
 use crate::tree::Collision;
 use crate::{disk, process, recipe, source, store};
+pub use again::{Remade, other_jobs, told};
 pub use diagnosis::Clue;
 pub use fitness::{Lack, Unfit, unfit};
 pub use host::Host;
 pub use identity::Memo;
 pub use plan::{Plan, Planned, Step, plan};
 pub use project_config::{Configured, Dropped, Error as ProjectConfigError, configured};
-pub use schedule::{Builder, Built, Origin, default_jobs, differing};
+pub use schedule::{Builder, Built, Origin, Proof, default_jobs, differing};
 pub use supplies::{Stock, Supplies};
 pub use tool_files::brought;
 pub use toolchain::{Toolchain, Wanted};
-pub use tools::{BASE, Tools};
+pub use tools::{BASE, Tools, find as find_tool};
 
 /// A package cannot be built here.
 #[derive(Debug, thiserror::Error)]
@@ -270,6 +273,16 @@ pub enum Error {
         last: Vec<String>,
         /// Where all of it is.
         log: PathBuf,
+    },
+    /// One action gave two trees, one after the other.
+    #[error("`{id}` was built twice, and came out otherwise the second time")]
+    NotTheSameTwice {
+        /// The package.
+        id: PackageId,
+        /// The action.
+        action: ActionDigest,
+        /// Files that differ.
+        files: Vec<differing::Differing>,
     },
     /// One action gave two trees.
     #[error("building `{id}` gave other files than the lockfile records for the very same action")]

@@ -71,7 +71,7 @@ fn next<'a>(state: &Mutex<State<'a>>, changed: &Condvar, lockfile: &Lockfile) ->
 }
 
 /// With the outputs of what it needs.
-fn surrounded<'a>(
+pub fn surrounded<'a>(
     mut inputs: Inputs<'a>,
     done: &BTreeMap<PackageName, Built>,
     lockfile: &Lockfile,

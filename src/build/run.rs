@@ -13,6 +13,7 @@ use super::jobs::Budget;
 use super::relocate::relocate;
 use super::sandbox::{self, Entry, Fence, Mode, Stopped, View};
 use super::share::{Counts, Desk, Ground, Opening, Sharing};
+use super::source_files::text_file;
 use super::tools::Tools;
 use super::vendored::Vendored;
 use super::{Clue, Error, Memo, Toolchain, diagnosis, prefix};
@@ -49,6 +50,17 @@ pub struct Runner<'a> {
     pub sharing: Option<&'a Sharing>,
     /// What is known of the host's files.
     pub memo: &'a Memo,
+    /// Whether it reads what others read too.
+    pub copies_of: Copies,
+}
+
+/// What of a build's inputs is its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copies {
+    /// What was unpacked for all builds is read by all, where none can write to it.
+    Shared,
+    /// Everything is unpacked for it alone.
+    Own,
 }
 
 /// What a build gave.
@@ -237,17 +249,22 @@ impl Runner<'_> {
         Ok(View { entries, environment, directory: format!("{root}{}", action::SOURCE), command: command(&root) })
     }
 
+    /// Whether what was unpacked for all builds is for this one too.
+    fn shares(&self) -> bool {
+        self.fence.mode() == Mode::Namespaces && self.copies_of == Copies::Shared
+    }
+
     /// Crates are unpacked once, for all builds. A build without a fence could write into them, so it has its own.
     fn crate_entries(&self, crates: &Vendored, scratch: &Path) -> Result<Vec<Entry>, Error> {
         let unpacked = AtomicBool::new(false);
         let entry = |(directory, one): &(String, &source::Archive)| {
             let name = format!("{}-{}", one.name, one.version);
-            let from = match self.fence.mode() {
-                Mode::Namespaces => self.store.checkout(one.checksum, |directory| {
+            let from = match self.shares() {
+                true => self.store.sealed_checkout(one.checksum, |directory| {
                     unpacked.store(true, Ordering::Relaxed);
                     self.unpack(one, directory)
                 })?,
-                Mode::Placed | Mode::Bare => {
+                false => {
                     let own = scratch.join("crates").join(directory.trim_start_matches('/')).join(&name);
                     disk::create_directories(&own)?;
                     self.unpack(one, &own)?;
@@ -277,7 +294,7 @@ impl Runner<'_> {
     /// What a repository gives, as a directory that all builds share, or where they could write into it, one of its own.
     fn laid_out(&self, tree: &Tree, scratch: &Path) -> Result<PathBuf, Error> {
         let digest = tree.digest();
-        if self.fence.mode() == Mode::Namespaces {
+        if self.shares() {
             return Ok(self.store.checkout(digest, |directory| self.store.lay_out_copy(tree, directory, 0))?);
         }
         let own = scratch.join("trees").join(digest.hex());
@@ -287,11 +304,15 @@ impl Runner<'_> {
     }
 
     /// Lay a crate out as cargo wants it in a directory source.
-    fn unpack(&self, one: &source::Archive, directory: &Path) -> Result<(), Error> {
+    fn unpack(&self, one: &source::Archive, directory: &Path) -> Result<Tree, Error> {
         let top = format!("{}-{}", one.name, one.version);
-        source::unpack_crate(&self.store.proven_blob(one.checksum)?, &top, directory).map_err(source::Error::from)?;
+        let archive = self.store.proven_blob(one.checksum)?;
+        let mut tree = source::unpack_crate(&archive, &top, directory).map_err(source::Error::from)?;
         let checksum = format!("{{\"files\":{{}},\"package\":\"{}\"}}", one.checksum.hex());
-        Ok(write_over(&directory.join(".cargo-checksum.json"), checksum.as_bytes())?)
+        write_over(&directory.join(CHECKSUM), checksum.as_bytes())?;
+        tree.remove(CHECKSUM);
+        tree.insert(CHECKSUM, text_file(&checksum)).map_err(store::Error::from)?;
+        Ok(tree)
     }
 
     /// The tools, with all that comes with them; without a fence, links to them. Scripts stand in the place of some.
@@ -315,6 +336,9 @@ impl Runner<'_> {
         Ok(entries)
     }
 }
+
+/// Where cargo looks for the sum of a crate in a directory source.
+const CHECKSUM: &str = ".cargo-checksum.json";
 
 /// Open the jobserver's pipe, and become the shell that runs the steps.
 fn command(root: &str) -> Vec<String> {

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::inputs::Inputs;
-use super::run::Runner;
+use super::run::{Copies, Runner};
 use super::sandbox::{Fence, Limits, Mode, Setting};
 use super::share::Sharing;
 use super::source_files::SourceFiles;
@@ -42,8 +42,21 @@ pub struct Builder<'a, 's> {
     pub platform: Platform,
     /// How long to wait for another process that builds the same.
     pub patience: Option<Duration>,
+    /// Whether what is built is built twice.
+    pub proof: Proof,
     /// Who is told.
     pub progress: &'a dyn Progress,
+}
+
+/// Whether one build of an action is enough.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Proof {
+    /// It is.
+    #[default]
+    Once,
+    /// It is built again elsewhere, with another number of jobs and at another time, and nothing is recorded where that
+    /// gives other files.
+    Twice,
 }
 
 /// The output of one package.
@@ -92,16 +105,22 @@ impl Origin {
 }
 
 /// What all builds of a run share.
-struct Site<'a, 's> {
-    fence: Fence,
-    toolchain: Option<Toolchain>,
+pub(super) struct Site<'a, 's> {
+    pub(super) fence: Fence,
+    pub(super) toolchain: Option<Toolchain>,
     toolbox: Toolbox,
     budget: Budget,
     sharing: Option<Sharing>,
-    builder: &'a Builder<'a, 's>,
+    pub(super) builder: &'a Builder<'a, 's>,
 }
 
-impl Builder<'_, '_> {
+/// One action, with what runs it.
+pub(super) struct Prepared {
+    pub(super) action: ActionDigest,
+    pub(super) tools: Tools,
+}
+
+impl<'s> Builder<'_, 's> {
     /// The outputs of everything that is planned.
     pub fn outputs(&self, plan: &Plan) -> Result<BTreeMap<PackageName, Built>, Error> {
         let mut outputs = BTreeMap::new();
@@ -126,6 +145,13 @@ impl Builder<'_, '_> {
         ids: &[&PackageId],
         outputs: BTreeMap<PackageName, Built>,
     ) -> Result<BTreeMap<PackageName, Built>, Error> {
+        let site = self.open(ids)?;
+        let inputs = self.inputs(ids)?;
+        queue::run(inputs, outputs, self.jobs, self.supplies.lockfile, &|inputs| site.make(inputs))
+    }
+
+    /// Find what building these packages takes.
+    pub(super) fn open(&self, ids: &[&PackageId]) -> Result<Site<'_, 's>, Error> {
         let needs_rust = ids.iter().any(|id| self.supplies.wish(id).is_by_cargo());
         let toolchain = if needs_rust { Some(self.toolchain()?) } else { None };
         let (fence, why_not) = Fence::choose(self.setting, None)?;
@@ -141,11 +167,9 @@ impl Builder<'_, '_> {
             self.progress.tell(Event::Detail(&format!("rust {rust} in {sysroot}")));
         }
         self.progress.tell(Event::Detail(&format!("sandbox: {}", fence.mode())));
-        let inputs = self.inputs(ids)?;
         let budget = Budget::new(self.jobs, &self.store.temporary_directory()?)?;
         let sharing = Sharing::wanted(fence.mode());
-        let site = Site { fence, toolchain, toolbox: Toolbox::default(), budget, sharing, builder: self };
-        queue::run(inputs, outputs, self.jobs, self.supplies.lockfile, &|inputs| site.make(inputs))
+        Ok(Site { fence, toolchain, toolbox: Toolbox::default(), budget, sharing, builder: self })
     }
 
     fn toolchain(&self) -> Result<Toolchain, Error> {
@@ -172,7 +196,7 @@ impl Builder<'_, '_> {
     }
 
     /// Bring all sources, then all crates that they name, and prove them.
-    fn inputs(&self, ids: &[&PackageId]) -> Result<Vec<Inputs<'_>>, Error> {
+    pub(super) fn inputs(&self, ids: &[&PackageId]) -> Result<Vec<Inputs<'_>>, Error> {
         let supplies = self.supplies;
         supplies.bring(ids, &[self.platform])?;
         let opened = ids.iter().map(|id| Ok((*id, SourceFiles::open(supplies, id, self.platform)?)));
@@ -188,7 +212,7 @@ impl Builder<'_, '_> {
         inputs.collect()
     }
 
-    fn log_path(&self, id: &PackageId, action: ActionDigest) -> PathBuf {
+    pub(super) fn log_path(&self, id: &PackageId, action: ActionDigest) -> PathBuf {
         self.logs.join(format!("{}-{}-{}.log", id.name, id.version, &action.hex()[..8]))
     }
 }
@@ -196,7 +220,23 @@ impl Builder<'_, '_> {
 impl Site<'_, '_> {
     /// Find a package's result by its action, or build it.
     fn make(&self, inputs: &Inputs<'_>) -> Result<Built, Error> {
-        let Builder { store, memo, progress, patience, .. } = *self.builder;
+        let Builder { store, progress, patience, .. } = *self.builder;
+        let Prepared { action, tools } = self.prepare(inputs)?;
+        if let Some(built) = self.look_up(inputs, action)? {
+            return Ok(built);
+        }
+        let what = format!("the build of {}", inputs.id);
+        let _lock = Held::take(&store.action_lock(action), &what, patience, progress)?;
+        if let Some(built) = self.look_up(inputs, action)? {
+            return Ok(built);
+        }
+        let _token = self.budget.take()?;
+        self.build(inputs, action, &tools)
+    }
+
+    /// The action of a package, and the tools that it declares.
+    pub(super) fn prepare(&self, inputs: &Inputs<'_>) -> Result<Prepared, Error> {
+        let Builder { store, memo, progress, .. } = *self.builder;
         if !inputs.prefix.is_empty() && !self.fence.has_places() {
             return Err(Error::NoPlaces { id: inputs.id.clone() });
         }
@@ -211,16 +251,7 @@ impl Site<'_, '_> {
         };
         let action = inputs.action(store, content, &tools, self.fence.mode().to_string())?.digest();
         progress.tell(Event::Detail(&format!("the action of {} is {action}", inputs.id)));
-        if let Some(built) = self.look_up(inputs, action)? {
-            return Ok(built);
-        }
-        let what = format!("the build of {}", inputs.id);
-        let _lock = Held::take(&store.action_lock(action), &what, patience, progress)?;
-        if let Some(built) = self.look_up(inputs, action)? {
-            return Ok(built);
-        }
-        let _token = self.budget.take()?;
-        self.build(inputs, action, &tools)
+        Ok(Prepared { action, tools })
     }
 
     fn look_up(&self, inputs: &Inputs<'_>, action: ActionDigest) -> Result<Option<Built>, Error> {
@@ -238,8 +269,13 @@ impl Site<'_, '_> {
         let toolchain = self.toolchain.as_ref().filter(|_| inputs.crates.is_some());
         let _place = self.fence.place(patience, progress)?;
         let (fence, budget, copies, sharing) = (&self.fence, &self.budget, memo.copies(), self.sharing.as_ref());
-        let runner = Runner { store, fence, toolchain, tools, copies, budget, jobs, log, sharing, memo };
+        let copies_of = Copies::Shared;
+        let runner = Runner { store, fence, toolchain, tools, copies, budget, jobs, log, sharing, memo, copies_of };
+        let begun = Instant::now();
         let done = runner.run(inputs)?;
+        if self.builder.proof == Proof::Twice {
+            self.prove_again(inputs, &Prepared { action, tools: tools.clone() }, &done.tree, begun)?;
+        }
         if let Some(counts) = done.calls {
             progress.tell(Event::Detail(&format!("calls of the compiler for {package}: {counts}")));
         }

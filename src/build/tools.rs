@@ -269,7 +269,7 @@ fn shebang(head: &[u8]) -> Option<(String, Option<String>)> {
 }
 
 /// The file of this name that PATH, or failing that a usual place, leads to.
-fn find(name: &str) -> Option<PathBuf> {
+pub fn find(name: &str) -> Option<PathBuf> {
     let usual = ["/usr/bin", "/bin", "/usr/local/bin"].map(|directory| Path::new(directory).join(name));
     process::find_program(name).or_else(|| usual.into_iter().find(|path| disk::is_file(path)))
 }

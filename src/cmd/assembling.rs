@@ -82,6 +82,7 @@ pub fn assemble(
         memo: &Memo::open(&context.cache()?),
         platform,
         patience: context.globals.patience(),
+        proof: jobs.proof,
         progress,
     };
     let built = builder.outputs(&plan)?.into_iter();

@@ -11,7 +11,7 @@ use super::project::{Locked, Project};
 use super::showing::{How, Manner, Showing, Shown, ready, tell_held};
 use super::vouching::Vouching;
 use super::{Jobs, LockMode, for_each, sharing};
-use crate::build::{Plan, Planned, Step, plan};
+use crate::build::{Plan, Planned, Proof, Step, plan};
 use crate::failure::Failure;
 use crate::lock::Lockfile;
 use crate::manifest::Site;
@@ -46,6 +46,9 @@ pub struct Args {
     /// Print one JSON document
     #[arg(long)]
     json: bool,
+    /// Build everything that is built twice, and record nothing of what does not come out the same
+    #[arg(long)]
+    check_reproducible: bool,
     #[command(flatten)]
     jobs: Jobs,
 }
@@ -73,11 +76,17 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     };
     let manner = Manner::of_build(showing, Gating::unless(args.no_check), args.message.clone());
     let vouching = Vouching::of(&project, args.require_outputs);
-    let wish = Wish { mode: args.mode, locked, vouching, manner: &manner, jobs: args.jobs };
+    let jobs = if args.check_reproducible { Jobs { proof: Proof::Twice, ..args.jobs } } else { args.jobs };
+    let wish = Wish { mode: args.mode, locked, vouching, manner: &manner, jobs };
     let all = for_each(&project.sites(&args.sites)?, |site| {
         let shown = bring(context, &project, site, &wish)?;
         if shown.how == How::Converged {
-            context.ui.done("unchanged", format!("site `{}` is at generation {}", site.name, shown.generation));
+            let name = &site.name;
+            context.ui.done("unchanged", format!("site `{name}` is at generation {}", shown.generation));
+            if args.check_reproducible {
+                let hint = format!("nothing was built, so nothing was checked: `envy verify {name} --rebuild` does");
+                context.ui.note(hint);
+            }
         }
         Ok(shown)
     })?;
@@ -100,6 +109,9 @@ pub(super) fn bring(context: &Context<'_>, project: &Project, site: &Site, wish:
         let config = project.config(site, &locked.lockfile)?;
         let converged = project.converged(context, site, locked, &config)?;
         if let Some(generation) = converged.filter(|one| wish.vouching.allows(&locked.lockfile, one)) {
+            // A site that was moved, with its project, is another root. From a store that cannot be written to nothing is
+            // removed either.
+            let _ = context.store()?.add_root(project.place(&site.name).path());
             return Ok(Shown::still(&site.name, How::Converged, &generation));
         }
         let place = project.place(&site.name);

@@ -16,8 +16,10 @@ mod context;
 pub mod create;
 pub mod delete;
 pub mod diff;
+pub mod doctor;
 pub mod env;
 pub mod fetch;
+pub mod gc;
 pub mod generations;
 pub mod import;
 pub mod init;
@@ -52,6 +54,7 @@ use clap::Args;
 pub use context::Context;
 pub use options::{Color, Globals};
 
+use crate::build::Proof;
 use crate::failure::{Exit, Failure};
 use crate::manifest::Site;
 
@@ -72,11 +75,18 @@ pub struct Jobs {
     /// Run so many jobs at a time [default: one for each processor]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
+    /// How often each is built, where the command lets one choose.
+    #[arg(skip)]
+    proof: Proof,
 }
 
 impl Jobs {
     fn number(self) -> usize {
-        self.jobs.map_or_else(crate::build::default_jobs, usize::from)
+        self.asked().unwrap_or_else(crate::build::default_jobs)
+    }
+
+    fn asked(self) -> Option<usize> {
+        self.jobs.map(usize::from)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::disk;
 use crate::failure::{Exit, Failure};
 use crate::lock::{self, Drift, Lockfile, SharedDrift, Wishes, drift};
 use crate::manifest::{Manifest, SandboxSetting, Site, Source};
-use crate::package::{PackageName, SiteName};
+use crate::package::{PackageName, SiteName, Version};
 use crate::platform::Platform;
 use crate::process;
 use crate::recipe::{Book, Layer};
@@ -146,7 +146,17 @@ impl Project {
 
     /// What is asked of a site's packages: by the manifest, and by the packages themselves, as they are locked.
     pub fn wishes(&self, context: &Context<'_>, site: &Site, lockfile: Option<&Lockfile>) -> Result<Wishes, Failure> {
-        let stated = lockfile.map(Lockfile::stated).unwrap_or_default();
+        let mut stated = lockfile.map(Lockfile::stated).unwrap_or_default();
+        // What another version states than what is asked for now says nothing of that.
+        let fits = |name: &PackageName, version: &Version| {
+            let mut asked = site.dependencies.iter().filter(|one| one.name == *name);
+            asked.all(|one| one.versions.matches(version))
+        };
+        for (name, package) in lockfile.iter().flat_map(|lockfile| &lockfile.packages) {
+            if package.pin.is_fixed() && !fits(name, &package.id.version) {
+                stated.remove(name);
+            }
+        }
         // A site that asks for nothing needs no recipe.
         let book = if site.dependencies.is_empty() { Book::built_in() } else { self.book(context, lockfile)? };
         Ok(Wishes::of(&self.manifest, site, &book, &stated)?)

@@ -92,7 +92,8 @@ fn verify(context: &Context<'_>, store: &Store, repair: bool, json: bool) -> Res
 }
 
 /// What is verified, and one of it.
-const KINDS: [(&str, &str); 4] = [("blobs", "blob"), ("trees", "tree"), ("results", "result"), ("prefixes", "prefix")];
+const KINDS: [(&str, &str); 5] =
+    [("blobs", "blob"), ("trees", "tree"), ("results", "result"), ("prefixes", "prefix"), ("checkouts", "checkout")];
 
 fn word(repair: Option<&Repair>) -> &'static str {
     match repair {

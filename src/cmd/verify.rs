@@ -2,14 +2,17 @@
 
 mod findings;
 mod lockfile;
+mod rebuild;
 mod repair;
 
 use self::findings::{Findings, Found};
+use self::rebuild::Rebuilt;
+use super::Jobs;
 use super::context::Context;
 use super::project::Project;
 use crate::failure::{Exit, Failure};
 use crate::manifest::Site;
-use crate::package::SiteName;
+use crate::package::{PackageName, SiteName};
 use crate::ui::{bytes, count};
 
 /// Arguments of `envy verify`.
@@ -26,6 +29,11 @@ pub struct Args {
     /// Read only what was touched since it was last verified, by inode, size and times
     #[arg(long)]
     quick: bool,
+    /// Build these packages again, or all that are installed, and compare what comes out bit by bit
+    #[arg(long, value_name = "NAME", num_args = 0.., conflicts_with_all = ["quick", "repair", "generation"])]
+    rebuild: Option<Vec<PackageName>>,
+    #[command(flatten)]
+    jobs: Jobs,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -45,6 +53,10 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
             findings = repair::repair(context, &project, site, findings)?;
         }
         tell(context, &findings);
+        if let Some(names) = &args.rebuild {
+            findings.rebuilt = rebuild::rebuild(context, &project, site, names, args.jobs)?;
+            tell_rebuilt(context, &findings);
+        }
         all.push(findings);
     }
     if args.json {
@@ -93,8 +105,31 @@ fn tell(context: &Context<'_>, findings: &Findings) {
     context.ui.done("verified", format!("site `{}`: generation {generation}, {files}, {read} read", findings.site));
 }
 
-/// The failure that tells what is wrong and was not healed.
+/// Say what came out the same.
+fn tell_rebuilt(context: &Context<'_>, findings: &Findings) {
+    for rebuilt in findings.rebuilt.iter().filter(|rebuilt| rebuilt.is_same()) {
+        context.ui.done("the same", format!("{}, bit by bit", rebuilt.id));
+    }
+}
+
+/// The failure that tells what is wrong.
 fn failure(all: &[Findings], repaired: bool) -> Option<Failure> {
+    let damage = damage(all, repaired);
+    let other: Vec<_> = all.iter().flat_map(|findings| &findings.rebuilt).filter(|one| !one.is_same()).collect();
+    if other.is_empty() {
+        return damage;
+    }
+    let outcome = match &other[..] {
+        [only] => format!("`{}` is not reproducible", only.id),
+        all => format!("{} packages are not reproducible", all.len()),
+    };
+    let failure = damage.unwrap_or_else(|| Failure::new(Exit::Verification, outcome));
+    let causes: Vec<_> = other.iter().flat_map(|rebuilt| rebuilt.causes()).collect();
+    Some(failure.facts(other.iter().flat_map(|rebuilt| rebuilt.facts())).advice(causes))
+}
+
+/// The failure that tells what is damaged and was not healed.
+fn damage(all: &[Findings], repaired: bool) -> Option<Failure> {
     let wrong: Vec<_> = all.iter().filter(|findings| findings.left().next().is_some()).collect();
     let first = wrong.first()?;
     let number: usize = wrong.iter().map(|findings| findings.left().count()).sum();
@@ -150,6 +185,7 @@ impl Findings {
             "files": self.files,
             "read": self.read,
             "flaws": self.found.iter().map(flaw).collect::<Vec<_>>(),
+            "rebuilt": self.rebuilt.iter().map(Rebuilt::to_json).collect::<Vec<_>>(),
         })
     }
 }

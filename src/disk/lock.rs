@@ -26,13 +26,46 @@ pub fn try_lock(path: &Path) -> Result<TryLock> {
     let mut file = open_lock(path)?;
     match file.try_lock() {
         Ok(()) => Ok(TryLock::Held(Lock::held(file))),
-        Err(fs::TryLockError::WouldBlock) => {
-            let mut text = String::new();
-            let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
-            Ok(TryLock::Busy(pid))
-        }
+        Err(fs::TryLockError::WouldBlock) => Ok(TryLock::Busy(holder(&mut file))),
         Err(fs::TryLockError::Error(error)) => Err(Error::new("lock", path, error)),
     }
+}
+
+/// A lock on a path that several may have at a time, while nobody has the other kind.
+#[derive(Debug)]
+pub struct SharedLock {
+    file: File,
+}
+
+/// What came of asking for a shared lock at once.
+#[derive(Debug)]
+pub enum TryShared {
+    /// It is ours too.
+    Held(SharedLock),
+    /// A process, named where it wrote its number, has it for itself.
+    Busy(Option<u32>),
+}
+
+/// Ask for a share of the lock at `path`, without waiting.
+pub fn try_lock_shared(path: &Path) -> Result<TryShared> {
+    let mut file = open_lock(path)?;
+    match file.try_lock_shared() {
+        Ok(()) => Ok(TryShared::Held(SharedLock { file })),
+        Err(fs::TryLockError::WouldBlock) => Ok(TryShared::Busy(holder(&mut file))),
+        Err(fs::TryLockError::Error(error)) => Err(Error::new("lock", path, error)),
+    }
+}
+
+impl Drop for SharedLock {
+    fn drop(&mut self) {
+        // As with the other kind, to close it would not be enough.
+        let _ = self.file.unlock();
+    }
+}
+
+fn holder(file: &mut File) -> Option<u32> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok())
 }
 
 fn open_lock(path: &Path) -> Result<File> {
@@ -71,6 +104,20 @@ mod tests {
         drop(held);
         assert!(matches!(try_lock(&path).unwrap(), TryLock::Held(_)));
     }
+
+    #[test]
+    fn a_lock_that_is_shared_keeps_out_whoever_wants_it_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
+        let shares = [try_lock_shared(&path).unwrap(), try_lock_shared(&path).unwrap()];
+        assert!(shares.iter().all(|share| matches!(share, TryShared::Held(_))));
+        assert!(matches!(try_lock(&path).unwrap(), TryLock::Busy(None)));
+        drop(shares);
+        let alone = try_lock(&path).unwrap();
+        assert!(matches!(try_lock_shared(&path).unwrap(), TryShared::Busy(Some(pid)) if pid == std::process::id()));
+        drop(alone);
+    }
+
     #[test]
     fn a_lock_is_released_though_a_process_that_is_just_starting_has_it_open() {
         let directory = tempfile::tempdir().unwrap();

@@ -2,6 +2,7 @@
 
 use super::{FULL, Failure};
 use crate::build::Clue;
+use crate::build::differing::Cause;
 use crate::package::PackageId;
 
 /// Who can declare what was missing.
@@ -44,4 +45,10 @@ pub(super) fn with_clues(mut failure: Failure, asker: &Asker<'_>, clues: &[Clue]
         }
         tools => failure.hint(format!("add {tools} to `tools` of recipe `{recipe}`")),
     }
+}
+
+/// Say what helps against what is likely to blame for a build that does not come out the same.
+pub(super) fn with_advice(failure: Failure, causes: impl IntoIterator<Item = Cause>) -> Failure {
+    let causes: std::collections::BTreeSet<_> = causes.into_iter().collect();
+    causes.into_iter().fold(failure, |failure, cause| failure.hint(format!("{cause}: {}", cause.advice())))
 }

@@ -12,6 +12,7 @@ impl From<lock::CandidatesError> for Failure {
             lock::CandidatesError::Source(error) => error.into(),
             lock::CandidatesError::Pin(error) => error.into(),
             lock::CandidatesError::Wish(error) => error.into(),
+            error @ lock::CandidatesError::Enough => Self::of(Exit::Failed, &error),
         }
     }
 }

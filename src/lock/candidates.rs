@@ -5,7 +5,7 @@
 //! wants them anyway. Of what stays as it is locked, the lockfile tells. Who is needed by such a package alone becomes
 //! known on the way.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::rc::Rc;
@@ -15,7 +15,7 @@ use super::{Lockfile, Package, Pin, PinError, Prospect, Prospective, Stated, Wis
 use crate::index::{Place, SiteIndex, fixed};
 use crate::manifest::Source;
 use crate::package::{PackageId, PackageName, Range, Requirement, Version};
-use crate::progress::Progress;
+use crate::progress::{Progress, Silent};
 use crate::recipe::Statement;
 use crate::resolve::{Candidate, Index, Problem, Strategy};
 use crate::source::{self, Archive, Item, Origin, Packaged, Sources};
@@ -52,7 +52,12 @@ pub struct Candidates<'a, 's> {
     /// By name, the first who turned out to need it.
     needed: RefCell<BTreeMap<PackageName, Prospective>>,
     statements: RefCell<BTreeMap<PackageId, Statement>>,
+    /// How much may still be fetched, where there is a limit.
+    left: Cell<Option<usize>>,
 }
+
+/// How many versions are fetched for the hints of a conflict at most.
+const FOR_HINTS: usize = 8;
 
 /// The packages of a site cannot be told.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +71,9 @@ pub enum Error {
     /// What a version states cannot be.
     #[error(transparent)]
     Wish(#[from] WishError),
+    /// It would have to be fetched, and that is not worth a hint.
+    #[error("enough was fetched for the hints of a conflict")]
+    Enough,
 }
 
 impl Error {
@@ -73,7 +81,7 @@ impl Error {
     pub fn missing_offline(&self) -> Option<&[String]> {
         match self {
             Self::Source(error) | Self::Pin(PinError::Source(error)) => error.missing_offline(),
-            Self::Pin(_) | Self::Wish(_) => None,
+            Self::Pin(_) | Self::Wish(_) | Self::Enough => None,
         }
     }
 }
@@ -83,7 +91,14 @@ impl<'a, 's> Candidates<'a, 's> {
     pub fn new(ground: Ground<'a, 's>, index: SiteIndex<'a, 's>) -> Self {
         let known = ground.plain.packages().iter().map(|(name, wish)| (name.clone(), Rc::new(wish.clone())));
         let wishes = RefCell::new(known.collect());
-        Self { ground, index, wishes, needed: RefCell::default(), statements: RefCell::default() }
+        Self {
+            ground,
+            index,
+            wishes,
+            needed: RefCell::default(),
+            statements: RefCell::default(),
+            left: Cell::new(None),
+        }
     }
 
     /// What the sources offer.
@@ -193,7 +208,8 @@ impl<'a, 's> Candidates<'a, 's> {
         let Ground { old, before, moving, project, .. } = self.ground;
         let Some(wish) = before.packages().get(&id.name).filter(|wish| wish.states) else { return Ok(None) };
         let package = Kept::new(old, None).pin(id, wish).filter(|_| !moving.contains(&id.name));
-        let Some(package) = package.filter(|package| self.is_at(id, &package.pin)) else { return Ok(None) };
+        let known = package.filter(|package| package.was_asked() && self.is_at(id, &package.pin));
+        let Some(package) = known else { return Ok(None) };
         Ok(stays(project, id, wish, package)?.then_some(package))
     }
 
@@ -239,11 +255,26 @@ impl<'a, 's> Candidates<'a, 's> {
 
     /// The Cargo.toml of a version, where it has something to say.
     fn fetched(&self, id: &PackageId, wish: &Wish, item: &Item) -> Result<Option<String>, Error> {
-        let Ground { sources, progress, .. } = self.ground;
-        if !self.knows(id, wish, item) {
+        let (sources, progress) = (self.ground.sources, self.progress());
+        if !self.knows(id, wish, item) && !sources.has(item) {
+            self.spend()?;
             sources.bring(std::slice::from_ref(item), progress)?;
         }
-        self.packaged(id, wish, item, |of| Ok(sources.statement(of, progress)?))
+        self.packaged(id, wish, item, |of| match sources.statement(of, progress) {
+            Err(source::Error::Patch(source)) => Err(PinError::Patch { id: id.clone(), source }.into()),
+            statement => Ok(statement?),
+        })
+    }
+
+    /// Who is told: of what comes for hints alone, nobody.
+    fn progress(&self) -> &'a dyn Progress {
+        if self.left.get().is_some() { &Silent } else { self.ground.progress }
+    }
+
+    fn spend(&self) -> Result<(), Error> {
+        let left = self.left.get().map(|left| left.checked_sub(1).ok_or(Error::Enough)).transpose()?;
+        self.left.set(left);
+        Ok(())
     }
 
     /// Look at a version as a package in what was brought.
@@ -257,7 +288,7 @@ impl<'a, 's> Candidates<'a, 's> {
     where
         T: Default,
     {
-        let Ground { sources, project, progress, .. } = self.ground;
+        let Ground { sources, project, .. } = self.ground;
         let source = wish.source_at(&id.version);
         let patches: Vec<_> = pin::all_patches(project, wish, id, |path| PinError::NoPatch { id: id.clone(), path })?;
         let carrier;
@@ -274,7 +305,7 @@ impl<'a, 's> Candidates<'a, 's> {
             (Source::Archive(archive), Item::Archive(wanted)) => {
                 let digest = match wanted.sha256 {
                     Some(digest) => digest,
-                    None => sources.bring_archives(std::slice::from_ref(wanted), progress)?[0],
+                    None => sources.bring_archives(std::slice::from_ref(wanted), self.progress())?[0],
                 };
                 Origin::Archive { archive: digest, name: pin::file_name(&wanted.url), strip: archive.strip }
             }
@@ -308,7 +339,7 @@ impl<'a, 's> Candidates<'a, 's> {
         let known = together.iter().map(|(wishes, _)| *wishes).chain([before]);
         if let Some(wish) = known.filter_map(|wishes| wishes.packages().get(name)).next() {
             self.adopt(name, wish.clone());
-            let need = Prospective::in_itself(name, wish);
+            let need = Prospective::in_itself(name, wish.recipe.name(), wish.platforms.clone());
             self.needed.borrow_mut().insert(name.clone(), need);
         }
     }
@@ -349,6 +380,10 @@ impl Index for Candidates<'_, '_> {
         let more = self.needs_together(id, &statement).into_iter().filter(|one| !requirements.contains(one));
         requirements.extend(more.collect::<Vec<_>>());
         Ok(requirements)
+    }
+
+    fn only_hints_follow(&self) {
+        self.left.set(Some(FOR_HINTS));
     }
 
     fn owner(&self, name: &PackageName) -> String {

@@ -125,6 +125,11 @@ impl Package {
         self.platforms.is_empty() || self.platforms.contains(&platform)
     }
 
+    /// Whether it was asked what it says of itself: what cargo builds was, and whatever said something.
+    pub fn was_asked(&self) -> bool {
+        self.crates.is_some() || self.stated != Statement::default() || !self.pin.is_fixed()
+    }
+
     /// Whether a Cargo.lock was made for it.
     pub fn has_generated(&self) -> bool {
         self.crates.as_ref().is_some_and(|crates| crates.generated)
@@ -287,9 +292,10 @@ impl Lockfile {
         Path::new("lockfiles").join(site.as_str()).join(format!("{package}.Cargo.lock"))
     }
 
-    /// What its packages say of themselves.
+    /// What its packages say of themselves, as far as they were asked.
     pub fn stated(&self) -> Stated {
-        self.packages.iter().map(|(name, package)| (name.clone(), package.stated.clone())).collect()
+        let asked = self.packages.iter().filter(|(_, package)| package.was_asked());
+        asked.map(|(name, package)| (name.clone(), package.stated.clone())).collect()
     }
 
     /// The packages that are for a platform.

@@ -40,6 +40,7 @@ pub(super) fn conflict<I: Index>(
     for name in named(&facts) {
         facts.extend(instead(known, &proof, &name)?);
     }
+    known.index.only_hints_follow();
     Ok(Conflict { hints: hints::hints(problem, known, &proof), facts })
 }
 

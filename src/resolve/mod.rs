@@ -119,6 +119,9 @@ pub trait Index {
     /// What a version requires in turn.
     fn requirements(&self, id: &PackageId) -> Result<Vec<Requirement>, Self::Error>;
 
+    /// There is no choice: what is asked from now on serves hints alone. Whoever has to fetch what he answers may refuse.
+    fn only_hints_follow(&self) {}
+
     /// Who would have a package of this name: "crates.io".
     fn owner(&self, name: &PackageName) -> String;
 

@@ -7,6 +7,7 @@ use expect_test::{Expect, expect};
 
 use super::*;
 
+mod asking;
 mod conflicts;
 mod oracle;
 mod properties;

@@ -20,6 +20,7 @@
 mod activation;
 mod examine;
 mod files;
+mod found;
 mod gate;
 mod generation;
 mod history;
@@ -36,6 +37,7 @@ use crate::progress::Progress;
 use crate::store::{self, Held};
 pub use activation::{Activation, scripts};
 pub use files::{FileError, FileFault, Files, InTheWay, ShownFile, differences};
+pub use found::prefix_in;
 pub use gate::{Checks, Occasion, Refusal};
 pub use generation::{Config, Generation, Member, Promoted};
 pub use history::{Entry, Move};

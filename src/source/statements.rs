@@ -5,9 +5,9 @@
 //! CACHE/statements/ab/cdef…     named by the digest of the source, the package's name, its directory and its patches
 //! ```
 //!
-//! A file holds `silent` where the Cargo.toml has nothing to say to envy, or there is none; else `stated` on a line, and
-//! the whole Cargo.toml after it, so that what is wrong with it can be told with its place. It says nothing of what envy
-//! makes of it: another envy may read more.
+//! A file holds `silent` where the Cargo.toml has nothing to say to envy, or there is none; else a line with `stated` and
+//! how many bytes follow, and the whole Cargo.toml, so that what is wrong with it can be told with its place. It says
+//! nothing of what envy makes of it: another envy may read more.
 
 use std::path::PathBuf;
 
@@ -23,7 +23,7 @@ use crate::progress::Progress;
 use crate::tree::{File, Tree};
 
 const SILENT: &str = "silent\n";
-const STATED: &str = "stated\n";
+const STATED: &str = "stated ";
 
 /// A package in something that was brought.
 #[derive(Clone, Copy, Debug)]
@@ -63,8 +63,8 @@ impl Sources<'_> {
             Err(Error::Project { .. }) => return Ok(None),
             manifest => manifest?.filter(|text| states_anything(text)),
         };
-        let text = manifest.as_ref().map_or(SILENT.to_owned(), |text| format!("{STATED}{text}"));
-        disk::write_atomic(&self.statement_path(of), text.as_bytes())?;
+        // Whoever cannot keep it reads it again.
+        let _ = disk::write_whole(&self.statement_path(of), written(manifest.as_deref()).as_bytes());
         Ok(manifest)
     }
 
@@ -73,13 +73,9 @@ impl Sources<'_> {
         self.cache().join("statements").join(&hex[..2]).join(&hex[2..])
     }
 
-    /// What is known; what makes no sense, as after a power cut, counts as nothing.
     fn kept_statement(&self, of: &Packaged<'_>) -> Result<Option<Option<String>>, Error> {
-        let text = disk::read_if_exists(&self.statement_path(of))?.and_then(|bytes| String::from_utf8(bytes).ok());
-        Ok(text.and_then(|text| match text.strip_prefix(STATED) {
-            Some(manifest) => Some(Some(manifest.to_owned())),
-            None => (text == SILENT).then_some(None),
-        }))
+        let bytes = disk::read_if_exists(&self.statement_path(of))?;
+        Ok(bytes.and_then(|bytes| read(std::str::from_utf8(&bytes).ok()?)))
     }
 
     fn manifest_in(&self, of: &Packaged<'_>, progress: &dyn Progress) -> Result<Option<String>, Error> {
@@ -113,4 +109,33 @@ fn found(
     subdir: Option<&str>,
 ) -> Result<Option<String>, Error> {
     own_manifest(tree, read, name.as_str(), subdir).map_err(|source| Error::Project { name: name.clone(), source })
+}
+
+fn written(manifest: Option<&str>) -> String {
+    manifest.map_or(SILENT.to_owned(), |text| format!("{STATED}{}\n{text}", text.len()))
+}
+
+/// What a file says; one that makes no sense, as after a power cut, says nothing.
+fn read(text: &str) -> Option<Option<String>> {
+    if text == SILENT {
+        return Some(None);
+    }
+    let (length, manifest) = text.strip_prefix(STATED)?.split_once('\n')?;
+    (length.parse() == Ok(manifest.len())).then(|| Some(manifest.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_reads_back_and_a_part_of_it_does_not() {
+        for manifest in [None, Some(""), Some("[package]\nname = 'ä'\n")] {
+            let text = written(manifest);
+            assert_eq!(read(&text), Some(manifest.map(str::to_owned)));
+            for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {
+                assert_eq!(read(&text[..end]), None, "{:?}", &text[..end]);
+            }
+        }
+    }
 }

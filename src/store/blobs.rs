@@ -21,14 +21,25 @@ impl Store {
         if file.executable { path.with_added_extension("x") } else { path }
     }
 
-    /// Whether the bytes of this digest are here. A file that a power cut left empty is not.
+    /// Whether the bytes of this digest are here, to be used. A file that a power cut left empty is not.
     pub fn has_blob(&self, digest: BlobDigest) -> bool {
-        disk::file_size(&self.blob_path(digest)).is_some_and(|size| size > 0 || digest == BlobDigest::of(b""))
+        let path = self.blob_path(digest);
+        let is_whole = |size| size > 0 || digest == BlobDigest::of(b"");
+        if !disk::file_size(&path).is_some_and(is_whole) {
+            return false;
+        }
+        let _using = self.using();
+        self.use_content(&path)
     }
 
     /// Whether a file of a tree is here, with its mode and size.
     pub fn has_file(&self, file: File) -> bool {
         disk::file_size(&self.file_path(file)) == Some(file.size)
+    }
+
+    /// The same, to be used.
+    pub(super) fn use_file(&self, file: File) -> bool {
+        self.has_file(file) && self.use_content(&self.file_path(file))
     }
 
     /// Keep bytes.
@@ -60,7 +71,8 @@ impl Store {
     /// Keep the bytes of a file, under the name that goes with its mode.
     pub fn put_file(&self, bytes: &[u8], executable: bool) -> Result<File, Error> {
         let file = File { blob: BlobDigest::of(bytes), size: bytes.len() as u64, executable };
-        if !self.has_file(file) {
+        let _using = self.using();
+        if !self.use_file(file) {
             let temporary = disk::temporary_in(&self.temporary_directory()?)?;
             disk::write(temporary.path(), bytes)?;
             place(temporary, mode(executable), &self.file_path(file))?;
@@ -71,7 +83,8 @@ impl Store {
 
     /// Keep a copy of a file that stays where it is, if its content is still this; says whether it is.
     pub fn copy_in(&self, from: &Path, file: File) -> Result<bool, Error> {
-        if self.has_file(file) {
+        let _using = self.using();
+        if self.use_file(file) {
             return Ok(true);
         }
         let beside = disk::temporary_directory_in(&self.temporary_directory()?)?;
@@ -89,6 +102,7 @@ impl Store {
 
     /// Keep a temporary file, whose digest was computed as it was written, without reading it again.
     pub fn adopt(&self, file: tempfile::NamedTempFile, digest: BlobDigest) -> Result<(), Error> {
+        let _using = self.using();
         place(file, 0o444, &self.blob_path(digest))?;
         self.proven.add(&self.blob_path(digest));
         Ok(())
@@ -99,7 +113,8 @@ impl Store {
     /// file system was synced.
     pub fn put_file_at(&self, bytes: &[u8], executable: bool, temporary: &Path) -> Result<File, Error> {
         let file = File { blob: BlobDigest::of(bytes), size: bytes.len() as u64, executable };
-        if !self.has_file(file) {
+        let _using = self.using();
+        if !self.use_file(file) {
             let mut new = disk::create_new(temporary, mode(executable))?;
             new.write_all(bytes).map_err(|error| disk::Error::new("write", temporary, error))?;
             drop(new);
@@ -111,7 +126,8 @@ impl Store {
     /// Keep a finished file of a tree, which has its mode, whose digest was computed as it was written, and which is on
     /// the store's file system. It survives a power cut when that was synced.
     pub fn adopt_file(&self, path: &Path, file: File) -> Result<(), Error> {
-        if self.has_file(file) {
+        let _using = self.using();
+        if self.use_file(file) {
             return Ok(disk::remove_file(path)?);
         }
         self.name_file(path, file)
@@ -147,8 +163,9 @@ impl Store {
     pub(super) fn ingest_file(&self, path: &Path, executable: bool) -> Result<File, Error> {
         let (blob, size) = hash(path)?;
         let file = File { blob, size, executable };
+        let _using = self.using();
         // One that is there already may be damaged, and is removed then.
-        if !self.prove_file(file)? {
+        if !(self.prove_file(file)? && self.use_file(file)) {
             let place = self.file_path(file);
             disk::create_directories(place.parent().expect("a blob has a directory"))?;
             disk::set_mode(path, mode(executable))?;

@@ -33,6 +33,8 @@ impl Store {
     /// Make the ready prefix of a tree, of links to the files in the store, unless it is here already.
     pub fn materialise(&self, tree: &Tree) -> Result<PathBuf, Error> {
         let digest = tree.digest();
+        let _using = self.using();
+        self.use_content(&self.prefix_path(digest));
         if !self.has_prefix(digest)? {
             let _held = self.hold_prefix(digest)?;
             // Whoever held it before us may have made it.
@@ -153,7 +155,10 @@ impl Store {
     ) -> Result<PathBuf, E> {
         let place = self.checkout_path(from);
         if disk::is_directory(&place) {
-            return Ok(place);
+            let _using = self.using();
+            if self.use_content(&place) {
+                return Ok(place);
+            }
         }
         let temporary = disk::temporary_directory_in(&self.temporary_directory()?).map_err(Error::from)?;
         let inside = temporary.path().join("checkout");
@@ -162,7 +167,30 @@ impl Store {
         publish(&inside, &place)?;
         Ok(place)
     }
+
+    /// The same, where what it holds is not told by what it is made from: the function gives the tree of what it wrote, and
+    /// that is kept beside the checkout, so that it can be verified.
+    pub fn sealed_checkout<K, E: From<Error>>(
+        &self,
+        from: Digest<K>,
+        fill: impl FnOnce(&Path) -> Result<Tree, E>,
+    ) -> Result<PathBuf, E> {
+        self.checkout(from, |directory| {
+            let tree = fill(directory)?.digest();
+            let seal = seal_of(&self.checkout_path(from));
+            disk::write_whole(&seal, format!("{tree}\n").as_bytes()).map_err(Error::from)?;
+            Ok(())
+        })
+    }
 }
+
+/// Where the digest of what a checkout holds is.
+pub(super) fn seal_of(checkout: &Path) -> PathBuf {
+    checkout.with_added_extension(SEAL)
+}
+
+/// How the name of such a file ends.
+pub(super) const SEAL: &str = "tree";
 
 /// Make a tree's directories below one that is there, and collect its files and symlinks.
 fn make_directories<'t>(

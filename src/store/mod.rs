@@ -21,6 +21,7 @@
 
 mod blobs;
 mod checkout;
+pub mod collect;
 mod flaw;
 mod locks;
 mod patched;
@@ -31,6 +32,7 @@ mod sources;
 mod stats;
 mod trees;
 mod units;
+mod using;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -55,6 +57,7 @@ pub struct Store {
     workplace: OnceLock<Workplace>,
     opening: Mutex<()>,
     proven: proof::Proven,
+    uses: using::Uses,
 }
 
 /// This process's own directory in `tmp/`; the lock tells others that it is in use.
@@ -128,7 +131,8 @@ fn holder(pid: Option<u32>) -> String {
 impl Store {
     /// The store at this path. Nothing is read or made before it is needed.
     pub fn at(root: PathBuf) -> Self {
-        Self { root, workplace: OnceLock::new(), opening: Mutex::new(()), proven: proof::Proven::default() }
+        let (proven, uses) = (proof::Proven::default(), using::Uses::default());
+        Self { root, workplace: OnceLock::new(), opening: Mutex::new(()), proven, uses }
     }
 
     /// Where it is.
@@ -174,7 +178,9 @@ impl Store {
     /// Write bytes under a name that is given by their content.
     fn put<K>(&self, kind: &str, digest: &Digest<K>, bytes: &[u8]) -> Result<(), Error> {
         let path = self.path_of(kind, digest);
+        let _using = self.using();
         if disk::file_size(&path) == Some(bytes.len() as u64) {
+            let _ = if kind == "blobs" { self.use_content(&path) } else { self.use_record(&path) };
             return Ok(());
         }
         let file = disk::temporary_in(&self.temporary_directory()?)?;

@@ -30,6 +30,9 @@ pub const LONGEST_ROOT: usize = PLACEHOLDER.len() - "/prefixes/".len() - 64;
 
 const VERSION: u32 = 1;
 
+/// Files of up to so many bytes are read into memory whole.
+const READ_WHOLE: u64 = 8 << 20;
+
 /// Which files of a prefix have its path in place of the placeholder, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Patches {
@@ -112,9 +115,11 @@ impl Store {
     }
 
     fn holds(&self, file: File) -> Result<bool, Error> {
-        let path = self.proven_file(file)?;
-        let may_hold = file.size >= PLACEHOLDER.len() as u64;
-        Ok(may_hold && disk::any_piece(&path, PLACEHOLDER.len(), placeholder::is_in)?)
+        if file.size <= READ_WHOLE {
+            // Read once for both.
+            return Ok(placeholder::is_in(&self.read_proven_file(file)?));
+        }
+        Ok(disk::any_piece(&self.proven_file(file)?, PLACEHOLDER.len(), placeholder::is_in)?)
     }
 
     /// The path of a prefix as it will stand in files of the tree that hold the placeholder, if it can stand there.

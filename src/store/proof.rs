@@ -31,17 +31,26 @@ impl Proven {
 }
 
 impl Store {
-    /// Where a file of a tree is, whose bytes are what its name says. Its mode is too: who removes a prefix by hand may have
-    /// given all of its files another one, and they are this file.
+    /// Where a file of a tree is, whose bytes are what its name says.
     pub fn proven_file(&self, file: File) -> Result<PathBuf, Error> {
         if !self.has_file(file) {
             return Err(Error::MissingBlob(file.blob));
         }
         let path = self.proven(self.file_path(file), file.blob)?;
-        if disk::mode(&path) != Some(blobs::mode(file.executable)) {
-            disk::set_mode(&path, blobs::mode(file.executable))?;
-        }
+        restore_mode(&path, file)?;
         Ok(path)
+    }
+
+    /// The bytes of a file of a tree, which are what its name says, and need not be proven again.
+    pub(super) fn read_proven_file(&self, file: File) -> Result<Vec<u8>, Error> {
+        if !self.has_file(file) {
+            return Err(Error::MissingBlob(file.blob));
+        }
+        let path = self.file_path(file);
+        let bytes = if self.proven.has(&path) { disk::read(&path)? } else { self.read_file(file)? };
+        restore_mode(&path, file)?;
+        self.proven.add(&path);
+        Ok(bytes)
     }
 
     /// Where the bytes of a digest are, which are what it says.
@@ -64,6 +73,15 @@ impl Store {
         self.proven.add(&path);
         Ok(path)
     }
+}
+
+/// Give a file the mode that goes with its name: who removes a prefix by hand may have given all of its files another one,
+/// and they are this file.
+fn restore_mode(path: &Path, file: File) -> Result<(), Error> {
+    if disk::mode(path) != Some(blobs::mode(file.executable)) {
+        disk::set_mode(path, blobs::mode(file.executable))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

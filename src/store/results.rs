@@ -50,6 +50,10 @@ impl Store {
     pub fn outcome(&self, action: ActionDigest) -> Result<Option<Outcome>, Error> {
         let path = self.path_of("results", &action);
         let Some(bytes) = disk::read_if_exists(&path)? else { return Ok(None) };
+        let _using = self.using();
+        if !self.use_record(&path) {
+            return Ok(None);
+        }
         // A result that cannot be read is as good as none: it is made again.
         Ok(read(&bytes))
     }
@@ -63,6 +67,7 @@ impl Store {
         log_size: u64,
     ) -> Result<(), Error> {
         let path = self.path_of("results", &action);
+        let _using = self.using();
         let file = disk::temporary_in(&self.temporary_directory()?)?;
         disk::write(file.path(), &write(outcome, encoded, log_size))?;
         Ok(super::place(file, 0o444, &path)?)

@@ -1,4 +1,5 @@
-//! Roots: the sites that use this store, so that collecting garbage finds what they need.
+//! Roots: the sites that use this store, so that collecting garbage finds what they need. Each is a symlink to the
+//! directory of a site, under a name that its path gives.
 
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,16 @@ impl Store {
     /// Forget a site's directory.
     pub fn remove_root(&self, site: &Path) -> Result<(), Error> {
         Ok(disk::remove_file(&self.root_of(site))?)
+    }
+
+    /// The directories of all sites that are remembered, sorted.
+    pub fn roots(&self) -> Result<Vec<PathBuf>, Error> {
+        let all = self.root().join("roots");
+        let names = disk::names_if_exists(&all)?;
+        let mut sites: Vec<_> = names.iter().filter_map(|name| disk::read_link(&all.join(name))).collect();
+        sites.sort();
+        sites.dedup();
+        Ok(sites)
     }
 
     fn root_of(&self, site: &Path) -> PathBuf {

@@ -25,21 +25,32 @@ struct Line {
 impl Store {
     /// What an origin gave, if all of that is still here. `origin` names what was fetched and how it was read.
     pub fn content(&self, origin: TextDigest) -> Result<Option<Content>, Error> {
-        let Some(bytes) = disk::read_if_exists(&self.path_of("sources", &origin))? else { return Ok(None) };
+        let path = self.path_of("sources", &origin);
+        let Some(bytes) = disk::read_if_exists(&path)? else { return Ok(None) };
+        let _using = self.using();
+        if !self.use_record(&path) {
+            return Ok(None);
+        }
         // What cannot be read, as after a power cut, is made again.
-        let Ok(line) = serde_json::from_slice::<Line>(&bytes) else { return Ok(None) };
-        let Ok(digest) = line.tree.parse::<TreeDigest>() else { return Ok(None) };
-        Ok(self.whole_tree(digest)?.map(|tree| Content { tree, time: line.time }))
+        let Some((tree, time)) = read(&bytes) else { return Ok(None) };
+        Ok(self.whole_tree(tree)?.map(|tree| Content { tree, time }))
     }
 
     /// Remember what an origin gave. Its files and its tree are here already.
     pub fn put_content(&self, origin: TextDigest, content: &Content) -> Result<(), Error> {
+        let _using = self.using();
         let line = Line { tree: content.tree.digest().to_string(), time: content.time };
         let bytes = serde_json::to_vec(&line).expect("two plain values are JSON");
         let file = disk::temporary_in(&self.temporary_directory()?)?;
         disk::write(file.path(), &bytes)?;
         Ok(place(file, 0o444, &self.path_of("sources", &origin))?)
     }
+}
+
+/// The tree of a source, and its time.
+pub(super) fn read(bytes: &[u8]) -> Option<(TreeDigest, i64)> {
+    let line = serde_json::from_slice::<Line>(bytes).ok()?;
+    Some((line.tree.parse().ok()?, line.time))
 }
 
 #[cfg(test)]

@@ -35,8 +35,8 @@ fn measure(directory: &Path, depth: usize) -> Result<(u64, u64), Error> {
     let (mut count, mut bytes) = (0, 0);
     for (name, kind) in disk::list_if_exists(directory)? {
         let path = directory.join(name);
-        // What is known of a prefix is no prefix.
-        if path.extension().is_some_and(|extension| extension == "patches") {
+        // What is known of a prefix is no prefix, nor is what is known of a checkout one.
+        if path.extension().is_some_and(|extension| extension == "patches" || extension == super::checkout::SEAL) {
             continue;
         }
         if depth > 1 {

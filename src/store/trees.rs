@@ -36,8 +36,16 @@ impl Store {
         Tree::decode(&bytes, |child| self.load(child))
     }
 
-    /// A tree all of whose files are here too, or nothing.
+    /// A tree all of whose files are here too, to be used, or nothing.
     pub fn whole_tree(&self, digest: TreeDigest) -> Result<Option<Tree>, Error> {
+        let path = self.path_of("trees", &digest);
+        if !disk::exists(&path) {
+            return Ok(None);
+        }
+        let _using = self.using();
+        if !self.use_record(&path) {
+            return Ok(None);
+        }
         let tree = self.tree(digest)?;
         Ok(tree.filter(|tree| tree.files().all(|file| self.has_file(file))))
     }

@@ -41,13 +41,19 @@ struct FileRecord {
 impl Store {
     /// What a call of a compiler gave, where it is known and its files are here.
     pub fn unit(&self, unit: UnitDigest) -> Result<Option<Unit>, Error> {
-        let Some(bytes) = disk::read_if_exists(&self.path_of("units", &unit))? else { return Ok(None) };
+        let path = self.path_of("units", &unit);
+        let Some(bytes) = disk::read_if_exists(&path)? else { return Ok(None) };
+        let _using = self.using();
+        if !self.use_record(&path) {
+            return Ok(None);
+        }
         // A record that cannot be read is as good as none.
         Ok(read(&bytes).filter(|unit| unit.files.values().all(|file| self.has_file(*file))))
     }
 
     /// Remember what a call of a compiler gave.
     pub fn put_unit(&self, digest: UnitDigest, unit: &Unit) -> Result<(), Error> {
+        let _using = self.using();
         let file = disk::temporary_in(&self.temporary_directory()?)?;
         disk::write(file.path(), &write(unit))?;
         super::place(file, 0o444, &self.path_of("units", &digest)).map_err(Error::from)
@@ -88,7 +94,7 @@ fn write(unit: &Unit) -> Vec<u8> {
     serde_json::to_vec(&record).expect("a record is plain data")
 }
 
-fn read(bytes: &[u8]) -> Option<Unit> {
+pub(super) fn read(bytes: &[u8]) -> Option<Unit> {
     let record: Record = serde_json::from_slice(bytes).ok()?;
     let file = |(name, file): (String, FileRecord)| {
         let blob = BlobDigest::from_hex(&file.blob).ok()?;

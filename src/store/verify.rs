@@ -4,6 +4,7 @@
 //! hashed; a file that is a link to a blob is read once for both. A result has no digest of its own: it is read, and
 //! that is all. What is not there is no damage, since it is fetched or made when it is needed.
 
+mod checkouts;
 mod memory;
 mod mending;
 mod prefix;
@@ -33,7 +34,7 @@ pub struct Report {
 /// Something in the store that is not what its name says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
-    /// The kind of thing: `blobs`, `trees`, `results` or `prefixes`.
+    /// The kind of thing: `blobs`, `trees`, `results`, `prefixes` or `checkouts`.
     pub kind: &'static str,
     /// Where it is in the store.
     pub path: PathBuf,
@@ -58,11 +59,13 @@ type Hashed = HashMap<Identity, (BlobDigest, u64)>;
 impl Store {
     /// Look at everything.
     pub fn verify(&self) -> Result<Report, Error> {
+        let _using = self.using();
         let mut report = Report::default();
         let hashed = self.verify_blobs(&mut report)?;
         self.verify_named("trees", tree_damage, &mut report)?;
         self.verify_named("results", |path, _| result_damage(path), &mut report)?;
         self.verify_prefixes(&hashed, &mut report)?;
+        self.verify_checkouts(&mut report)?;
         Ok(report)
     }
 
@@ -71,7 +74,12 @@ impl Store {
         let (prefixes, others): (Vec<_>, Vec<_>) = report.damaged.iter().partition(|one| one.kind == PREFIXES);
         let mut repaired = BTreeMap::new();
         for damage in others {
-            disk::remove_file(&self.root().join(&damage.path))?;
+            let path = self.root().join(&damage.path);
+            if damage.kind == checkouts::CHECKOUTS {
+                self.remove_checkout(&path)?;
+            } else {
+                disk::remove_file(&path)?;
+            }
             repaired.insert(damage.path.clone(), Repair::Removed);
         }
         let names: BTreeSet<_> = prefixes.iter().filter_map(|damage| name_of_prefix(&damage.path)).collect();

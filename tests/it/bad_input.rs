@@ -247,7 +247,7 @@ fn a_build_that_fails_shows_its_last_lines_its_step_and_its_log() {
 #[test]
 fn a_failed_edit_leaves_everything_as_it_was() {
     let registry = Registry::new();
-    for (name, version) in [("hello", "1.0.0"), ("hello", "2.0.0"), ("other", "1.0.0")] {
+    for (name, version) in [("hello", "1.0.0"), ("hello", "2.0.0"), ("hello", "3.0.0"), ("other", "1.0.0")] {
         registry.publish(Crate::new(name, version).bin("hello"));
     }
     registry.publish(Crate::new("greet", "1.0.0").lib());
@@ -267,8 +267,8 @@ fn a_failed_edit_leaves_everything_as_it_was() {
     after("add bare other --site api", 1);
     after("create api", 1);
     after("remove other", 1);
-    registry.misbehave("/crates/hello/2", crate::registry::Fault::NotFound);
-    after("add hello@2", 1);
+    registry.misbehave("/crates/hello/3", crate::registry::Fault::NotFound);
+    after("add hello@3", 1);
     registry.go_away();
     after("add another@1 --site api", 1);
     after("add another@1 --site api --offline", 5);

@@ -79,6 +79,43 @@ fn what_versions_state_is_told_as_a_chain() {
 }
 
 #[test]
+fn no_more_is_fetched_for_a_hint_than_it_is_worth() {
+    let registry = Registry::new();
+    for minor in 0..20 {
+        registry.publish(app(&format!("1.{minor}.0"), "dependencies = { lib = '>=2' }"));
+    }
+    registry.publish(app("2.0.0", "dependencies = { lib = '>=2' }"));
+    let scratch = world(&registry, "app = '2'\nlib = { recipe = 'lib', version = '1' }");
+    scratch.envy("lock").ends(6).says("hint: ask for lib ^2.0").never_says("ask for app");
+    assert_eq!(archives(&registry).len(), 1 + 8);
+}
+
+#[test]
+fn the_versions_that_will_most_likely_be_chosen_come_at_once() {
+    let registry = registry();
+    registry.publish(Crate::new("web", "1.0.0").bin("web")).publish(Crate::new("web", "1.1.0").bin("web"));
+    let scratch = world(&registry, "app = '1'\nweb = '1'");
+    scratch.envy("lock").succeeds().says("fetched 2 files");
+    let mut fetched = archives(&registry);
+    fetched.sort();
+    assert_eq!(fetched, ["app/1.1.0", "web/1.1.0"]);
+}
+
+#[test]
+fn an_archive_that_cargo_builds_is_fetched_once_though_nobody_gave_its_sum() {
+    let scratch = world(&Registry::new(), "");
+    let source = app("1.0.0", "dependencies = { lib = '1' }");
+    let source = source.lock(&crate::repository::cargo_lock(&[("app", "1.0.0")]));
+    scratch.write("../upstream/app-1.0.0.tar.gz", source.archive());
+    let url = format!("file://{}", scratch.root().join("upstream/app-1.0.0.tar.gz").display());
+    asks(&scratch, &format!("app = {{ url = '{url}', version = '1.0.0', recipe = 'cargo' }}"));
+    let locked = scratch.envy("lock");
+    locked.succeeds().says("+ lib 1.1.0");
+    assert_eq!(locked.stderr().matches("fetched").count(), 1);
+    scratch.envy("lock --check").succeeds();
+}
+
+#[test]
 fn what_is_stated_is_read_once_and_a_second_lock_asks_nobody() {
     let registry = registry();
     let scratch = world(&registry, "app = '*'\nlib = { recipe = 'lib', version = '1' }");
@@ -248,8 +285,30 @@ fn params_for_a_recipe_that_is_not_known_yet_wait_until_it_is() {
     scratch.write("recipes/write.toml", WRITE);
     scratch.envy("build").succeeds();
     assert_eq!(scratch.read(".envy/sites/api/current/share/said"), "mine\n");
+    registry.publish(Crate::new("data", "2.0.0").bin("data"));
+    asks(&scratch, "data = { version = '2', params = { features = [] } }");
+    scratch.envy("lock").succeeds().says("~ data 1.0.0 -> 2.0.0");
+    asks(&scratch, "data = { version = '1', params = { words = ['mine'] } }");
+    scratch.envy("lock").succeeds().says("~ data 2.0.0 -> 1.0.0");
     asks(&scratch, "data = { version = '1', params = { wrods = ['mine'] } }");
     scratch.envy("lock").ends(1).says("recipe `write` has no param `wrods`").says("did you mean `words`?");
+}
+
+#[test]
+fn what_was_made_otherwise_is_asked_when_it_has_a_say() {
+    let scratch = world(&Registry::new(), "");
+    scratch.write("recipes/write.toml", WRITE);
+    let repository = Repository::new(&scratch, "data");
+    let stated = "[package.metadata.envy]\nrecipe = 'write'\nparams = { loud = true }\n";
+    repository.write("Cargo.toml", manifest("data", "1.0.0") + stated).commit();
+    let entry = |more: &str| asks(&scratch, &format!("data = {{ git = '{}'{more} }}", repository.url()));
+    entry(", recipe = 'write'");
+    scratch.envy("build").succeeds();
+    let said = || scratch.read(".envy/sites/api/current/share/said");
+    assert_eq!(said(), "nothing\n", "whoever names the recipe says all of it");
+    entry("");
+    scratch.envy("build").succeeds();
+    assert_eq!(said(), "nothing again\n");
 }
 
 #[test]

@@ -88,7 +88,6 @@ fn what_every_site_has_is_added_to_and_removed_from_every_site() {
           - hello 1.1.0
     "#]]);
     scratch.envy("add hello@2 --site web --no-build").ok(expect![[r#"
-        fetched 1 file (702 B)
         locked 2 packages for site `web`
           + hello 2.0.0
     "#]]);

@@ -45,9 +45,9 @@ fn higher_versions_that_are_too_new_are_passed_over_with_their_times() {
     let registry = registry();
     let scratch = limited(&registry, "2026-11-17", "hello = \"1\"");
     scratch.envy("lock").ok(expect![[r#"
+        fetched 1 file (702 B)
         note: hello 1.1.0 is passed over: it was published 2026-11-20, after the cut-off 2026-11-17
         note: hello 1.2.0 is passed over: it has no publish time, and the cut-off 2026-11-17 is in force
-        fetched 1 file (702 B)
         locked 1 package for site `api`
           + hello 1.0.0
     "#]]);
@@ -71,11 +71,11 @@ fn of_many_versions_that_are_passed_over_the_highest_are_named() {
         registry.publish(Crate::new("hello", &format!("1.{minor}.0")).bin("hello").published(&published));
     }
     limited(&registry, "2026-11-17", "hello = \"1\"").envy("lock").ok(expect![[r#"
+        fetched 1 file (702 B)
         note: hello 1.3.0 is passed over: it was published 2026-11-23, after the cut-off 2026-11-17
         note: hello 1.4.0 is passed over: it was published 2026-11-24, after the cut-off 2026-11-17
         note: hello 1.5.0 is passed over: it was published 2026-11-25, after the cut-off 2026-11-17
         note: 2 lower versions of hello are passed over as well
-        fetched 1 file (702 B)
         locked 1 package for site `api`
           + hello 1.0.0
     "#]]);

@@ -60,8 +60,11 @@ documents! {
     guide_patches: "docs/guides/patches.md",
     guide_recipes_shared: "docs/guides/recipes-shared.md",
     guide_site_files: "docs/guides/site-files.md",
+    guide_verify: "docs/guides/verify.md",
     guide_cooldown: "docs/guides/cooldown.md",
     guide_registries: "docs/guides/registries.md",
+    guide_doctor: "docs/guides/doctor.md",
+    guide_upkeep: "docs/guides/upkeep.md",
     guide_troubleshooting: "docs/guides/troubleshooting.md",
 }
 

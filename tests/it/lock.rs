@@ -124,8 +124,8 @@ fn yanked_versions_are_taken_only_where_they_are_locked() {
     assert_eq!(locked(&scratch), ["hello 1.1.0", "just 1.40.0"]);
 
     scratch.envy("update").ok(expect![[r#"
-        note: hello 1.1.0 is passed over: it is yanked
         fetched 1 file (702 B)
+        note: hello 1.1.0 is passed over: it is yanked
         locked 2 packages for site `api`
           ~ hello 1.1.0 -> 1.0.0
     "#]]);
@@ -194,11 +194,11 @@ fn a_version_for_a_newer_rust_is_passed_over_and_that_is_said() {
     check(
         scratch.envy("lock").succeeds().text(),
         expect![[r#"
-        note: hello 1.1.0 is passed over: it needs rust 1.200.0, and the toolchain is [RUST]
-        fetched 1 file (702 B)
-        locked 1 package for site `api`
-          + hello 1.0.0
-    "#]],
+            fetched 1 file (702 B)
+            note: hello 1.1.0 is passed over: it needs rust 1.200.0, and the toolchain is [RUST]
+            locked 1 package for site `api`
+              + hello 1.0.0
+        "#]],
     );
     require(&scratch, "hello = '1.1'");
     check(

@@ -78,7 +78,7 @@ fn what_was_built_knows_where_it_lies() {
     assert!(read("bin/where").starts_with("#!/usr/bin/env -S sh -e\n"));
     assert!(read("bin/hello").contains("\0$ORIGIN/../lib\0"));
     scratch.envy("store verify").ok(expect![[r#"
-        verified 11 blobs, 14 trees, 2 results, 2 prefixes
+        verified 11 blobs, 14 trees, 2 results, 2 prefixes, 0 checkouts
     "#]]);
 }
 
@@ -117,7 +117,7 @@ fn prefixes_of_a_moved_store_can_be_made_anew_at_once() {
         made anew `prefixes/[DIGEST]`
           expected made for `[SCRATCH]/elsewhere/prefixes/[DIGEST]`
           found    made for `[SCRATCH]/data/envy/store/prefixes/[DIGEST]`
-        verified 11 blobs, 14 trees, 2 results, 2 prefixes
+        verified 11 blobs, 14 trees, 2 results, 2 prefixes, 0 checkouts
     "#]]);
     shell.envy("store verify").succeeds();
     shell.envy("build --locked").succeeds().never_says("building");
@@ -171,7 +171,7 @@ fn one_flipped_bit_is_found_and_repaired() {
         removed `prefixes/[DIGEST]/lib/pkgconfig/data.pc`
           expected sha256:[..]
           found    sha256:[..]
-        verified 11 blobs, 14 trees, 2 results, 2 prefixes
+        verified 11 blobs, 14 trees, 2 results, 2 prefixes, 0 checkouts
         note: what was removed is fetched or built again when it is needed: run `envy build`
     "#]]);
     scratch.envy("store verify").succeeds();

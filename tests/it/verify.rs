@@ -305,3 +305,30 @@ fn a_quick_look_reads_only_what_was_touched() {
     scratch.envy("verify api --quick --repair").succeeds().says("healed `etc/home` from the store (changed)");
     assert!(read("--quick") < read(""));
 }
+
+#[test]
+fn a_prefix_that_is_gone_is_made_again_and_so_is_one_of_a_store_that_was_moved() {
+    let scratch = built();
+    scratch.shell().sh("chmod -R u+w ../data/envy/store/prefixes; rm -rf ../data/envy/store/prefixes").succeeds();
+    scratch.envy("verify api").fails(
+        4,
+        expect![[r#"
+        error: 1 thing in site `api` is not what it should be
+          missing the prefix `[DIGEST]`
+            expected sha256:[..]
+            found    nothing
+        hint: run `envy verify api --repair`
+    "#]],
+    );
+    scratch.envy("verify api --repair").ok(expect![[r#"
+        healed the prefix `[DIGEST]` from the store (missing)
+        verified site `api`: generation 2, 3 files, 133 B read
+    "#]]);
+    let moved = scratch.root().join("elsewhere");
+    fs::rename(scratch.store(), &moved).expect("it is on the same file system");
+    let shell = scratch.env("ENVY_STORE", &moved);
+    shell.envy("verify api").ends(4).says("made for `");
+    shell.envy("verify api --repair").succeeds();
+    shell.envy("verify api").succeeds();
+    shell.envy("run api -- hello").says("hello");
+}

@@ -4,13 +4,13 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use super::compiler::Compiler;
-use super::{Moves, ROUNDS, moment, moving, restated};
+use super::{Moves, ROUNDS, cutoffs, moment, moving, restated};
 use crate::cmd::context::Context;
 use crate::cmd::project::Project;
 use crate::digest::Commit;
 use crate::failure::{Exit, Failure};
 use crate::index::SiteIndex;
-use crate::lock::{self, Candidates, Ground, Lockfile, Prospect, Stated, Wishes, places};
+use crate::lock::{self, Candidates, Ground, Lockfile, Package, Prospect, Stated, Wishes, places};
 use crate::manifest::{Dependency, Site, Source};
 use crate::package::{Cutoffs, PackageId, PackageName, Range, Requirement, Version};
 use crate::recipe::Book;
@@ -97,7 +97,7 @@ impl Locking<'_, '_> {
         };
         let rust = if self.may_have_crates(plain) { self.compiler(plain)?.version() } else { None };
         let places = places(plain, self.old);
-        let index = SiteIndex::new(self.sources, places, preferred, rust, self.cutoffs(plain), self.context.ui);
+        let index = SiteIndex::new(self.sources, places, preferred, rust, self.all_cutoffs(plain), self.context.ui);
         let candidates = Candidates::new(ground, index);
         let requirements = self.narrowed(plain);
         let problem = Problem { requirements: &requirements, preferred, strategy: self.moves.strategy() };
@@ -131,7 +131,7 @@ impl Locking<'_, '_> {
     /// The versions that stay where they fit: those that are locked, if they may not move.
     fn preferred(&self, wishes: &Wishes) -> BTreeMap<PackageName, Version> {
         let locked = self.old.into_iter().flat_map(|old| &old.packages);
-        let fits = |name: &PackageName, package: &lock::Package| {
+        let fits = |name: &PackageName, package: &Package| {
             wishes.packages().get(name).is_some_and(|wish| still_fits(wishes, wish, package))
         };
         let stays = |name: &PackageName| match self.moves {
@@ -152,11 +152,16 @@ impl Locking<'_, '_> {
         preferred: &BTreeMap<PackageName, Version>,
     ) -> Result<Option<BTreeMap<PackageName, Version>>, Failure> {
         // What was chosen before a limit was set may be beyond it.
-        if self.cutoffs(wishes).are_set() {
+        if cutoffs(wishes).are_set() {
             return Ok(None);
         }
+        let was_asked =
+            |name: &PackageName| self.old.and_then(|old| old.packages.get(name)).is_some_and(Package::was_asked);
         let mut versions = BTreeMap::new();
         for (name, wish) in wishes.packages() {
+            if wish.states && !was_asked(name) && !matches!(wish.source, Source::Path { .. }) {
+                return Ok(None);
+            }
             let version = match &wish.source {
                 Source::Path { path } => Some(crate::index::in_directory(self.sources, name, path)?.version),
                 _ => preferred.get(name).cloned(),
@@ -167,9 +172,9 @@ impl Locking<'_, '_> {
         Ok(if restated(wishes, self.old, self.sources)? { None } else { Some(versions) })
     }
 
-    /// The moments after which a version is too new.
-    pub fn cutoffs(&self, wishes: &Wishes) -> Cutoffs {
-        let mut cutoffs = super::cutoffs(wishes);
+    /// The moments after which a version is too new, also of what an override may turn out to stand for.
+    fn all_cutoffs(&self, wishes: &Wishes) -> Cutoffs {
+        let mut cutoffs = cutoffs(wishes);
         let now = jiff::Timestamp::now();
         let own = |(name, instead): (&PackageName, &Dependency)| {
             Some((name.clone(), moment(instead.exclude_newer.as_ref()?, now)))
@@ -231,7 +236,7 @@ fn tell_hidden(context: &Context<'_>, hidden: &[(PackageId, Hidden)]) {
 }
 
 /// Whether a locked package is one that is asked for: what came from elsewhere says nothing about this source.
-fn still_fits(wishes: &Wishes, wish: &lock::Wish, package: &lock::Package) -> bool {
+fn still_fits(wishes: &Wishes, wish: &lock::Wish, package: &Package) -> bool {
     let is_listed =
         !matches!(wish.source, Source::Recipe { .. }) || wish.recipe.releases().contains_key(&package.id.version);
     lock::same_origin(&package.source, &wish.source_text)

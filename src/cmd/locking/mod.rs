@@ -122,7 +122,7 @@ impl Locking<'_, '_> {
         let none = Compiler::none();
         let compiler = if chosen.wishes.needs_rust() { self.compiler(&chosen.wishes)? } else { &none };
         let toolchain = compiler.pin(&Memo::open(&context.cache()?))?;
-        let cutoffs = self.cutoffs(&chosen.wishes);
+        let cutoffs = cutoffs(&chosen.wishes);
         let cargo_lock =
             |directory: &Path, task: Task<'_>| compiler.cargo_lock(directory, task, project, context.globals.offline);
         let lost = match old {

@@ -3,6 +3,7 @@
 use super::super::context::Context;
 use super::super::project::Project;
 use super::lockfile;
+use super::rebuild::Rebuilt;
 use crate::digest::TreeDigest;
 use crate::failure::Failure;
 use crate::lock::Lockfile;
@@ -60,6 +61,8 @@ pub struct Findings {
     pub notes: Vec<String>,
     /// Why something was not healed.
     pub why_not: Vec<String>,
+    /// What was built again.
+    pub rebuilt: Vec<Rebuilt>,
     /// What repairing goes on from.
     pub details: Option<Details>,
 }
@@ -113,6 +116,7 @@ pub fn look(
         found: Vec::new(),
         notes: Vec::new(),
         why_not: Vec::new(),
+        rebuilt: Vec::new(),
         details: None,
     };
     let generation = match place.generation(number) {

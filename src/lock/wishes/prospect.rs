@@ -133,13 +133,12 @@ impl<'a> Prospect<'a> {
 
 impl Prospective {
     /// A package of a recipe that nobody else is known to need.
-    pub fn in_itself(name: &PackageName, wish: &Wish) -> Self {
+    pub fn in_itself(name: &PackageName, recipe: &str, on: Platforms) -> Self {
         let (params, versions, by) = (Default::default(), Range::Any, By::Package(name.clone()));
         let requirement = Requirement { name: name.clone(), versions: versions.clone(), by };
-        let package =
-            Needed { name: name.clone(), recipe: wish.recipe.name().to_owned(), versions, params, when: None };
+        let package = Needed { name: name.clone(), recipe: recipe.to_owned(), versions, params, when: None };
         let need = Need { package, purpose: Purpose::Run };
-        let edge = Edge { by: name.clone(), need, on: wish.platforms.clone() };
+        let edge = Edge { by: name.clone(), need, on };
         Self { edge, requirement }
     }
 }
@@ -148,4 +147,69 @@ fn without_params(edge: &Edge) -> Edge {
     let mut plain = edge.clone();
     plain.need.package.params.clear();
     plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATED: &str = "[package.metadata.envy]\ndependencies = ";
+
+    /// What `app` would need of a site with these entries, were its Cargo.toml to end like this.
+    fn needs(manifest: &str, stated: &str) -> Vec<String> {
+        let text = format!("[sites.a.dependencies]\napp = {{ path = 'app' }}\n{manifest}");
+        let manifest = Manifest::parse("envy.toml", &text).unwrap();
+        let (site, book) = (manifest.sites().next().unwrap(), Book::built_in());
+        let prospect = Prospect::of(&manifest, site, &book);
+        let stated = Statement::read("Cargo.toml", stated).unwrap();
+        let needs = prospect.needs(&"app".parse().unwrap(), None, &stated).unwrap();
+        needs.iter().map(|one| format!("{} {}", one.requirement.name, one.requirement.versions)).collect()
+    }
+
+    #[test]
+    fn a_version_needs_what_it_states_itself() {
+        assert_eq!(needs("", ""), [""; 0]);
+        assert_eq!(needs("", &format!("{STATED}{{ openssl = '>=3', zlib = '1' }}")), ["openssl >=3", "zlib ^1"]);
+    }
+
+    #[test]
+    fn a_version_needs_what_others_need_for_the_sake_of_its_params() {
+        let tls = format!("{STATED}{{ redis = {{ version = '7', params = {{ tls = true }} }} }}");
+        assert_eq!(needs("", &tls), ["redis ^7", "openssl >=1.1.1"]);
+        assert_eq!(
+            needs("redis = { recipe = 'redis', params = { tls = true } }", &tls),
+            ["redis ^7"],
+            "as it is anyway"
+        );
+        assert_eq!(needs("redis = { recipe = 'redis', params = { tls = false } }", &tls), ["redis ^7"]);
+    }
+
+    #[test]
+    fn a_version_needs_nothing_for_platforms_that_it_is_not_wanted_on() {
+        let zlib = format!("{STATED}{{ zlib = {{ version = '1', when = 'libc == \"musl\"' }} }}");
+        assert_eq!(needs("[project]\nplatforms = ['x86_64-linux-gnu']", &zlib), [""; 0]);
+        let both = "[project]\nplatforms = ['x86_64-linux-gnu', 'x86_64-linux-musl']";
+        assert_eq!(needs(both, &zlib), ["zlib ^1"]);
+        let both = format!("lib = {{ path = 'lib', when = 'libc == \"musl\"' }}\n{both}");
+        assert_eq!(needs(&both, &zlib), ["zlib ^1"]);
+        let tls =
+            format!("{STATED}{{ redis = {{ version = '7', params = {{ tls = true }}, when = 'libc == \"gnu\"' }} }}");
+        assert_eq!(needs(&both, &tls), ["redis ^7", "openssl >=1.1.1"]);
+    }
+
+    #[test]
+    fn an_override_says_which_version_is_needed() {
+        let zlib = format!("{STATED}{{ zlib = '1' }}");
+        assert_eq!(needs("[overrides]\nzlib = { recipe = 'zlib', version = '=1.3.1' }", &zlib), ["zlib =1.3.1"]);
+    }
+
+    #[test]
+    fn one_name_for_what_two_recipes_make_is_refused() {
+        let manifest = Manifest::parse("envy.toml", "[sites.a]").unwrap();
+        let (site, book) = (manifest.sites().next().unwrap(), Book::built_in());
+        let prospect = Prospect::of(&manifest, site, &book);
+        let in_itself = |recipe| Prospective::in_itself(&"lib".parse().unwrap(), recipe, Platforms::new());
+        let [one, other] = ["zlib", "openssl"].map(in_itself);
+        assert!(prospect.same(&one, &one).is_ok() && prospect.same(&one, &other).is_err());
+    }
 }

@@ -208,3 +208,22 @@ fn a_directory_with_something_in_it_is_not_unpacked_into() {
     let error = unpack(&directory.path().join("a.crate"), "a-1.0.0", directory.path()).unwrap_err();
     assert!(matches!(error, Error::NotEmpty { .. }), "{error}");
 }
+
+#[test]
+fn a_manifest_is_read_without_what_comes_after_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.crate");
+    let id = PackageId { name: "a".parse().unwrap(), version: "1.0.0".parse().unwrap() };
+    let read = |tar: Tar| {
+        disk::write_atomic(&path, &tar.pack()).unwrap();
+        manifest(&path, &id).map_err(|error| texts(&error))
+    };
+    let device = Tar::with_manifest().entry(EntryType::Block, b"a-1.0.0/device", 0o644, "", b"");
+    assert_eq!(read(device).unwrap(), "[package]");
+    let later = Tar::new().file("a-1.0.0/.cargo_vcs_info.json", 0o644, b"{}").file("a-1.0.0/Cargo.toml", 0o644, b"x");
+    assert_eq!(read(later).unwrap(), "x");
+    assert!(read(Tar::new().file("a-1.0.0/src/lib.rs", 0o644, b"")).unwrap_err().contains("has no `Cargo.toml`"));
+    assert!(read(Tar::new().file("b/Cargo.toml", 0o644, b"")).is_err());
+    disk::write_atomic(&path, b"no archive").unwrap();
+    assert!(manifest(&path, &id).is_err());
+}

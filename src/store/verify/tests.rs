@@ -70,7 +70,7 @@ fn a_store_that_nobody_touched_is_whole() {
     let report = sample.store.verify().unwrap();
     assert_eq!(report.damaged, []);
     let counts: Vec<_> = report.checked.into_iter().collect();
-    assert_eq!(counts, [("blobs", 2), ("prefixes", 1), ("results", 0), ("trees", 4)]);
+    assert_eq!(counts, [("blobs", 2), ("checkouts", 0), ("prefixes", 1), ("results", 0), ("trees", 4)]);
     assert!(Store::at(sample.directory.path().join("none")).verify().unwrap().damaged.is_empty());
 }
 
@@ -284,4 +284,30 @@ fn what_was_not_touched_is_not_read_again() {
     let examined = sample.store.examine(sample.tree.digest(), &Memory::recall(file)).unwrap();
     assert_eq!(examined.flaws.len(), 1);
     assert!(examined.read > 0);
+}
+
+#[test]
+fn a_checkout_is_compared_with_its_seal_or_with_its_name() {
+    let sample = Sample::new();
+    let store = &sample.store;
+    let mut tree = Tree::default();
+    let file = store.put_file(b"text", false).unwrap();
+    tree.insert("src/file", Node::File(file)).unwrap();
+    let lay_out = |directory: &Path| store.lay_out_copy(&tree, directory, 0);
+    let by_name = store.checkout(tree.digest(), lay_out).unwrap();
+    let archive = store.put_blob(b"an archive").unwrap();
+    let sealed = store.sealed_checkout(archive, |directory| lay_out(directory).map(|()| tree.clone())).unwrap();
+    let unsealed = store.put_blob(b"unpacked before there were seals").unwrap();
+    store.checkout(unsealed, |directory| store.lay_out_copy(&tree, directory, 0)).unwrap();
+    assert_eq!(store.verify().unwrap().damaged, []);
+    for checkout in [&by_name, &sealed] {
+        disk::write(&checkout.join("src/file"), b"other").unwrap();
+    }
+    let mut damaged = sample.damaged();
+    damaged.sort();
+    let mut expected = [by_name, sealed].map(|path| path.strip_prefix(store.root()).unwrap().display().to_string());
+    expected.sort();
+    assert_eq!(damaged, expected);
+    assert_eq!(sample.repair(), [Repair::Removed, Repair::Removed]);
+    assert_eq!(sample.damaged(), [""; 0]);
 }

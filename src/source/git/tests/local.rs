@@ -5,6 +5,7 @@ use expect_test::expect;
 use super::scene::{Repo, Thing, World, causes, oid, wanted};
 use crate::progress::Silent;
 use crate::source::git::{Error, Reference};
+use crate::tree::Node;
 
 #[test]
 fn references_stand_for_commits() {
@@ -107,4 +108,22 @@ fn a_path_without_a_repository_is_an_error() {
     let (world, directory) = (World::new(), tempfile::tempdir().unwrap());
     let error = world.git().tags(directory.path().to_str().unwrap()).unwrap_err();
     assert!(matches!(error, Error::Repository { .. }), "{}", causes(&error));
+}
+
+#[test]
+fn a_listing_has_names_and_links_and_reads_what_is_asked_for() {
+    let (repo, world) = (Repo::new(), World::new());
+    let module = repo.commit(&[("m", "m")]);
+    let tree = repo.tree(&[
+        ("100644", "Cargo.toml", Thing::Text("[workspace]")),
+        ("100644", "a/Cargo.toml", Thing::Text("[package]")),
+        ("120000", "b", Thing::Text("a/Cargo.toml")),
+        ("160000", "m", Thing::Id(oid(module))),
+    ]);
+    let commit = repo.commit_tree(tree);
+    let listing = world.git().listing(&repo.url(), &commit).unwrap();
+    assert!(listing.has_submodules);
+    let Some(Node::File(file)) = listing.tree.get("a/Cargo.toml") else { panic!("it is a file") };
+    assert_eq!(listing.read(file).unwrap(), b"[package]");
+    assert_eq!(listing.tree.get("b"), Some(&Node::Symlink("a/Cargo.toml".into())));
 }
