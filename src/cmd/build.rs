@@ -143,7 +143,7 @@ fn locked_build(
         let order = Order { lockfile, generated, recording, vouching: wish.vouching, jobs: wish.jobs };
         assemble(context, project, site, &order, sources)
     })?;
-    ready(context, project, site, &assembled, &locked.text)?.show(context, project, wish.manner)
+    ready(context, project, site, &assembled, &locked.text)?.show(context, project, wish.manner)?.told()
 }
 
 /// Lock what has to be locked, build, and write down what came out.
@@ -165,7 +165,7 @@ fn recording_build(context: &Context<'_>, name: &SiteName, wish: &Wish<'_>) -> R
         let written = writes.apply(&project.root)?;
         let shown = ready.show(context, &project, wish.manner)?;
         written.keep()?;
-        Ok(shown)
+        shown.told()
     })
 }
 

@@ -222,6 +222,8 @@ fn whoever_wants_no_check_gets_none_and_stays() {
     scratch.envy("build --locked --no-check").fails(
         1,
         expect![[r#"
+            switched site `api` to generation 3 (0 packages)
+              prefix sha256:[..]
             error: `echo down; false` failed after site `api` was switched to generation 3 (exit status 1)
               | down
               full log: [SCRATCH]/project/.envy/sites/api/logs/after-switch-3.log
@@ -239,6 +241,22 @@ fn whoever_wants_no_check_gets_none_and_stays() {
     scratch.envy("switch api 3 --no-check").succeeds();
     scratch.envy("rollback api").succeeds();
     assert_eq!(current(&scratch), "generations/2");
+}
+
+#[test]
+fn what_stays_without_a_check_keeps_its_lockfile() {
+    let scratch = Scratch::new();
+    scratch.write("recipes/tool.toml", "summary = 'A tool'\nextends = 'script'\n[versions.'1.0']\n[set]\nrun = ['install -D /dev/null $OUT/share/tool']\n");
+    let tool = "after-switch = ['false']\ndependencies = { tool = { recipe = 'tool', version = '1' } }\n";
+    scratch.write("envy.toml", format!("[sites.api]\n{tool}"));
+    scratch.envy("build").ends(9);
+    assert!(!scratch.path("lockfiles/api.lock").exists(), "what was undone leaves nothing");
+    scratch.envy("build --no-check").ends(1);
+    assert!(scratch.path("lockfiles/api.lock").exists());
+    scratch.envy("build --locked").says("unchanged site `api` is at generation 2");
+    scratch.write("envy.toml", format!("[sites.api]\n{tool}[sites.web]\n{tool}"));
+    scratch.envy("promote api web --no-check").ends(1);
+    scratch.envy("build web --locked").says("unchanged site `web` is at generation 2");
 }
 
 #[test]
