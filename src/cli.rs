@@ -53,6 +53,12 @@ pub enum Command {
     Build(cmd::build::Args),
     /// Bring everything that locked builds need, for work without a network
     Fetch(cmd::fetch::Args),
+    /// Bring outputs of sites from the cache that hosts share
+    Pull(cmd::pull::Args),
+    /// Send outputs of sites to the cache that hosts share
+    Push(cmd::push::Args),
+    /// Write what others want to have of a site: bills of materials, provenance, its files
+    Export(cmd::export::Args),
     /// Write a site into one file, for hosts that reach nobody
     Bundle(cmd::bundle::Args),
     /// Make a site out of a bundle
@@ -112,6 +118,9 @@ impl Cli {
             Command::Update(args) => cmd::update::run(&context, &args),
             Command::Build(args) => cmd::build::run(&context, &args),
             Command::Fetch(args) => cmd::fetch::run(&context, &args),
+            Command::Pull(args) => cmd::pull::run(&context, &args),
+            Command::Push(args) => cmd::push::run(&context, &args),
+            Command::Export(args) => cmd::export::run(&context, &args),
             Command::Bundle(args) => cmd::bundle::run(&context, &args),
             Command::Import(args) => cmd::import::run(&context, &args),
             Command::Run(args) => return cmd::run::run(&context, &args),

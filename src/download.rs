@@ -1,4 +1,5 @@
-//! The door to the network: batches of files and texts, asked for in parallel, each file checked against its digest where there is one.
+//! The door to the network: batches of files and texts, asked for in parallel, each file checked against its digest where there is one,
+//! and sent in parallel.
 //!
 //! Outside it is a plain blocking call; inside, one small runtime keeps up to 32 requests in flight. Nothing is
 //! built before it is needed: a [`Downloader`] that is never asked opens no socket and reads no root certificate,
@@ -20,6 +21,7 @@ mod secret;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod upload;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,6 +37,7 @@ pub use self::exchange::{Answer, Body, Question, Reply};
 pub use self::netrc::{Login, Netrc};
 pub use self::redirect::Refused;
 pub use self::secret::Secret;
+pub use self::upload::{Content, HeadRequest, SendRequest};
 use crate::digest::BlobDigest;
 use crate::disk;
 use crate::progress::{Event, Progress};

@@ -2,6 +2,8 @@
 
 mod builds;
 mod bundles;
+mod caches;
+mod exports;
 mod site_files;
 mod sources;
 

@@ -19,7 +19,9 @@
 //! | [`index`] | what the sources offer, as an index |
 //! | [`lock`] | `lockfiles/SITE.lock`: pins, outputs, drift |
 //! | [`build`] | actions, the sandbox, running them |
+//! | [`remote`] | caches that several hosts share |
 //! | [`bundle`] | one file with all that a site is installed from |
+//! | [`export`] | bills of materials, statements of provenance, archives |
 //! | [`site`] | prefixes, generations, switching, activation |
 //! | [`failure`], [`ui`] | errors as exit codes and hints; the only printer |
 //! | [`cmd`], [`cli`] | one file a command; what can be typed |
@@ -37,6 +39,7 @@
 //! | `$XDG_CACHE_HOME/envy/paths/**` | [`source`] |
 //! | `$XDG_CACHE_HOME/envy/identity.json` | [`build`] |
 //! | `.envy/sites/SITE/**` | [`site`] |
+//! | `$XDG_CONFIG_HOME/envy/config.toml` | [`remote`] |
 //! | bundles, as `envy bundle` writes them | [`bundle`] |
 //! | `.envy/lock`, `.envy/undo.json`, `.envy/imported.json` | [`cmd`] |
 
@@ -77,7 +80,11 @@ pub mod lock;
 
 pub mod build;
 
+pub mod remote;
+
 pub mod bundle;
+
+pub mod export;
 
 pub mod site;
 

@@ -8,6 +8,7 @@
 //! store, so it is a deliberate act that comes with a new salt (see `build::action`).
 
 pub mod grove;
+pub mod message;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -297,6 +298,17 @@ fn owner_of(path: &str, owners: &BTreeMap<String, String>) -> String {
     }
 }
 
+impl Encoded {
+    /// All of it as one `Tree` message: the root, and each other directory once, sorted by digest.
+    pub fn whole(&self) -> Vec<u8> {
+        let directory = |bytes: &[u8]| message::Directory::decode(bytes).expect("it was encoded just now");
+        let all: BTreeMap<_, _> = self.directories.iter().map(|(digest, bytes)| (*digest, bytes)).collect();
+        let children = all.iter().filter(|(digest, _)| **digest != self.root).map(|(_, bytes)| directory(bytes));
+        let root = all.get(&self.root).map(|bytes| directory(bytes));
+        message::Tree { root, children: children.collect() }.encode_to_vec()
+    }
+}
+
 /// The canonical encoding of a tree.
 #[derive(Clone, Debug)]
 pub struct Encoded {
@@ -322,77 +334,6 @@ pub struct Collision {
 impl fmt::Display for Collision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}` is provided by {} and by {}", self.path, self.first, self.second)
-    }
-}
-
-/// The messages of the Remote Execution API that trees are written as.
-pub mod message {
-    /// `Digest`: names some bytes.
-    #[derive(Clone, PartialEq, Eq, prost::Message)]
-    pub struct Digest {
-        /// Hexadecimal sha256.
-        #[prost(string, tag = "1")]
-        pub hash: String,
-        /// How many bytes.
-        #[prost(int64, tag = "2")]
-        pub size_bytes: i64,
-    }
-
-    impl Digest {
-        /// The message for a digest's hexadecimal form and the number of bytes that it names.
-        pub fn new(hex: &str, size: u64) -> Self {
-            Self { hash: hex.to_owned(), size_bytes: i64::try_from(size).expect("no file has 2^63 bytes") }
-        }
-    }
-
-    /// `Directory`.
-    #[derive(Clone, PartialEq, Eq, prost::Message)]
-    pub struct Directory {
-        /// Files, sorted by name.
-        #[prost(message, repeated, tag = "1")]
-        pub files: Vec<FileNode>,
-        /// Directories, sorted by name.
-        #[prost(message, repeated, tag = "2")]
-        pub directories: Vec<DirectoryNode>,
-        /// Symlinks, sorted by name.
-        #[prost(message, repeated, tag = "3")]
-        pub symlinks: Vec<SymlinkNode>,
-    }
-
-    /// `FileNode`.
-    #[derive(Clone, PartialEq, Eq, prost::Message)]
-    pub struct FileNode {
-        /// Its name.
-        #[prost(string, tag = "1")]
-        pub name: String,
-        /// Its content.
-        #[prost(message, optional, tag = "2")]
-        pub digest: Option<Digest>,
-        /// Whether it may be executed.
-        #[prost(bool, tag = "4")]
-        pub is_executable: bool,
-    }
-
-    /// `DirectoryNode`.
-    #[derive(Clone, PartialEq, Eq, prost::Message)]
-    pub struct DirectoryNode {
-        /// Its name.
-        #[prost(string, tag = "1")]
-        pub name: String,
-        /// Its `Directory` message.
-        #[prost(message, optional, tag = "2")]
-        pub digest: Option<Digest>,
-    }
-
-    /// `SymlinkNode`.
-    #[derive(Clone, PartialEq, Eq, prost::Message)]
-    pub struct SymlinkNode {
-        /// Its name.
-        #[prost(string, tag = "1")]
-        pub name: String,
-        /// Where it points.
-        #[prost(string, tag = "2")]
-        pub target: String,
     }
 }
 

@@ -25,6 +25,7 @@ const ROOMS: &[&str] = &[
     "build",
     "remote",
     "bundle",
+    "export",
     "site",
     "failure",
     "ui",

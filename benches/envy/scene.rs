@@ -120,11 +120,6 @@ impl Scene {
         }
     }
 
-    /// A path below the project.
-    pub fn path(&self, path: &str) -> PathBuf {
-        self.scratch.path(path)
-    }
-
     /// A program ready to be started in the project.
     pub fn command(&self, program: &Path, arguments: &str) -> Command {
         let like = self.scratch.envy_command(arguments);

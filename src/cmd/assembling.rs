@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::Jobs;
+use super::caching::Caching;
 use super::context::Context;
 use super::project::Project;
 use super::site_files::refuse_what_is_in_the_way;
 use super::vouching::Vouching;
-use crate::build::{Builder, Built, Host, Lack, Memo, Origin, Supplies, plan, unfit};
+use crate::build::{Builder, Built, Host, Lack, Memo, Origin, Supplies, unfit};
 use crate::digest::TreeDigest;
 use crate::failure::{Exit, Failure};
 use crate::lock::{Lockfile, Prefix, Wishes, outputs_digest};
@@ -66,10 +67,12 @@ pub fn assemble(
     // What is wrong with a template is told before anything is built.
     let config = project.config(site, lockfile)?;
     let wishes = project.wishes(context, site, Some(lockfile))?;
-    let plan = plan(lockfile, wishes.installed(platform), platform, |tree| store.whole_tree(tree).ok().flatten());
+    let remote = Caching::open(context, project)?;
+    let plan = remote.plan(context, lockfile, &wishes)?;
     if recording == Recording::Off {
         vouching.require_recorded(site, lockfile, &plan)?;
     }
+    let elsewhere = |action| remote.ask(context, action);
     let (wishes, project_root, progress) = (&wishes, &project.root, context.ui);
     let supplies = Supplies { sources, wishes, lockfile, site: &site.name, project: project_root, generated, progress };
     let builder = Builder {
@@ -84,9 +87,11 @@ pub fn assemble(
         patience: context.globals.patience(),
         proof: jobs.proof,
         progress,
+        elsewhere: &elsewhere,
     };
-    let built = builder.outputs(&plan)?.into_iter();
-    let (outputs, to_build_with) = built.partition(|(name, _)| wishes.is_installed(name, platform));
+    let all = builder.outputs(&plan)?;
+    remote.push_new(context, all.values());
+    let (outputs, to_build_with) = all.into_iter().partition(|(name, _)| wishes.is_installed(name, platform));
     warn_unproven(context, &outputs);
     let tree = merge(site, wishes, &outputs)?;
     require_fit(context, &outputs, &tree)?;

@@ -79,6 +79,11 @@ impl<'a> Context<'a> {
         work(&Sources::new(registries, &git, archives, store, limits, &project.root, &cache))
     }
 
+    /// Whether no socket may be opened.
+    pub fn is_frozen(&self) -> bool {
+        self.globals.offline || self.frozen.load(Ordering::Relaxed)
+    }
+
     /// From here on, open no socket.
     pub fn freeze(&self) {
         self.frozen.store(true, Ordering::Relaxed);

@@ -52,8 +52,8 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let arrived = receive(context, &args.file)?;
     require_platform(&arrived)?;
     let name = args.site.clone().unwrap_or_else(|| arrived.contents.site.clone());
-    let root = root(context)?;
     let mut new = New::default();
+    let root = root(context, &mut new)?;
     let done = install(context, args, &root, &name, arrived, &mut new);
     if done.is_err() {
         new.remove();
@@ -83,9 +83,10 @@ fn require_platform(arrived: &Arrived) -> Result<(), Failure> {
 }
 
 /// The project that the command is in, or else the directory that shall become one.
-fn root(context: &Context<'_>) -> Result<PathBuf, Failure> {
+fn root(context: &Context<'_>, new: &mut New) -> Result<PathBuf, Failure> {
     if let Some(asked) = &context.globals.project {
         let asked = absolute(asked.clone())?;
+        new.note(Path::new("/"), &asked.join("envy.toml"));
         disk::create_directories(&asked)?;
         return Ok(disk::canonical(&asked)?);
     }

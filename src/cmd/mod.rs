@@ -1,7 +1,9 @@
 //! Commands: one file each, with its arguments and a `run` that reads as its own summary.
 //!
 //! What several commands do is a verb below: `project` finds and reads what they work on, `locking` brings a
-//! lockfile up to date in memory, `sharing` has the recipes that projects share, `assembling` makes a prefix of it, `showing` a generation that the site shows, `passing` takes that through the site's gate, `committing` writes an edited project, and
+//! lockfile up to date in memory, `sharing` has the recipes that projects share, `caching` asks caches that hosts share,
+//! `assembling` makes a prefix of it, `showing` a generation that the site shows, `passing` takes that through the site's
+//! gate, `committing` writes an edited project, and
 //! `undo` puts back what a process that was killed left half written.
 
 pub mod activate;
@@ -9,6 +11,7 @@ pub mod add;
 mod assembling;
 pub mod build;
 pub mod bundle;
+mod caching;
 mod commit;
 mod committing;
 pub mod completions;
@@ -18,6 +21,7 @@ pub mod delete;
 pub mod diff;
 pub mod doctor;
 pub mod env;
+pub mod export;
 pub mod fetch;
 pub mod gc;
 pub mod generations;
@@ -31,6 +35,8 @@ pub mod outdated;
 mod passing;
 mod project;
 pub mod promote;
+pub mod pull;
+pub mod push;
 pub mod recipe;
 pub mod remove;
 pub mod rollback;

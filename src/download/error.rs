@@ -82,6 +82,12 @@ impl Error {
         matches!(self, Self::Status { status: reqwest::StatusCode::UNAUTHORIZED, .. })
     }
 
+    /// Whether the server has nothing there.
+    pub fn is_missing(&self) -> bool {
+        let gone = [reqwest::StatusCode::NOT_FOUND, reqwest::StatusCode::GONE];
+        matches!(self, Self::Status { status, .. } if gone.contains(status))
+    }
+
     /// Whether the server refuses whoever asks.
     pub fn is_forbidden(&self) -> bool {
         matches!(self, Self::Status { status: reqwest::StatusCode::FORBIDDEN, .. })

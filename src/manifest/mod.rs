@@ -1,12 +1,11 @@
 //! The manifest, `envy.toml`: what a project's sites should have, as people wrote it.
 //!
-//! The room takes text and gives values: reading and writing the file happens elsewhere. `schema` lists every key
-//! that any version of envy knows, `check` compares a document with it, `parse` reads the values, and
+//! The room takes text and gives values: reading and writing the file happens elsewhere. `schema` lists every
+//! key, `check` compares a document with it, `parse` reads the values, and
 //! `edit` changes a text without disturbing comments and order.
 //!
-//! The format may gain keys. A key that this version knows of but cannot use is refused by name, so that nothing a
-//! project asks for is silently left out; a project that needs a newer envy says so in `project.envy`, which is
-//! checked before anything else.
+//! The format may gain keys. A key that this version does not know is refused, so that nothing a project asks for is
+//! silently left out; a project that needs a newer envy says so in `project.envy`, which is checked before anything else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -48,7 +47,7 @@ pub(crate) use dependency::param;
 pub use gate::Gate;
 pub(crate) use needed::needed;
 pub use needed::{Stated, stated, states_anything};
-pub(crate) use parse::{Item, Text, entries, strings, syntax_error, table};
+pub(crate) use parse::{Item, Text, duration, entries, strings, syntax_error, table};
 pub use placeholder::expand;
 pub(crate) use problem::{Findings, listed};
 pub use problem::{Invalid, Problem, Span, nearest};
@@ -65,6 +64,7 @@ pub struct Manifest {
     build_timeout: Option<Duration>,
     registries: BTreeMap<String, String>,
     mirrors: BTreeMap<String, String>,
+    remote_cache: Option<String>,
     recipes: BTreeMap<String, Source>,
     exclude_newer: Option<ExcludeNewer>,
     largest_source: Option<u64>,
@@ -117,6 +117,11 @@ impl Manifest {
     /// Beginnings of addresses, and what takes their place.
     pub fn mirrors(&self) -> &BTreeMap<String, String> {
         &self.mirrors
+    }
+
+    /// The cache that the project shares, as it is written.
+    pub fn remote_cache(&self) -> Option<&str> {
+        self.remote_cache.as_deref()
     }
 
     /// Where recipes come from that the project shares with others, by the names that it gives them: repositories and

@@ -105,6 +105,7 @@ fn empty() -> Manifest {
         build_timeout: None,
         registries: BTreeMap::new(),
         mirrors: BTreeMap::new(),
+        remote_cache: None,
         recipes: BTreeMap::new(),
         exclude_newer: None,
         largest_source: None,
@@ -148,6 +149,7 @@ fn read(document: &DeTable<'_>, findings: &mut Findings<'_>) -> Manifest {
         |(from, to): (&Text<'_>, &Item<'_>)| Some((from.get_ref().to_string(), to.get_ref().as_str()?.to_owned()));
     manifest.mirrors = entries(document, "mirrors").filter_map(mirror).collect();
     manifest.recipes = recipes::recipes(document, findings);
+    manifest.remote_cache = table(document, "remote").and_then(|remote| remote_cache(remote, findings));
     let overrides = dependencies(document, "overrides", &Asker::Overrides, findings);
     manifest.overrides = overrides.into_iter().map(|one| (one.name.clone(), one)).collect();
     manifest.constraints = constraints::constraints(document, findings);
@@ -226,7 +228,7 @@ fn size(value: &Item<'_>, findings: &mut Findings<'_>) -> Option<u64> {
 }
 
 /// A time as in `90s`, `30m` or `2h`.
-pub(super) fn duration(value: &Item<'_>, findings: &mut Findings<'_>) -> Option<Duration> {
+pub(crate) fn duration(value: &Item<'_>, findings: &mut Findings<'_>) -> Option<Duration> {
     let text = value.get_ref().as_str()?;
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let unit = match text[end..].trim() {
@@ -283,6 +285,23 @@ fn registries(document: &DeTable<'_>, findings: &mut Findings<'_>) -> BTreeMap<S
         }
     }
     registries
+}
+
+/// The cache of a project. How far it is believed is for each of its users to say.
+fn remote_cache(remote: &DeTable<'_>, findings: &mut Findings<'_>) -> Option<String> {
+    for key in ["push", "trust"] {
+        if let Some(value) = remote.get(key) {
+            let hint = "write it below `[remote]` of your own `~/.config/envy/config.toml`";
+            findings.add_with_hint(value.span(), format!("`{key}` is not for a project to say"), hint);
+        }
+    }
+    let cache = remote.get("cache")?;
+    let text = cache.get_ref().as_str()?;
+    if has_credentials(text) {
+        let hint = "leave them to `~/.netrc`";
+        findings.add_with_hint(cache.span(), "`cache` holds credentials, which are for nobody else", hint);
+    }
+    Some(text.to_owned())
 }
 
 fn sandbox(value: &Item<'_>, findings: &mut Findings<'_>) -> SandboxSetting {

@@ -1,4 +1,4 @@
-//! Every key that a manifest may have, the shape of its value, and whether this version of envy can use it. Pure data.
+//! Every key that a manifest may have, and the shape of its value. Pure data.
 
 /// What a value must look like.
 pub(crate) enum Shape {
@@ -43,16 +43,10 @@ impl Shape {
 pub(crate) struct Key {
     pub name: &'static str,
     pub shape: Shape,
-    /// Only a later version of envy can use it; this one refuses it unless its value says nothing.
-    pub later: bool,
 }
 
 pub(crate) const fn now(name: &'static str, shape: Shape) -> Key {
-    Key { name, shape, later: false }
-}
-
-const fn later(name: &'static str, shape: Shape) -> Key {
-    Key { name, shape, later: true }
+    Key { name, shape }
 }
 
 pub(super) const MANIFEST: &[Key] = &[
@@ -66,7 +60,10 @@ pub(super) const MANIFEST: &[Key] = &[
     now("mirrors", Shape::Each(&Shape::String)),
     now("overrides", DEPENDENCIES),
     now("constraints", Shape::Each(&Shape::String)),
-    later("remote", Shape::Table(&[now("cache", Shape::String)])),
+    now(
+        "remote",
+        Shape::Table(&[now("cache", Shape::String), now("push", Shape::Boolean), now("trust", Shape::Boolean)]),
+    ),
 ];
 
 const PROJECT: &[Key] = &[now("name", Shape::String), now("envy", Shape::String), now("platforms", Shape::Strings)];

@@ -133,7 +133,7 @@ fn an_unknown_key_is_named_with_the_nearest() {
         envy.toml:1:1: unknown key `zebra`
           zebra = 1
           ^^^^^
-        hint: known here are `project`, `toolchain`, `dependencies`, `sites`, `settings`, `registries`, `recipes`, `mirrors`, `overrides` and `constraints`
+        hint: known here are `project`, `toolchain`, `dependencies`, `sites`, `settings`, `registries`, `recipes`, `mirrors`, `overrides`, `constraints` and `remote`
         envy.toml:3:1: unknown key `nme`
           nme = 'x'
           ^^^
@@ -252,12 +252,14 @@ fn a_wrong_type_is_named_with_the_right_one() {
 }
 
 #[test]
-fn what_only_a_later_envy_can_use_is_refused_by_name() {
-    assert_refused("[remote]\ncache = 'x'", "remote");
-    Manifest::parse("envy.toml", "[remote]").expect("an empty table asks for nothing");
-    brief(
-        "[sites.a]\nextends = []\ncheck = []\nafter-switch = []\nfiles = {}\n[dependencies]\nx = { version = '1', patches = [] }").is(expect![[""]])
-;
+fn a_project_names_a_cache_and_says_nothing_else_of_it() {
+    let manifest = Manifest::parse("envy.toml", "[remote]\ncache = 'file:///srv/cache'").unwrap();
+    assert_eq!(manifest.remote_cache(), Some("file:///srv/cache"));
+    brief("[remote]\ncache = 'https://me:secret@a.example/'\npush = true\ntrust = true").is(expect![[r#"
+        envy.toml:2:9: `cache` holds credentials, which are for nobody else
+        envy.toml:3:8: `push` is not for a project to say
+        envy.toml:4:9: `trust` is not for a project to say
+    "#]]);
 }
 
 #[test]
@@ -274,12 +276,6 @@ fn a_condition_is_one_on_the_platform_and_stands_where_something_is_asked_for() 
         Manifest::parse("envy.toml", "[sites.a.dependencies]\na = { version = '1', when = \"libc == 'musl'\" }");
     let asked = manifest.unwrap().sites().next().unwrap().dependencies[0].clone();
     assert!(asked.is_for("x86_64-linux-musl".parse().unwrap()) && !asked.is_for("x86_64-linux-gnu".parse().unwrap()));
-}
-
-fn assert_refused(text: &str, key: &str) {
-    let invalid = Manifest::parse("envy.toml", text).expect_err(text);
-    let messages: Vec<&str> = invalid.problems.iter().map(|problem| problem.message.as_str()).collect();
-    assert_eq!(messages, [format!("this version of envy cannot use `{key}` yet")], "{text}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What a `Cargo.lock` says: every crate of the graph, and where it comes from. Pure. Versions 1 to 4 of its format.
 
+mod graph;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -10,6 +12,7 @@ use super::git::Reference;
 use crate::digest::{BlobDigest, Commit};
 use crate::download::shown;
 use crate::package::Version;
+pub use graph::{LockedNode, locked_graph};
 
 /// The newest format that we know.
 const NEWEST: u32 = 4;
@@ -94,13 +97,17 @@ impl fmt::Display for LockedSource {
 
 /// All crates of a lock, as they stand in it.
 pub fn locked_crates(cargo_lock: &str) -> Result<Vec<LockedCrate>, Error> {
+    let Lock { root, package, metadata, .. } = parsed(cargo_lock)?;
+    root.into_iter().chain(package).map(|package| package.locked(&metadata)).collect()
+}
+
+/// A lock of a format that we know.
+fn parsed(cargo_lock: &str) -> Result<Lock, Error> {
     let lock: Lock = toml::from_str(cargo_lock).map_err(|error| Error::Parse(Box::new(error)))?;
     match lock.version {
-        Some(format) if format > NEWEST => return Err(Error::Format(format)),
-        _ => {}
+        Some(format) if format > NEWEST => Err(Error::Format(format)),
+        _ => Ok(lock),
     }
-    let Lock { root, package, metadata, .. } = lock;
-    root.into_iter().chain(package).map(|package| package.locked(&metadata)).collect()
 }
 
 #[derive(Deserialize)]
@@ -121,6 +128,8 @@ struct Package {
     version: Version,
     source: Option<String>,
     checksum: Option<String>,
+    #[serde(default)]
+    dependencies: Vec<String>,
 }
 
 impl Package {

@@ -8,6 +8,7 @@
 //! - [`crates`]: what a registry offers, and bringing its archives into the store
 //! - [`index`]: a registry's index as text: addresses, lines, versions
 //! - [`index_cache`]: the copies of it that are kept on disk
+//! - [`licences`]: what manifests say of licences
 //! - [`mirrors`]: other addresses for what a project names
 //! - [`tarball`]: reading tar archives, strictly
 //! - [`archive`]: unpacking archives of all kinds into the store
@@ -34,6 +35,7 @@ mod git;
 mod git_index;
 mod index;
 mod index_cache;
+mod licences;
 mod mirrors;
 mod patch;
 mod path;
@@ -45,7 +47,7 @@ mod tarball;
 
 pub use archive::{Error as ArchiveError, Limits, Strip, Unpacked, list_archive, unpack_archive};
 pub use archives::{Archives, Error as ArchivesError, Wanted as WantedArchive, WantedFailure, WantedFailureKind};
-pub use cargo_lock::{GitSource, LockedCrate, LockedSource, locked_crates};
+pub use cargo_lock::{GitSource, LockedCrate, LockedNode, LockedSource, locked_crates, locked_graph};
 pub use cargo_manifest::{Binary, binaries, lock_fits};
 pub use cargo_project::{CargoProject, Error as ProjectError, ReadError, cargo_project, outside, toolchain_file};
 pub use crate_archive::{CrateContents, read as read_crate, unpack as unpack_crate};
@@ -58,6 +60,7 @@ pub use git::{
 };
 pub use git_index::{GitIndexError, GitIndexes, NoGit};
 pub use index::CrateVersion;
+pub use licences::{licence, licence_in};
 pub use mirrors::{Error as MirrorError, Mirrors};
 pub use patch::{Error as PatchError, Patch, patched};
 pub use path::{Error as PathError, PathMemo, PathSource};

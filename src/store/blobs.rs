@@ -68,6 +68,16 @@ impl Store {
         Ok(bytes)
     }
 
+    /// Refuse a file of a tree whose bytes are not here, or not what its name says.
+    pub fn require_proven(&self, file: File) -> Result<(), Error> {
+        let path = self.file_path(file);
+        if !self.has_file(file) {
+            return Err(Error::MissingBlob(file.blob));
+        }
+        let (found, _) = hash(&path)?;
+        if found == file.blob { Ok(()) } else { Err(Error::Damaged { path, why: format!("its content is {found}") }) }
+    }
+
     /// Keep the bytes of a file, under the name that goes with its mode.
     pub fn put_file(&self, bytes: &[u8], executable: bool) -> Result<File, Error> {
         let file = File { blob: BlobDigest::of(bytes), size: bytes.len() as u64, executable };

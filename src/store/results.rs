@@ -74,11 +74,33 @@ impl Store {
     }
 }
 
+impl Outcome {
+    /// The message that says it to others. They may want the directories of its tree as one message, `whole`, and not by
+    /// themselves; the store does without.
+    pub fn to_message(&self, encoded: &Encoded, log_size: u64, whole: &[u8]) -> Vec<u8> {
+        let whole = Digest::new(&BlobDigest::of(whole).hex(), whole.len() as u64);
+        message(self, encoded, log_size, Some(whole)).encode_to_vec()
+    }
+
+    /// What a message says, if that is how envy writes a build that succeeded.
+    pub fn from_message(bytes: &[u8]) -> Option<Self> {
+        read(bytes)
+    }
+}
+
 fn write(outcome: &Outcome, encoded: &Encoded, log_size: u64) -> Vec<u8> {
+    let mut result = message(outcome, encoded, log_size, None);
+    let seal = message::Any { type_url: SEAL.to_owned(), value: seal(&result) };
+    result.execution_metadata.get_or_insert_default().auxiliary_metadata.push(seal);
+    result.encode_to_vec()
+}
+
+fn message(outcome: &Outcome, encoded: &Encoded, log_size: u64, whole: Option<Digest>) -> message::ActionResult {
     let provenance = serde_json::to_vec(&outcome.provenance).expect("provenance is plain data");
-    let mut result = message::ActionResult {
+    message::ActionResult {
         output_directories: vec![message::OutputDirectory {
             path: "prefix".to_owned(),
+            tree_digest: whole,
             root_directory_digest: Some(Digest::new(&outcome.tree.hex(), encoded.size)),
         }],
         exit_code: 0,
@@ -86,10 +108,7 @@ fn write(outcome: &Outcome, encoded: &Encoded, log_size: u64) -> Vec<u8> {
         execution_metadata: Some(message::ExecutedActionMetadata {
             auxiliary_metadata: vec![message::Any { type_url: PROVENANCE.to_owned(), value: provenance }],
         }),
-    };
-    let seal = message::Any { type_url: SEAL.to_owned(), value: seal(&result) };
-    result.execution_metadata.get_or_insert_default().auxiliary_metadata.push(seal);
-    result.encode_to_vec()
+    }
 }
 
 /// The digest of a result that has no seal yet.
@@ -140,6 +159,8 @@ mod message {
     pub struct OutputDirectory {
         #[prost(string, tag = "1")]
         pub path: String,
+        #[prost(message, optional, tag = "3")]
+        pub tree_digest: Option<Digest>,
         #[prost(message, optional, tag = "5")]
         pub root_directory_digest: Option<Digest>,
     }

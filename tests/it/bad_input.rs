@@ -179,14 +179,14 @@ fn commands_that_do_not_exist_are_told_with_the_nearest() {
     scratch.envy("buidl").fails(
         2,
         expect![[r#"
-        error: unrecognized subcommand 'buidl'
+            error: unrecognized subcommand 'buidl'
 
-          tip: a similar subcommand exists: 'build'
+              tip: some similar subcommands exist: 'bundle', 'build'
 
-        Usage: envy [OPTIONS] <COMMAND>
+            Usage: envy [OPTIONS] <COMMAND>
 
-        For more information, try '--help'.
-    "#]],
+            For more information, try '--help'.
+        "#]],
     );
     scratch.envy("build --lokced").fails(
         2,

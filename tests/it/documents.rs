@@ -53,6 +53,8 @@ documents! {
     guide_ci: "docs/guides/ci.md",
     guide_offline: "docs/guides/offline.md",
     guide_bundle: "docs/guides/bundle.md",
+    guide_cache: "docs/guides/cache.md",
+    guide_sbom: "docs/guides/sbom.md",
     guide_services_from_git: "docs/guides/services-from-git.md",
     guide_archives: "docs/guides/archives.md",
     guide_recipes: "docs/guides/recipes.md",

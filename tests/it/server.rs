@@ -1,6 +1,6 @@
 //! A small HTTP/1.1 server on the loopback, which remembers what it was asked and misbehaves when told to.
 //!
-//! One thread a connection, connections kept alive, no request bodies: all that a registry needs.
+//! One thread a connection, connections kept alive, bodies of an announced length: all that registries and caches need.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write as _};
@@ -15,6 +15,7 @@ pub struct Request {
     pub method: String,
     pub path: String,
     headers: BTreeMap<String, String>,
+    pub body: Vec<u8>,
 }
 
 /// What it is told.
@@ -142,7 +143,10 @@ impl Request {
         loop {
             let line = read_line(from)?;
             if line.is_empty() {
-                return Some(Self { method, path, headers });
+                let length = headers.get("content-length").and_then(|length: &String| length.parse().ok()).unwrap_or(0);
+                let mut body = vec![0; length];
+                from.read_exact(&mut body).ok()?;
+                return Some(Self { method, path, headers, body });
             }
             let (name, value) = line.split_once(':')?;
             headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
@@ -186,6 +190,7 @@ impl Response {
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        201 => "Created",
         302 => "Found",
         304 => "Not Modified",
         404 => "Not Found",
@@ -235,7 +240,8 @@ fn serve(shared: &Shared, connection: &TcpStream) -> io::Result<()> {
             _ => (shared.answer)(&request),
         };
         shared.note(&request, &response.status.to_string());
-        send(shared, connection, response, fault.as_ref())?;
+        let is_head = request.method == "HEAD";
+        send(shared, connection, response, fault.as_ref(), is_head)?;
         if matches!(fault, Some(Fault::Truncate(_))) {
             return Ok(());
         }
@@ -243,8 +249,17 @@ fn serve(shared: &Shared, connection: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-fn send(shared: &Shared, mut to: &TcpStream, response: Response, fault: Option<&Fault>) -> io::Result<()> {
+fn send(
+    shared: &Shared,
+    mut to: &TcpStream,
+    response: Response,
+    fault: Option<&Fault>,
+    is_head: bool,
+) -> io::Result<()> {
     to.write_all(&response.head())?;
+    if is_head {
+        return Ok(());
+    }
     let mut body = response.body;
     match fault {
         Some(&Fault::Truncate(length)) => body.truncate(length),

@@ -5,6 +5,7 @@
 #![allow(clippy::print_stderr, reason = "a test that is left out says so")]
 
 mod archives;
+mod bills;
 mod catalogue;
 mod git;
 mod history;

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::super::caching::Caching;
 use super::super::context::Context;
 use super::super::project::{Locked, MANIFEST, Project};
-use crate::build::{Step, Supplies, plan};
+use crate::build::{Step, Supplies};
 use crate::bundle::{Contents, is_plain};
 use crate::digest::TreeDigest;
 use crate::disk;
@@ -34,7 +35,7 @@ pub fn gather(
         sources: with_sources,
         files: BTreeMap::new(),
         recipes: BTreeMap::new(),
-        trees: outputs(context, site, &wishes, &locked.lockfile)?,
+        trees: outputs(context, project, site, &wishes, &locked.lockfile)?,
         blobs: BTreeMap::new(),
         commits: BTreeMap::new(),
     };
@@ -60,13 +61,12 @@ fn require_pinned(lockfile: &Lockfile) -> Result<(), Failure> {
 /// The trees that the prefix is merged of, as the lockfile records them.
 fn outputs(
     context: &Context<'_>,
+    project: &Project,
     site: &Site,
     wishes: &Wishes,
     lockfile: &Lockfile,
 ) -> Result<BTreeSet<TreeDigest>, Failure> {
-    let store = context.store()?;
-    let host = Platform::host();
-    let plan = plan(lockfile, wishes.installed(host), host, |tree| store.whole_tree(tree).ok().flatten());
+    let plan = Caching::open(context, project)?.plan(context, lockfile, wishes)?;
     let (mut trees, mut missing) = (BTreeSet::new(), Vec::new());
     for planned in plan.packages.iter().filter(|planned| planned.installed) {
         match &planned.step {

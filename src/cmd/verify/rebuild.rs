@@ -112,6 +112,7 @@ pub fn rebuild(
             platform,
             patience: context.globals.patience(),
             proof: Proof::Once,
+            elsewhere: &|_| {},
             progress: context.ui,
         };
         let usual = crate::build::default_jobs();

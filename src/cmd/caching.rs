@@ -1,0 +1,198 @@
+//! The cache that hosts share, as commands use it: outputs that lockfiles record come from it before anything is built, and a
+//! cache that does not do what it should costs one line.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::context::{Context, absolute};
+use super::options::switch;
+use super::project::Project;
+use crate::build::{Built, Origin, Plan, Step, plan};
+use crate::digest::{ActionDigest, TreeDigest};
+use crate::disk;
+use crate::download::Secret;
+use crate::failure::{Exit, Failure};
+use crate::lock::{Lockfile, Wishes};
+use crate::package::PackageName;
+use crate::platform::Platform;
+use crate::process;
+use crate::progress::{Event, Progress as _};
+use crate::remote::config::Config;
+use crate::remote::{self, Address, PATIENCE, Remote};
+use crate::source::{self, CargoConfig};
+use crate::store::Store;
+
+/// The cache of a project or a user, if there is one.
+pub struct Caching {
+    remote: Option<Remote>,
+    config: Config,
+    /// Whether it is left alone for the rest of this command.
+    left: AtomicBool,
+}
+
+impl Caching {
+    /// What the environment says, or else the user's configuration, or else the project.
+    pub fn open(context: &Context<'_>, project: &Project) -> Result<Self, Failure> {
+        let (mut config, file) = config()?;
+        let own = process::variable("ENVY_REMOTE_CACHE").map(|text| (text, "`ENVY_REMOTE_CACHE`".to_owned()));
+        let own = own.or(config.cache.clone().map(|text| (text, format!("`{}`", file.display()))));
+        if let Some(push) = variable("ENVY_REMOTE_PUSH")? {
+            config.push = Some(push);
+        }
+        config.trust = variable("ENVY_REMOTE_TRUST")?.unwrap_or(config.trust);
+        // A project's cache is told no token, and is not believed: whoever wrote the project named it.
+        let token = own.as_ref().and_then(|_| process::variable("ENVY_REMOTE_TOKEN")).map(Secret::new);
+        let of_project = own.is_none();
+        if of_project {
+            (config.trust, config.push) = (false, config.push.filter(|push| !push));
+        }
+        let named = own.or_else(|| Some((project.manifest.remote_cache()?.to_owned(), "`envy.toml`".to_owned())));
+        let Some((text, place)) = named.filter(|(text, _)| text != "off") else {
+            return Ok(Self { remote: None, config, left: AtomicBool::new(false) });
+        };
+        let address = Address::parse(&text).map_err(|error| {
+            Failure::new(Exit::Failed, "the cache cannot be used")
+                .fact(error.to_string())
+                .fact(format!("{place} names it"))
+        })?;
+        let mut settings = CargoConfig::load(&project.root).map_err(source::Error::from)?.settings();
+        settings.offline |= context.is_frozen();
+        let patience = config.timeout.unwrap_or(PATIENCE);
+        let remote = Some(Remote::at(address, settings, patience, token));
+        Ok(Self { remote, config, left: AtomicBool::new(false) })
+    }
+
+    /// The cache, or a failure that says how to name one.
+    pub fn require(&self) -> Result<&Remote, Failure> {
+        self.remote.as_ref().ok_or_else(|| {
+            Failure::new(Exit::Failed, "no cache is named")
+                .hint("write `cache = \"file:///srv/envy-cache\"` below `[remote]` of `envy.toml` or of `~/.config/envy/config.toml`")
+        })
+    }
+
+    /// What the user said of sending.
+    pub fn may_push(&self) -> Option<bool> {
+        self.config.push
+    }
+
+    /// The cache, while it is any good.
+    fn usable(&self) -> Option<&Remote> {
+        self.remote.as_ref().filter(|remote| !self.left.load(Ordering::Relaxed) && !remote.is_out_of_reach())
+    }
+
+    /// Say once what is wrong with the cache, and go on without it.
+    fn leave(&self, context: &Context<'_>, error: &remote::Error) {
+        if let Some(remote) = self.remote.as_ref().filter(|_| !self.left.swap(true, Ordering::Relaxed)) {
+            let text = format!("going on without the cache `{}`: {}", remote.shown(), chain(error));
+            context.ui.tell(Event::Warning(&text));
+        }
+    }
+
+    /// The plan of a build, with all outputs at hand that the lockfile records and the cache has.
+    pub fn plan(&self, context: &Context<'_>, lockfile: &Lockfile, wishes: &Wishes) -> Result<Plan, Failure> {
+        let (store, mut asked) = (context.store()?, BTreeSet::new());
+        loop {
+            let planned = of_store(lockfile, wishes, store);
+            let Some(remote) = self.usable() else { return Ok(planned) };
+            let wanted: BTreeSet<_> = wanted(&planned, lockfile).filter(|tree| !asked.contains(tree)).collect();
+            if wanted.is_empty() {
+                return Ok(planned);
+            }
+            let busy = context.ui.busy(format!("asking {}", remote.shown()));
+            let pulled = remote.pull(&wanted, store);
+            drop(busy);
+            match pulled {
+                Ok(came) if came.is_empty() => {}
+                Ok(came) => tell_pulled(context, remote, came.len()),
+                Err(error) => self.leave(context, &error),
+            }
+            asked.extend(wanted);
+        }
+    }
+
+    /// Ask what an action gave. That is what somebody says, so it counts only for users who believe the cache.
+    pub fn ask(&self, context: &Context<'_>, action: ActionDigest) {
+        let Some(remote) = self.usable().filter(|_| self.config.trust) else { return };
+        let Ok(store) = context.store() else { return };
+        match remote.result(action, store) {
+            Ok(Some(outcome)) => {
+                let text = format!("{} comes from `{}`", outcome.provenance.package, remote.shown());
+                context.ui.tell(Event::Detail(&text));
+                tell_pulled(context, remote, 1);
+            }
+            Ok(None) => {}
+            Err(error) => self.leave(context, &error),
+        }
+    }
+
+    /// Send what was made just now, where the user wants that.
+    pub fn push_new<'b>(&self, context: &Context<'_>, outputs: impl Iterator<Item = &'b Built>) {
+        let Some(remote) = self.usable().filter(|_| self.config.push == Some(true)) else { return };
+        let Ok(store) = context.store() else { return };
+        let new = outputs.filter(|built| built.origin != Origin::Recorded);
+        let new = new.filter_map(|built| Some((built.output.as_ref()?.action, built.tree.clone())));
+        let built: Vec<_> = new.map(|(action, tree)| result(store, action, tree)).collect();
+        if built.is_empty() {
+            return;
+        }
+        match remote.push(&built, store) {
+            Ok(pushed) if pushed.things == 0 => {}
+            Ok(pushed) => tell_pushed(context, remote, built.len(), pushed),
+            Err(error) => self.leave(context, &error),
+        }
+    }
+}
+
+/// An output with its result, where that is what the output came by.
+pub fn result(store: &Store, action: ActionDigest, tree: crate::tree::Tree) -> remote::Built {
+    let outcome = store.outcome(action).ok().flatten().filter(|outcome| outcome.tree == tree.digest());
+    remote::Built { tree, result: outcome.map(|outcome| (action, outcome)) }
+}
+
+/// Say what came.
+fn tell_pulled(context: &Context<'_>, remote: &Remote, outputs: usize) {
+    context.ui.done("pulled", format!("{} from `{}`", crate::ui::count(outputs, "output"), remote.shown()));
+}
+
+/// Say what was sent.
+pub fn tell_pushed(context: &Context<'_>, remote: &Remote, outputs: usize, pushed: remote::Pushed) {
+    let (outputs, bytes) = (crate::ui::count(outputs, "output"), crate::ui::bytes(pushed.bytes));
+    context.ui.done("pushed", format!("{outputs} to `{}` ({bytes})", remote.shown()));
+}
+
+fn of_store(lockfile: &Lockfile, wishes: &Wishes, store: &Store) -> Plan {
+    plan(lockfile, wishes.installed(Platform::host()), Platform::host(), |tree| store.whole_tree(tree).ok().flatten())
+}
+
+/// The recorded outputs of what would have to be made.
+fn wanted<'l>(plan: &Plan, lockfile: &'l Lockfile) -> impl Iterator<Item = TreeDigest> + use<'l> {
+    let names: Vec<PackageName> =
+        plan.packages.iter().filter(|one| one.step == Step::Make).map(|one| one.id.name.clone()).collect();
+    names
+        .into_iter()
+        .flat_map(move |name| lockfile.outputs(&name, Platform::host()).map(|output| output.tree).collect::<Vec<_>>())
+}
+
+/// The user's configuration, and where it is.
+fn config() -> Result<(Config, PathBuf), Failure> {
+    let directory = process::path_variable("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
+    let home = || process::path_variable("HOME").filter(|path| path.is_absolute()).map(|home| home.join(".config"));
+    let Some(directory) = directory.or_else(home) else { return Ok((Config::default(), PathBuf::new())) };
+    let file = absolute(directory.join("envy/config.toml"))?;
+    let Some(text) = disk::read_text_if_exists(&file)? else { return Ok((Config::default(), file)) };
+    Ok((Config::parse(&file.display().to_string(), &text)?, file))
+}
+
+fn variable(name: &str) -> Result<Option<bool>, Failure> {
+    let read = |text: String| switch(&text).map_err(|error| Failure::new(Exit::Usage, format!("`{name}`: {error}")));
+    process::variable(name).map(read).transpose()
+}
+
+/// An error with all that led to it, in one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    let mut texts: Vec<_> = causes.map(ToString::to_string).collect();
+    texts.dedup();
+    texts.join(": ")
+}

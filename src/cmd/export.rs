@@ -1,0 +1,123 @@
+//! `envy export`
+
+mod gathering;
+mod statements;
+
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use super::LockMode;
+use super::caching::Caching;
+use super::context::Context;
+use super::project::Project;
+use crate::build::Step;
+use crate::disk;
+use crate::export::{cyclonedx, spdx, tarball};
+use crate::failure::{Exit, Failure};
+use crate::manifest::Site;
+use crate::package::SiteName;
+use crate::store::Store;
+use crate::tree::Tree;
+
+/// Arguments of `envy export`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The site
+    site: SiteName,
+    /// What is written
+    #[arg(long, value_enum)]
+    format: Format,
+    /// Where to write it [default: the standard output; for `tar`, SITE.tar]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// The path at which the files of a `tar` will lie
+    #[arg(long, value_name = "DIR")]
+    at: Option<String>,
+}
+
+/// What a site can be written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A bill of materials, CycloneDX 1.6 in JSON
+    Cyclonedx,
+    /// A bill of materials, SPDX 2.3 in JSON
+    Spdx,
+    /// How each package was built: in-toto statements with SLSA's provenance, one a line
+    Provenance,
+    /// The files of its prefix
+    Tar,
+}
+
+/// Write what others want to have of a site.
+pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
+    let project = context.project()?;
+    let site = project.site(&args.site)?;
+    if args.at.is_some() && args.format != Format::Tar {
+        return Err(Failure::new(Exit::Usage, "`--at` belongs to `--format tar`").hint("leave it out"));
+    }
+    if args.format == Format::Tar {
+        return archive(context, &project, site, args);
+    }
+    let text = match args.format {
+        Format::Provenance => statements::statements(context, &project, site)?,
+        format => context.with_sources(&project, LockMode::default(), |sources| {
+            let bill = gathering::bill(context, &project, site, sources)?;
+            let document = if format == Format::Spdx { spdx::document(&bill) } else { cyclonedx::document(&bill) };
+            Ok(format!("{document:#}\n"))
+        })?,
+    };
+    let Some(path) = &args.output else {
+        context.ui.result(&text);
+        return Ok(());
+    };
+    disk::replace_file(path, |mut file| {
+        file.write_all(text.as_bytes()).map_err(|error| disk::Error::new("write", path, error))
+    })?;
+    context.ui.done("exported", format!("site `{}` into `{}`", args.site, path.display()));
+    Ok(())
+}
+
+/// Write the files of the prefix that the lockfile records.
+fn archive(context: &Context<'_>, project: &Project, site: &Site, args: &Args) -> Result<(), Failure> {
+    let (store, tree) = (context.store()?, prefix(context, project, site)?);
+    let path = args.output.clone().unwrap_or_else(|| format!("{}.tar", site.name).into());
+    if args.at.as_deref().is_some_and(|at| !at.starts_with('/')) {
+        return Err(
+            Failure::new(Exit::Usage, "`--at` is no absolute path").hint("write the whole path, as in `/opt/api`")
+        );
+    }
+    let at = args.at.as_deref().map(|at| at.trim_end_matches('/'));
+    write_archive(&tree, store, at, &path).map_err(|error| Failure::export(error, &site.name))?;
+    let size = crate::ui::bytes(disk::file_size(&path).unwrap_or(0));
+    context.ui.done("exported", format!("the prefix of site `{}` into `{}` ({size})", site.name, path.display()));
+    context.ui.detail(format!("prefix {}", tree.digest()));
+    Ok(())
+}
+
+fn write_archive(tree: &Tree, store: &Store, at: Option<&str>, path: &Path) -> Result<(), tarball::Error> {
+    disk::replace_file(path, |file| tarball::write(tree, store, at, BufWriter::new(file)))
+}
+
+/// The tree that the recorded outputs make.
+fn prefix(context: &Context<'_>, project: &Project, site: &Site) -> Result<Tree, Failure> {
+    let (wishes, locked) = project.current_lock(context, site)?;
+    let plan = Caching::open(context, project)?.plan(context, &locked.lockfile, &wishes)?;
+    let mut trees = Vec::new();
+    for planned in plan.packages.iter().filter(|planned| planned.installed) {
+        let Step::Use(_, tree) = &planned.step else {
+            let outcome = format!("not all that site `{}` consists of is here", site.name);
+            return Err(Failure::new(Exit::Failed, outcome)
+                .fact(format!("`{}` has no recorded output in the store", planned.id))
+                .hint(format!("run `envy build {}`", site.name)));
+        };
+        let mut tree = tree.clone();
+        for path in wishes.packages().get(&planned.id.name).map(|wish| wish.without.as_slice()).unwrap_or_default() {
+            tree.remove(path);
+        }
+        trees.push((planned.id.to_string(), tree));
+    }
+    let parts = trees.iter().map(|(owner, tree)| (owner.as_str(), tree));
+    Tree::merge(parts).map_err(|collisions| Failure::collisions(&site.name, &collisions))
+}
