@@ -127,7 +127,7 @@ impl Cli {
             Command::Shell(args) => return cmd::shell::run(&context, &args),
             Command::Activate(args) => cmd::activate::run(&context, &args),
             Command::Env(args) => cmd::env::run(&context, &args),
-            Command::Status(args) => cmd::status::run(&context, &args),
+            Command::Status(args) => return cmd::status::run(&context, &args),
             Command::Verify(args) => cmd::verify::run(&context, &args),
             Command::Tree(args) => cmd::tree::run(&context, &args),
             Command::Outdated(args) => return cmd::outdated::run(&context, &args),

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::measure::{Limit, Report, Side};
 use crate::scene::{Programs, Scene};
 
-const fn ms(number: u64) -> Limit {
+pub const fn ms(number: u64) -> Limit {
     Limit::Time(Duration::from_millis(number))
 }
 
@@ -74,7 +74,7 @@ dependencies = [\"flask==3.0.3\", \"requests==2.32.3\"]
 ";
 
 /// uv, and a project that it has locked and synchronised.
-fn uv_project() -> Result<(PathBuf, TempDir), String> {
+pub fn uv_project() -> Result<(PathBuf, TempDir), String> {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut programs = env::split_paths(&path).map(|directory| directory.join("uv")).filter(|file| file.is_file());
     // A wrapper in some shell would be measured with it.
@@ -123,7 +123,7 @@ pub fn moves(report: &mut Report, scene: &Scene) {
         Side::process(name, command).after(move || scene.run(&format!("switch other {from}")))
     };
     let sides = scene.programs.named().into_iter().zip([(2, 1), (1, 2)]).map(switch).collect();
-    report.group("envy switch", sides, &[]);
+    report.group("envy switch", sides, &[ms(10)]);
     let back = |(name, program)| {
         let before = move || {
             scene.run("switch other 1");
@@ -131,7 +131,7 @@ pub fn moves(report: &mut Report, scene: &Scene) {
         };
         Side::process(name, move || scene.command(program, "rollback other")).after(before)
     };
-    report.group("envy rollback", scene.programs.named().into_iter().map(back).collect(), &[]);
+    report.group("envy rollback", scene.programs.named().into_iter().map(back).collect(), &[ms(10)]);
     scene.run("delete other --purge");
 }
 

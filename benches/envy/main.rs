@@ -26,6 +26,7 @@ mod handover;
 mod measure;
 mod resolver;
 mod scene;
+mod sites;
 mod tools;
 mod unpack;
 mod verify;
@@ -49,7 +50,7 @@ use clap::Parser;
 /// Measure envy, side by side with others.
 #[derive(Debug, Parser)]
 struct Cli {
-    /// Only these: version, nothing, second, moves, plan, sandbox, git, unpack, resolver, relock, cold, verify, gc, handover, fetch, tools [default: all but the last two]
+    /// Only these: version, nothing, second, moves, generations, sites, plan, sandbox, git, unpack, resolver, relock, cold, verify, gc, handover, fetch, tools [default: all but the last two]
     cases: Vec<String>,
     /// How often each side runs
     #[arg(short = 'n', long, default_value_t = 40)]
@@ -135,7 +136,14 @@ fn main() -> ExitCode {
         }
         if wanted("moves") {
             cases::moves(&mut report, &scene);
+            sites::promotion(&mut report, &scene);
         }
+    }
+    if wanted("generations") {
+        sites::generations(&mut report, &programs);
+    }
+    if wanted("sites") {
+        sites::many(&mut report, &programs);
     }
     if wanted("plan") {
         cases::plan(&mut report, &programs);

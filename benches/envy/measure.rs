@@ -119,6 +119,26 @@ impl Report {
         println!("  ({text})");
     }
 
+    /// Begin a table of amounts.
+    pub fn table(&self, title: &str, columns: &[&str]) {
+        println!("\n{title}");
+        let columns: String = columns.iter().map(|column| format!(" {column:>12}")).collect();
+        println!("  {:<28}{columns}", "");
+    }
+
+    /// A row of such a table: how many, and amounts.
+    pub fn row(&self, name: &str, count: usize, amounts: &[f64]) {
+        let amounts: String = amounts.iter().map(|amount| format!(" {amount:>12.2}")).collect();
+        println!("  {name:<28} {count:>12}{amounts}");
+    }
+
+    /// Compare an amount with the most that it may be.
+    pub fn bound(&mut self, what: &str, amount: f64, most: f64) {
+        let verdict = if amount <= most { "" } else { "  TOO MUCH" };
+        println!("  {:<46} {:>9.2}{verdict}", format!("ratio to the limit, {most} {what}"), amount / most);
+        self.passed |= amount > most;
+    }
+
     /// Time the sides of a group in turns, and tell the times, the ratio of the first side to each other, and limits.
     pub fn group(&mut self, title: &str, sides: Vec<Side<'_>>, limits: &[Limit]) {
         self.group_of(self.rounds, title, sides, limits);

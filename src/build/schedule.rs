@@ -345,7 +345,7 @@ fn made_now() -> Made {
 }
 
 /// Paths at which two trees differ.
-fn differing(one: &Tree, other: &Tree) -> Vec<String> {
+pub fn differing(one: &Tree, other: &Tree) -> Vec<String> {
     let leaves = |tree: &Tree| {
         tree.leaves().into_iter().map(|(path, node)| (path, node.clone())).collect::<BTreeMap<String, Node>>()
     };

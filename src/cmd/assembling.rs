@@ -7,6 +7,7 @@ use super::caching::Caching;
 use super::context::Context;
 use super::project::Project;
 use super::site_files::refuse_what_is_in_the_way;
+use super::vouching::Vouching;
 use crate::build::{Builder, Built, Host, Lack, Memo, Origin, Supplies, unfit};
 use crate::digest::TreeDigest;
 use crate::failure::{Exit, Failure};
@@ -45,6 +46,8 @@ pub struct Order<'a> {
     pub generated: &'a BTreeMap<PackageName, String>,
     /// Whether what comes out is recorded.
     pub recording: Recording,
+    /// What may come out.
+    pub vouching: Vouching,
     /// How much at a time.
     pub jobs: Jobs,
 }
@@ -57,7 +60,7 @@ pub fn assemble(
     order: &Order<'_>,
     sources: &Sources<'_>,
 ) -> Result<Assembled, Failure> {
-    let &Order { lockfile, generated, recording, jobs } = order;
+    let &Order { lockfile, generated, recording, vouching, jobs } = order;
     let (store, platform) = (context.store()?, Platform::host());
     require_platform(project, platform)?;
     project.place(&site.name).claim()?;
@@ -66,6 +69,9 @@ pub fn assemble(
     let wishes = project.wishes(context, site, Some(lockfile))?;
     let remote = Caching::open(context, project)?;
     let plan = remote.plan(context, lockfile, &wishes)?;
+    if recording == Recording::Off {
+        vouching.require_recorded(site, lockfile, &plan)?;
+    }
     let elsewhere = |action| remote.ask(context, action);
     let (wishes, project_root, progress) = (&wishes, &project.root, context.ui);
     let supplies = Supplies { sources, wishes, lockfile, site: &site.name, project: project_root, generated, progress };
@@ -90,6 +96,7 @@ pub fn assemble(
     let tree = merge(site, wishes, &outputs)?;
     require_fit(context, &outputs, &tree)?;
     let mut lockfile = proven(site, wishes, lockfile, &outputs, &tree, recording)?;
+    vouching.require_vouched(context, site, &lockfile, &outputs)?;
     if recording == Recording::On {
         record(&mut lockfile, &to_build_with);
     }

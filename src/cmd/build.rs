@@ -10,8 +10,9 @@ use super::locking::{self, Moves, propose};
 use super::passing::Gating;
 use super::project::{Locked, Project};
 use super::showing::{How, Manner, Showing, Shown, ready, tell_held};
+use super::vouching::Vouching;
 use super::{Jobs, LockMode, for_each, sharing};
-use crate::build::{Proof, Step, plan};
+use crate::build::{Plan, Planned, Proof, Step, plan};
 use crate::failure::Failure;
 use crate::lock::Lockfile;
 use crate::manifest::Site;
@@ -37,6 +38,9 @@ pub struct Args {
     /// Run no checks before the switch, and stay even where what is run after it fails
     #[arg(long)]
     no_check: bool,
+    /// Fail with 4 where anything is not an output that the lockfile records, as with `require-outputs` in envy.toml
+    #[arg(long)]
+    require_outputs: bool,
     /// Why, for the site's history
     #[arg(short, long, value_name = "TEXT")]
     message: Option<String>,
@@ -54,6 +58,7 @@ pub struct Args {
 pub(super) struct Wish<'a> {
     pub mode: LockMode,
     pub locked: bool,
+    pub vouching: Vouching,
     pub manner: &'a Manner,
     pub jobs: Jobs,
 }
@@ -71,8 +76,9 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
         _ => Showing::UnlessHeld,
     };
     let manner = Manner::of_build(showing, Gating::unless(args.no_check), args.message.clone());
+    let vouching = Vouching::of(&project, args.require_outputs);
     let jobs = if args.check_reproducible { Jobs { proof: Proof::Twice, ..args.jobs } } else { args.jobs };
-    let wish = Wish { mode: args.mode, locked, manner: &manner, jobs };
+    let wish = Wish { mode: args.mode, locked, vouching, manner: &manner, jobs };
     let all = for_each(&project.sites(&args.sites)?, |site| {
         let shown = bring(context, &project, site, &wish)?;
         if shown.how == How::Converged {
@@ -102,7 +108,8 @@ pub(super) fn bring(context: &Context<'_>, project: &Project, site: &Site, wish:
     let current = current.map_err(|failure| sharing::with_packages(context, project, site, failure))?;
     if let Some(locked) = &current {
         let config = project.config(site, &locked.lockfile)?;
-        if let Some(generation) = project.converged(context, site, locked, &config)? {
+        let converged = project.converged(context, site, locked, &config)?;
+        if let Some(generation) = converged.filter(|one| wish.vouching.allows(&locked.lockfile, one)) {
             // A site that was moved, with its project, is another root. From a store that cannot be written to nothing is
             // removed either.
             let _ = context.store()?.add_root(project.place(&site.name).path());
@@ -134,11 +141,11 @@ fn locked_build(
 ) -> Result<Shown, Failure> {
     let generated = BTreeMap::new();
     let assembled = context.with_sources(project, wish.mode, |sources| {
-        let order =
-            Order { lockfile: &locked.lockfile, generated: &generated, recording: Recording::Off, jobs: wish.jobs };
+        let (lockfile, generated, recording) = (&locked.lockfile, &generated, Recording::Off);
+        let order = Order { lockfile, generated, recording, vouching: wish.vouching, jobs: wish.jobs };
         assemble(context, project, site, &order, sources)
     })?;
-    ready(context, project, site, &assembled, &locked.text)?.show(context, project, wish.manner)
+    ready(context, project, site, &assembled, &locked.text)?.show(context, project, wish.manner)?.told()
 }
 
 /// Lock what has to be locked, build, and write down what came out.
@@ -150,7 +157,8 @@ fn recording_build(context: &Context<'_>, name: &SiteName, wish: &Wish<'_>) -> R
         let proposal = propose(context, &project, site, &Moves::Needed, sources)?;
         locking::tell(context, site, &proposal);
         let (lockfile, generated) = (&proposal.lockfile, &proposal.generated);
-        let order = Order { lockfile, generated, recording: Recording::On, jobs: wish.jobs };
+        let recording = Recording::On;
+        let order = Order { lockfile, generated, recording, vouching: wish.vouching, jobs: wish.jobs };
         let assembled = assemble(context, &project, site, &order, sources)?;
         let text = assembled.lockfile.text();
         let ready = ready(context, &project, site, &assembled, &text)?;
@@ -159,13 +167,13 @@ fn recording_build(context: &Context<'_>, name: &SiteName, wish: &Wish<'_>) -> R
         let written = writes.apply(&project.root)?;
         let shown = ready.show(context, &project, wish.manner)?;
         written.keep()?;
-        Ok(shown)
+        shown.told()
     })
 }
 
-/// Print the plan of each site.
+/// Tell the plan of each site.
 fn dry_run(context: &Context<'_>, project: &Project, args: &Args, locked: bool) -> Result<(), Failure> {
-    for_each(&project.sites(&args.sites)?, |site| {
+    let plans = for_each(&project.sites(&args.sites)?, |site| {
         let lockfile = match locked {
             true => project.current_lock(context, site)?.1.lockfile,
             false => context.with_sources(project, args.mode, |sources| {
@@ -174,21 +182,51 @@ fn dry_run(context: &Context<'_>, project: &Project, args: &Args, locked: bool) 
                 Ok(proposal.lockfile)
             })?,
         };
-        context.ui.result(&planned(context, project, site, &lockfile)?);
-        Ok(())
-    })
-    .map(drop)
+        let plan = planned(context, project, site, &lockfile)?;
+        if locked {
+            Vouching::of(project, args.require_outputs).require_recorded(site, &lockfile, &plan)?;
+        }
+        if !args.json {
+            context.ui.result(&format!("site {}\n{}", site.name, plan.packages.iter().map(line).collect::<String>()));
+        }
+        Ok((site, plan))
+    })?;
+    if args.json {
+        let site = |(site, plan): &(&Site, Plan)| {
+            let packages: Vec<_> = plan.packages.iter().map(document).collect();
+            serde_json::json!({ "site": site.name.as_str(), "packages": packages })
+        };
+        let sites: Vec<_> = plans.iter().map(site).collect();
+        context.ui.json(&serde_json::json!({ "schema": "envy.build-plan/1", "sites": sites }));
+    }
+    Ok(())
 }
 
-fn planned(context: &Context<'_>, project: &Project, site: &Site, lockfile: &Lockfile) -> Result<String, Failure> {
+fn planned(context: &Context<'_>, project: &Project, site: &Site, lockfile: &Lockfile) -> Result<Plan, Failure> {
     let store = context.store()?;
     let wishes = project.wishes(context, site, Some(lockfile))?;
     let host = Platform::host();
-    let plan = plan(lockfile, wishes.installed(host), host, |tree| store.whole_tree(tree).ok().flatten());
-    let line = |planned: &crate::build::Planned| match &planned.step {
+    Ok(plan(lockfile, wishes.installed(host), host, |tree| store.whole_tree(tree).ok().flatten()))
+}
+
+fn line(planned: &Planned) -> String {
+    match &planned.step {
         Step::Use(output, _) => format!("  use   {} {}\n", planned.id, output.tree),
         Step::Make if planned.installed => format!("  build {}\n", planned.id),
         Step::Make => format!("  build {} (others are built with it)\n", planned.id),
+    }
+}
+
+fn document(planned: &Planned) -> serde_json::Value {
+    let (step, tree) = match &planned.step {
+        Step::Use(output, _) => ("use", Some(output.tree.to_string())),
+        Step::Make => ("build", None),
     };
-    Ok(format!("site {}\n{}", site.name, plan.packages.iter().map(line).collect::<String>()))
+    serde_json::json!({
+        "name": planned.id.name.as_str(),
+        "version": planned.id.version.to_string(),
+        "step": step,
+        "tree": tree,
+        "installed": planned.installed,
+    })
 }

@@ -8,6 +8,7 @@ use super::locking::{self, Moves, Proposal, propose};
 use super::passing::Gating;
 use super::project::{MANIFEST, Project};
 use super::showing::{How, Manner, Ready, Showing, ready};
+use super::vouching::Vouching;
 use super::{Jobs, LockMode, for_each, undo};
 use crate::disk;
 use crate::failure::Failure;
@@ -138,7 +139,8 @@ pub fn commit(
                 Then::Lock => None,
                 Then::Build => {
                     let (lockfile, generated) = (&proposal.lockfile, &proposal.generated);
-                    let order = Order { lockfile, generated, recording: Recording::On, jobs };
+                    let vouching = Vouching::of(edited, false);
+                    let order = Order { lockfile, generated, recording: Recording::On, vouching, jobs };
                     Some(assemble(context, edited, site, &order, sources)?)
                 }
             };

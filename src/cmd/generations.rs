@@ -3,13 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use rayon::prelude::*;
 
 use super::context::Context;
 use super::project::Project;
 use crate::failure::Failure;
 use crate::package::{Cutoff, SiteName};
-use crate::site::{Entry, Generation, Keeping, Note, Place};
+use crate::site::{Entry, Error, Generation, Keeping, Note, Place, Read};
 
 /// Arguments of `envy generations`.
 #[derive(Debug, clap::Args)]
@@ -84,7 +83,7 @@ fn removed(context: &Context<'_>, place: &Place, args: &Args) -> Result<(), Fail
 }
 
 fn foretold(context: &Context<'_>, place: &Place, args: &Args) -> Result<(), Failure> {
-    let numbers = place.superfluous(&all(place)?, &args.keeping())?;
+    let numbers = place.superfluous(&args.keeping())?;
     tell_removed(context, place, args, "would remove", &numbers);
     Ok(())
 }
@@ -93,7 +92,7 @@ fn tell_removed(context: &Context<'_>, place: &Place, args: &Args, verb: &str, n
     if args.json {
         let site = place.site().as_str();
         let document = serde_json::json!({
-            "schema": "envy.generations.removed/1", "site": site, "dry-run": args.dry_run, "removed": numbers,
+            "schema": "envy.generations-removed/1", "site": site, "dry-run": args.dry_run, "removed": numbers,
         });
         context.ui.json(&document);
     } else if numbers.is_empty() {
@@ -107,7 +106,7 @@ fn tell_removed(context: &Context<'_>, place: &Place, args: &Args, verb: &str, n
 
 /// Remove the generations of a site that nothing keeps. The caller holds the site.
 pub(super) fn remove(place: &Place, keeping: &Keeping) -> Result<Vec<u64>, Failure> {
-    let numbers = place.superfluous(&all(place)?, keeping)?;
+    let numbers = place.superfluous(keeping)?;
     for number in &numbers {
         place.remove_generation(*number)?;
     }
@@ -118,7 +117,7 @@ pub(super) fn remove(place: &Place, keeping: &Keeping) -> Result<Vec<u64>, Failu
 pub(super) fn tidy(context: &Context<'_>, project: &Project, place: &Place) -> Result<(), Failure> {
     let Some(newest) = project.manifest.keep_generations() else { return Ok(()) };
     let (keeping, before) = (Keeping { newest: Some(newest), since: None }, place.before_current().ok());
-    let numbers = place.superfluous(&all(place)?, &keeping)?;
+    let numbers = place.superfluous(&keeping)?;
     let numbers: Vec<_> = numbers.into_iter().filter(|number| Some(*number) != before).collect();
     for number in &numbers {
         place.remove_generation(*number)?;
@@ -128,11 +127,6 @@ pub(super) fn tidy(context: &Context<'_>, project: &Project, place: &Place) -> R
         context.ui.detail(format!("{count} removed, by `keep-generations` in `envy.toml`"));
     }
     Ok(())
-}
-
-fn all(place: &Place) -> Result<Vec<Generation>, Failure> {
-    let numbers = place.numbers()?;
-    Ok(numbers.par_iter().map(|number| place.generation(*number)).collect::<Result<Vec<_>, _>>()?)
 }
 
 /// What is known of the generations of a site beside themselves.
@@ -149,9 +143,13 @@ fn show(context: &Context<'_>, place: &Place, args: &Args) -> Result<(), Failure
         first.entry(entry.to).or_insert(entry);
     }
     let known = Known { current: place.current_number(), pinned: place.pinned()?, first };
-    let generations = all(place)?;
+    let generations = place.generations_read()?;
     if args.json {
-        let list: Vec<_> = generations.iter().map(|generation| known.document(generation)).collect();
+        let document = |(number, read): &Read| match read {
+            Ok(generation) => known.document(generation),
+            Err(error) => known.damaged(*number, error),
+        };
+        let list: Vec<_> = generations.iter().map(document).collect();
         context.ui.json(
             &serde_json::json!({ "schema": "envy.generations/1", "site": args.site.as_str(), "generations": list }),
         );
@@ -160,9 +158,10 @@ fn show(context: &Context<'_>, place: &Place, args: &Args) -> Result<(), Failure
     if generations.is_empty() {
         context.ui.note(format!("site `{0}` has no generation yet; run `envy build {0}`", args.site));
     }
-    let text = |generation| match context.globals.verbose {
-        true => known.line(generation) + &known.details(generation),
-        false => known.line(generation),
+    let text = |(number, read): &Read| match (read, context.globals.verbose) {
+        (Ok(generation), true) => known.line(generation) + &known.details(generation),
+        (Ok(generation), false) => known.line(generation),
+        (Err(error), _) => format!("{} {number:>3}  {error}\n", known.mark(*number)),
     };
     context.ui.result(&generations.iter().map(text).collect::<String>());
     Ok(())
@@ -175,9 +174,24 @@ impl Known {
         of_history.filter(|_| generation.note.by.is_none()).unwrap_or(&generation.note)
     }
 
+    /// What stands before the number of a generation.
+    fn mark(&self, number: u64) -> &'static str {
+        if self.current == Some(number) { "*" } else { " " }
+    }
+
+    /// One that cannot be read.
+    fn damaged(&self, number: u64, error: &Error) -> serde_json::Value {
+        serde_json::json!({
+            "number": number,
+            "current": self.current == Some(number),
+            "pinned": self.pinned.contains(&number),
+            "error": error.to_string(),
+        })
+    }
+
     fn line(&self, generation: &Generation) -> String {
         let number = generation.number;
-        let mark = if self.current == Some(number) { "*" } else { " " };
+        let mark = self.mark(number);
         let names: Vec<_> =
             generation.packages.iter().map(|member| format!("{} {}", member.name, member.version)).collect();
         let packages = if names.is_empty() { "empty".to_owned() } else { names.join(", ") };

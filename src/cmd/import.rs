@@ -10,6 +10,7 @@ use super::context::{Context, absolute};
 use super::passing::Gating;
 use super::project::Project;
 use super::showing::{How, Manner, Showing};
+use super::vouching::Vouching;
 use super::{Jobs, LockMode, undo};
 use crate::bundle::{self, Arrived};
 use crate::disk;
@@ -122,7 +123,8 @@ fn install(
     };
     let mode = LockMode { locked: true, frozen: true };
     let manner = Manner::of_build(showing, Gating::On, args.message.clone());
-    let wish = Wish { mode, locked: true, manner: &manner, jobs: Jobs::default() };
+    let vouching = Vouching::of(&project, false);
+    let wish = Wish { mode, locked: true, vouching, manner: &manner, jobs: Jobs::default() };
     let shown = bring(context, &project, site, &wish)?;
     written.keep()?;
     let now = project.place(name).current_number();

@@ -53,6 +53,7 @@ pub mod tree;
 mod undo;
 pub mod update;
 pub mod verify;
+mod vouching;
 pub mod why;
 
 use clap::Args;

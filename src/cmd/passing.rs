@@ -26,6 +26,9 @@ impl Gating {
     }
 }
 
+/// What there is to tell of a host that could not be told of a switch.
+pub type Untold = Option<Box<Failure>>;
+
 /// A way through the gate of a site, which this process holds.
 pub struct Passage<'a> {
     pub context: &'a Context<'a>,
@@ -58,8 +61,9 @@ impl Passage<'_> {
         Err(self.not_passed(&refusal))
     }
 
-    /// Show a generation, and run what is run after a switch. Where that fails, the site shows again what it did before.
-    pub fn enter(&self, to: &Generation, lockfile: Option<TextDigest>, note: Note) -> Result<(), Failure> {
+    /// Show a generation, and run what is run after a switch. Where that fails, the site shows again what it did before; with
+    /// the gate off it stays, and what there is to tell of that is given.
+    pub fn enter(&self, to: &Generation, lockfile: Option<TextDigest>, note: Note) -> Result<Untold, Failure> {
         let before = self.place.current_number();
         if !self.site.gate.after_switch.is_empty() {
             self.place.begin_after_switch(before)?;
@@ -69,17 +73,20 @@ impl Passage<'_> {
     }
 
     /// Go on with a switch whose process died before the commands after it had ended.
-    pub fn resume(&self, current: &Generation) -> Result<(), Failure> {
+    pub fn resume(&self, current: &Generation) -> Result<Untold, Failure> {
         let site = self.place.site();
         self.context.ui.note(format!("what is run after the switch of site `{site}` had not ended; it is run again"));
         self.after_switch(current, self.place.before_after_switch()?)
     }
 
-    fn after_switch(&self, to: &Generation, before: Option<u64>) -> Result<(), Failure> {
-        let Some(refusal) = self.tell_host(to)? else { return Ok(self.place.end_after_switch()?) };
+    fn after_switch(&self, to: &Generation, before: Option<u64>) -> Result<Untold, Failure> {
+        let Some(refusal) = self.tell_host(to)? else {
+            self.place.end_after_switch()?;
+            return Ok(None);
+        };
         if self.gating == Gating::Off {
             self.place.end_after_switch()?;
-            return Err(self.not_told(&refusal));
+            return Ok(Some(Box::new(self.not_told(&refusal))));
         }
         let Some(before) = before.filter(|before| *before != to.number) else {
             // There is nothing to go back to, so nothing is shown.

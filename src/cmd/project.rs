@@ -15,7 +15,7 @@ use crate::platform::Platform;
 use crate::process;
 use crate::recipe::{Book, Layer};
 use crate::site::{Config, Files, Generation, Note, Place};
-use crate::source::is_dirty;
+use crate::source::{is_dirty, look_at};
 use crate::store::Held;
 
 /// What a project's manifest is called.
@@ -278,42 +278,44 @@ impl Project {
             && !place.awaits_after_switch()
             && disk::is_directory(&prefix)
             && place.edited_files(&current).is_empty();
-        if !whole || !self.is_made_from(context, site, &locked.lockfile, &current)? {
+        if !whole || !self.changed_directories(context, site, &locked.lockfile, &current)?.is_empty() {
             return Ok(None);
         }
         Ok(Some(current))
     }
 
-    /// Whether the directories that no lockfile pins are still as they were when a generation was made from them.
-    fn is_made_from(
+    /// The packages of directories, which no lockfile pins, that are no longer what they were when a generation was made.
+    pub fn changed_directories(
         &self,
         context: &Context<'_>,
         site: &Site,
         lockfile: &Lockfile,
         generation: &Generation,
-    ) -> Result<bool, Failure> {
+    ) -> Result<Vec<PackageName>, Failure> {
         let packages = lockfile.packages_for(Platform::host()).map(|(_, package)| package);
         let unpinned: Vec<_> = packages.filter(|package| !package.pin.is_fixed()).collect();
         if unpinned.is_empty() {
-            return Ok(true);
+            return Ok(Vec::new());
         }
-        let wishes = self.wishes(context, site, Some(lockfile))?;
+        let (wishes, mut changed) = (self.wishes(context, site, Some(lockfile))?, Vec::new());
         for package in unpinned {
             let path = wishes.packages().get(&package.id.name).and_then(|wish| match &wish.source {
                 Source::Path { path } => Some(path),
                 _ => None,
             });
             let member = generation.packages.iter().find(|member| member.name == package.id.name.as_str());
-            let (Some(path), Some(made_from)) = (path, member.and_then(|member| member.source)) else {
-                return Ok(false);
+            let is_same = match (path, member.and_then(|member| member.source)) {
+                (Some(path), Some(made_from)) => {
+                    let now = look_at(&self.root.join(path), &context.cache()?).map_err(crate::source::Error::from)?;
+                    now.tree.digest() == made_from
+                }
+                _ => false,
             };
-            let now =
-                crate::source::look_at(&self.root.join(path), &context.cache()?).map_err(crate::source::Error::from)?;
-            if now.tree.digest() != made_from {
-                return Ok(false);
+            if !is_same {
+                changed.push(package.id.name.clone());
             }
         }
-        Ok(true)
+        Ok(changed)
     }
 }
 

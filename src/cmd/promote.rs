@@ -85,6 +85,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let manner = Manner { showing, gating, action: Move::Promote, message: args.how.message.clone() };
     let shown = ready.show(context, &project, &manner)?;
     written.keep()?;
+    let shown = shown.told()?;
     if args.how.json {
         context.ui.json(&document(args, &offer.generation, &shown));
     }
@@ -214,7 +215,7 @@ fn foretell(
     if args.how.json {
         let (how, before) = (if is_same { How::Unchanged } else { How::Switched }, current.map(|one| one.number));
         let site = args.to.clone();
-        let shown = Shown { site, how, before, generation: generation.number, prefix: generation.prefix };
+        let shown = Shown { site, how, before, generation: generation.number, prefix: generation.prefix, untold: None };
         let mut document = document(args, generation, &shown);
         document["dry-run"] = true.into();
         document["generation"] = serde_json::Value::Null;

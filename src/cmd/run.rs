@@ -7,6 +7,7 @@ use super::context::Context;
 use super::passing::Gating;
 use super::project::Project;
 use super::showing::{Manner, Showing};
+use super::vouching::Vouching;
 use super::{Jobs, LockMode, switch};
 use crate::disk;
 use crate::failure::{Exit, Failure};
@@ -74,7 +75,8 @@ pub(super) fn bring_up(context: &Context<'_>, project: &Project, wish: &Use<'_>)
     if !wish.no_build {
         let locked = context.is_locked(wish.mode);
         let manner = Manner::of_build(Showing::UnlessHeld, Gating::On, None);
-        bring(context, project, site, &Wish { mode: wish.mode, locked, manner: &manner, jobs: wish.jobs })?;
+        let vouching = Vouching::of(project, false);
+        bring(context, project, site, &Wish { mode: wish.mode, locked, vouching, manner: &manner, jobs: wish.jobs })?;
     }
     let place = project.place(wish.site);
     let generation = place.current()?.ok_or_else(|| Error::NotBuilt(wish.site.clone()))?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::assembling::Assembled;
 use super::context::Context;
 use super::generations;
-use super::passing::{Gating, Passage};
+use super::passing::{Gating, Passage, Untold};
 use super::project::{Project, config};
 use crate::digest::{TextDigest, TreeDigest};
 use crate::failure::Failure;
@@ -46,7 +46,7 @@ impl Manner {
 }
 
 /// What became of a site.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Shown {
     pub site: SiteName,
     pub how: How,
@@ -55,6 +55,8 @@ pub struct Shown {
     /// The generation that is current, or that was only made.
     pub generation: u64,
     pub prefix: TreeDigest,
+    /// How the host could not be told of it, though it stays.
+    pub untold: Untold,
 }
 
 /// How a site came to what it shows.
@@ -93,7 +95,15 @@ impl Shown {
     /// What a site shows that nothing was done to.
     pub fn still(site: &SiteName, how: How, generation: &Generation) -> Self {
         let (before, prefix) = (Some(generation.number), generation.prefix);
-        Self { site: site.clone(), how, before, generation: generation.number, prefix }
+        Self { site: site.clone(), how, before, generation: generation.number, prefix, untold: None }
+    }
+
+    /// The same, unless the host could not be told of it. What goes with it is written by now.
+    pub fn told(self) -> Result<Self, Failure> {
+        match self.untold {
+            Some(failure) => Err(*failure),
+            None => Ok(self),
+        }
     }
 
     /// What became of it as data.
@@ -163,21 +173,22 @@ impl Ready<'_> {
         }
         let passage = |action| Passage { context, project, site: self.site, place, gating: manner.gating, action };
         if let Some(current) = current.filter(|current| self.is_shown_by(current)) {
-            if place.awaits_after_switch() {
-                passage(manner.action).resume(&current)?;
-            }
+            let untold = match place.awaits_after_switch() {
+                true => passage(manner.action).resume(&current)?,
+                false => None,
+            };
             context.ui.done("unchanged", format!("site `{site}` stays at generation {}", current.number));
-            return Ok(Shown::still(site, How::Unchanged, &current));
+            return Ok(Shown { untold, ..Shown::still(site, How::Unchanged, &current) });
         }
         let note = project.note_of_making(manner.message.clone());
         let before = place.current_number();
         let (generation, is_new) = self.add(note.clone())?;
         let (number, prefix) = (generation.number, generation.prefix);
-        let shown = |how| Shown { site: site.clone(), how, before, generation: number, prefix };
+        let shown = |how, untold| Shown { site: site.clone(), how, before, generation: number, prefix, untold };
         if manner.showing == Showing::Never {
             context.ui.done("built", format!("generation {number} of site `{site}`, not current"));
             context.ui.detail(format!("run `envy switch {site} {number}` to make it so"));
-            return Ok(shown(How::Made));
+            return Ok(shown(How::Made, None));
         }
         let passage = passage(manner.action);
         if let Err(failure) = passage.check(&generation, &note) {
@@ -187,12 +198,12 @@ impl Ready<'_> {
             }
             return Err(failure);
         }
-        passage.enter(&generation, Some(digest), note)?;
+        let untold = passage.enter(&generation, Some(digest), note)?;
         let count = crate::ui::count(generation.packages.len(), "package");
         context.ui.done("switched", format!("site `{site}` to generation {number} ({count})"));
         context.ui.detail(format!("prefix {prefix}"));
         generations::tidy(context, project, place)?;
-        Ok(shown(How::Switched))
+        Ok(shown(How::Switched, untold))
     }
 
     /// The generation of it, and whether that was made just now.
@@ -234,7 +245,7 @@ pub fn begin_empty(
     let prefix = store.materialise(&empty)?;
     store.add_root(place.path())?;
     let lockfile = TextDigest::of(built_from.as_bytes());
-    let note = project.note_of_making(None);
+    let note = project.note(None);
     let generation = Generation::new(site.name.as_str(), &Platform::host().to_string(), empty.digest(), lockfile)
         .with_config(&config(site))
         .with_note(note.clone());

@@ -3,6 +3,7 @@
 use super::LockMode;
 use super::context::Context;
 use super::project::{Project, config};
+use super::vouching::{Vouching, unvouched};
 use crate::failure::{Exit, Failure};
 use crate::lock::Lockfile;
 use crate::manifest::Site;
@@ -14,6 +15,9 @@ use crate::site::{Config, Generation, Place, differences};
 pub struct Args {
     /// The sites [default: all]
     sites: Vec<SiteName>,
+    /// End with 2 where a site is not what its lockfile says, or its lockfile not what envy.toml asks for
+    #[arg(long)]
+    exit_code: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -43,6 +47,11 @@ impl State {
         }
     }
 
+    /// Whether a build would find nothing to do. A site that somebody holds is where it should be.
+    pub fn is_converged(&self) -> bool {
+        self.generation.is_some() && self.drifts.is_empty()
+    }
+
     /// The state as data.
     pub fn to_json(&self) -> serde_json::Value {
         let generation = self.generation.as_ref();
@@ -52,6 +61,7 @@ impl State {
             "generation": generation.map(|generation| generation.number),
             "prefix": generation.map(|generation| generation.prefix.to_string()),
             "packages": self.packages,
+            "converged": self.is_converged(),
             "held": self.held,
             "lockfile": self.lockfile,
             "drift": self.drifts,
@@ -93,24 +103,51 @@ pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Re
             drifts.push(format!("what is run after the switch to generation {} has not ended", generation.number));
         }
         let wanted = config(site);
-        if (&generation.env, &generation.vars) != (&wanted.env, &wanted.vars) {
+        // What a held site is held back from is no drift.
+        if !held && (&generation.env, &generation.vars) != (&wanted.env, &wanted.vars) {
             drifts.push("variables changed in `envy.toml`".to_owned());
         }
+        if let Some(locked) = locked.as_ref().filter(|one| lockfile == "current" && one.digest() == generation.lockfile)
+        {
+            drifts.extend(other_content(context, project, site, &locked.lockfile, generation)?);
+        }
         match &rendered {
-            Some(Ok(config)) => drifts.extend(changed_files(&place, generation, config)),
+            Some(Ok(config)) => drifts.extend(changed_files(&place, generation, config, held)),
             Some(Err(failure)) => {
                 let why = failure.facts.first().map(|fact| format!(": {fact}")).unwrap_or_default();
                 drifts.push(format!("{}{why}", failure.outcome));
             }
             None => {}
         }
-        if !context.store()?.has_prefix(generation.prefix)? {
+        let store = context.store()?;
+        if !store.has_prefix(generation.prefix)? {
             drifts.push("the prefix of the current generation is not in the store".to_owned());
+        } else if !place.links_into(generation, &store.prefix_path(generation.prefix)) {
+            drifts.push("the current generation leads elsewhere than into the store".to_owned());
         }
     }
     let packages = generation.as_ref().map_or(0, |generation| generation.packages.len());
     let site = site.name.clone();
     Ok(State { site, generation, packages, held, lockfile, drifts, yanked: Vec::new() })
+}
+
+/// What of a generation is not what the project has now, though its lockfile is the same.
+fn other_content(
+    context: &Context<'_>,
+    project: &Project,
+    site: &Site,
+    lockfile: &Lockfile,
+    generation: &Generation,
+) -> Result<Vec<String>, Failure> {
+    let changed = project.changed_directories(context, site, lockfile, generation)?;
+    let changed = changed.iter().map(|name| format!("the directory of `{name}` has changed"));
+    let unvouched = match Vouching::of(project, false) {
+        Vouching::Any => Vec::new(),
+        Vouching::Recorded => unvouched(lockfile, generation),
+    };
+    let unvouched =
+        unvouched.iter().map(|id| format!("{id} is not what the lockfile records, and `require-outputs` is set"));
+    Ok(changed.chain(unvouched).collect())
 }
 
 /// Whether a lockfile is what is asked for, in a word, and how it is not.
@@ -136,8 +173,8 @@ fn compared(
 }
 
 /// How the files of a generation differ from what they would be now, and from what they were when it was made.
-fn changed_files(place: &Place, generation: &Generation, config: &Config) -> Vec<String> {
-    let differ = differences(&generation.files, &config.files.shown());
+fn changed_files(place: &Place, generation: &Generation, config: &Config, held: bool) -> Vec<String> {
+    let differ = if held { Vec::new() } else { differences(&generation.files, &config.files.shown()) };
     let differ = differ.into_iter().map(|(path, how)| format!("file `{path}` {how}"));
     let edited = place.edited_files(generation).into_iter();
     let number = generation.number;
@@ -165,7 +202,7 @@ fn yanked(context: &Context<'_>, project: &Project, site: &Site) -> Result<Vec<P
 }
 
 /// Say how manifest, lockfiles and sites agree, and what mends what does not. Nobody is asked for anything.
-pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
+pub fn run(context: &Context<'_>, args: &Args) -> Result<u8, Failure> {
     context.freeze();
     let project = context.project()?;
     let sites = project.sites(&args.sites)?;
@@ -175,13 +212,15 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
         Ok(State { yanked, ..state(context, &project, site)? })
     };
     let states = sites.iter().map(look).collect::<Result<Vec<_>, Failure>>()?;
+    let converged = states.iter().all(State::is_converged);
     if args.json {
         let sites: Vec<_> = states.iter().map(State::to_json).collect();
-        context.ui.json(&serde_json::json!({ "schema": "envy.status/1", "sites": sites }));
-        return Ok(());
+        context.ui.json(&serde_json::json!({ "schema": "envy.status/1", "converged": converged, "sites": sites }));
+    } else {
+        context.ui.result(&states.iter().map(describe).collect::<String>());
     }
-    context.ui.result(&states.iter().map(describe).collect::<String>());
-    Ok(())
+    // As those have it who ask such programs in turn: 0 is as it should be, 1 is a failure, 2 is something to do.
+    Ok(if args.exit_code && !converged { 2 } else { 0 })
 }
 
 fn describe(state: &State) -> String {

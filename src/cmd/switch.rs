@@ -64,18 +64,16 @@ pub(super) fn to(
     require_whole(context, place, &generation)?;
     let passage = Passage { context, project, site, place, gating: Gating::unless(how.no_check), action };
     if place.current_number() == Some(number) {
-        if place.awaits_after_switch() {
-            passage.resume(&generation)?;
-        }
+        let untold = if place.awaits_after_switch() { passage.resume(&generation)? } else { None };
         context.ui.done("unchanged", format!("site `{}` is at generation {number}", place.site()));
-        return Ok(Shown::still(place.site(), How::Unchanged, &generation));
+        return Shown { untold, ..Shown::still(place.site(), How::Unchanged, &generation) }.told();
     }
     let (note, before) = (project.note(how.message.clone()), place.current_number());
     passage.check(&generation, &note)?;
-    passage.enter(&generation, lockfile(project, place.site()), note)?;
+    let untold = passage.enter(&generation, lockfile(project, place.site()), note)?;
     context.ui.done("switched", format!("site `{}` to generation {number}", place.site()));
     let (site, prefix) = (place.site().clone(), generation.prefix);
-    Ok(Shown { site, how: How::Switched, before, generation: number, prefix })
+    Shown { site, how: How::Switched, before, generation: number, prefix, untold }.told()
 }
 
 /// Refuse a generation that leads to what is not there.

@@ -1,4 +1,4 @@
-//! Compares a document with the schema: unknown keys, wrong types, and what only a later envy can use. Pure.
+//! Compares a document with the schema: unknown keys and wrong types. Pure.
 
 use std::ops::Range;
 
@@ -15,7 +15,7 @@ pub(super) fn document(document: &DeTable<'_>, findings: &mut Findings<'_>) {
 
 /// Note whatever in a table these keys don't allow.
 pub(crate) fn keys(table: &DeTable<'_>, keys: &[Key], findings: &mut Findings<'_>) {
-    Checker { findings, refused: false }.table(table, keys);
+    Checker { findings }.table(table, keys);
 }
 
 /// The number that was written, if it fits.
@@ -25,15 +25,12 @@ pub(crate) fn integer(written: &DeInteger<'_>) -> Option<i64> {
 
 struct Checker<'f, 't> {
     findings: &'f mut Findings<'t>,
-    /// Whether we are inside something that is refused as a whole, so that its parts need no refusal of their own.
-    refused: bool,
 }
 
 impl Checker<'_, '_> {
     fn table(&mut self, table: &DeTable<'_>, keys: &[Key]) {
         for (name, value) in table {
             match keys.iter().find(|key| key.name == name.get_ref()) {
-                Some(key) if key.later => self.later(name, value, key),
                 Some(key) => self.value(name, value, &key.shape),
                 None => self.unknown(name, keys),
             }
@@ -43,20 +40,9 @@ impl Checker<'_, '_> {
     fn unknown(&mut self, name: &Spanned<DeString<'_>>, keys: &[Key]) {
         let hint = match nearest(name.get_ref(), keys.iter().map(|key| key.name)) {
             Some(near) => format!("did you mean `{near}`?"),
-            None => format!("known here are {}", listed(keys.iter().filter(|key| !key.later).map(|key| key.name))),
+            None => format!("known here are {}", listed(keys.iter().map(|key| key.name))),
         };
         self.findings.add_with_hint(name.span(), format!("unknown key `{}`", name.get_ref()), hint);
-    }
-
-    fn later(&mut self, name: &Spanned<DeString<'_>>, value: &Spanned<DeValue<'_>>, key: &Key) {
-        let (count, outer) = (self.findings.count(), self.refused);
-        self.refused = true;
-        self.value(name, value, &key.shape);
-        self.refused = outer;
-        let well_formed = self.findings.count() == count;
-        if well_formed && !self.refused && !says_nothing(value.get_ref()) {
-            self.findings.add(name.span(), format!("this version of envy cannot use `{}` yet", key.name));
-        }
     }
 
     fn value(&mut self, name: &Spanned<DeString<'_>>, value: &Spanned<DeValue<'_>>, shape: &Shape) {
@@ -122,14 +108,5 @@ fn kind(value: &DeValue<'_>) -> &'static str {
         DeValue::Datetime(_) => "a date or time",
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
-    }
-}
-
-fn says_nothing(value: &DeValue<'_>) -> bool {
-    match value {
-        DeValue::Array(list) => list.is_empty(),
-        DeValue::Table(table) => table.is_empty(),
-        DeValue::Boolean(on) => !on,
-        _ => false,
     }
 }

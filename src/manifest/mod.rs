@@ -1,12 +1,11 @@
 //! The manifest, `envy.toml`: what a project's sites should have, as people wrote it.
 //!
-//! The room takes text and gives values: reading and writing the file happens elsewhere. `schema` lists every key
-//! that any version of envy knows, `check` compares a document with it, `parse` reads the values, and
+//! The room takes text and gives values: reading and writing the file happens elsewhere. `schema` lists every
+//! key, `check` compares a document with it, `parse` reads the values, and
 //! `edit` changes a text without disturbing comments and order.
 //!
-//! The format may gain keys. A key that this version knows of but cannot use is refused by name, so that nothing a
-//! project asks for is silently left out; a project that needs a newer envy says so in `project.envy`, which is
-//! checked before anything else.
+//! The format may gain keys. A key that this version does not know is refused, so that nothing a project asks for is
+//! silently left out; a project that needs a newer envy says so in `project.envy`, which is checked before anything else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -71,6 +70,7 @@ pub struct Manifest {
     largest_source: Option<u64>,
     largest_ratio: Option<u64>,
     keep_generations: Option<usize>,
+    require_outputs: bool,
     overrides: BTreeMap<PackageName, Dependency>,
     constraints: BTreeMap<PackageName, Range>,
     sites: BTreeMap<SiteName, Site>,
@@ -148,6 +148,11 @@ impl Manifest {
     /// How many generations of a site are kept by those who build, where the project says so.
     pub fn keep_generations(&self) -> Option<usize> {
         self.keep_generations
+    }
+
+    /// Whether sites may only have what their lockfiles record.
+    pub fn require_outputs(&self) -> bool {
+        self.require_outputs
     }
 
     /// What takes the place of a package, whoever asks for it.

@@ -111,6 +111,7 @@ fn empty() -> Manifest {
         largest_source: None,
         largest_ratio: None,
         keep_generations: None,
+        require_outputs: false,
         overrides: BTreeMap::new(),
         constraints: BTreeMap::new(),
         sites: BTreeMap::new(),
@@ -142,6 +143,7 @@ fn read(document: &DeTable<'_>, findings: &mut Findings<'_>) -> Manifest {
     manifest.largest_source = setting("largest-source").and_then(|value| size(value, findings));
     manifest.largest_ratio = setting("largest-ratio").and_then(|value| ratio(value, findings));
     manifest.keep_generations = setting("keep-generations").and_then(|value| kept(value, findings));
+    manifest.require_outputs = setting("require-outputs").is_some_and(|value| value.get_ref().as_bool() == Some(true));
     manifest.registries = registries(document, findings);
     let mirror =
         |(from, to): (&Text<'_>, &Item<'_>)| Some((from.get_ref().to_string(), to.get_ref().as_str()?.to_owned()));

@@ -1,4 +1,4 @@
-//! Every key that a manifest may have, the shape of its value, and whether this version of envy can use it. Pure data.
+//! Every key that a manifest may have, and the shape of its value. Pure data.
 
 /// What a value must look like.
 pub(crate) enum Shape {
@@ -43,16 +43,10 @@ impl Shape {
 pub(crate) struct Key {
     pub name: &'static str,
     pub shape: Shape,
-    /// Only a later version of envy can use it; this one refuses it unless its value says nothing.
-    pub later: bool,
 }
 
 pub(crate) const fn now(name: &'static str, shape: Shape) -> Key {
-    Key { name, shape, later: false }
-}
-
-const fn later(name: &'static str, shape: Shape) -> Key {
-    Key { name, shape, later: true }
+    Key { name, shape }
 }
 
 pub(super) const MANIFEST: &[Key] = &[
@@ -81,7 +75,7 @@ const SETTINGS: &[Key] = &[
     now("largest-source", Shape::String),
     now("largest-ratio", Shape::Integer),
     now("keep-generations", Shape::Integer),
-    later("require-outputs", Shape::Boolean),
+    now("require-outputs", Shape::Boolean),
 ];
 
 const RECIPES: &[Key] = &[

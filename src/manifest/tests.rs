@@ -263,14 +263,6 @@ fn a_project_names_a_cache_and_says_nothing_else_of_it() {
 }
 
 #[test]
-fn what_only_a_later_envy_can_use_is_refused_by_name() {
-    assert_refused("settings.require-outputs = true", "require-outputs");
-    brief(
-        "[sites.a]\nextends = []\ncheck = []\nafter-switch = []\nfiles = {}\n[dependencies]\nx = { version = '1', patches = [] }").is(expect![[""]])
-;
-}
-
-#[test]
 fn a_condition_is_one_on_the_platform_and_stands_where_something_is_asked_for() {
     let text = "[dependencies]\na = { version = '1', when = 'os' }\nb = { version = '1', when = 'tls' }\n\
                 c = { version = '1', when = 'os ==' }\n[overrides]\nd = { version = '1', when = 'os == \"linux\"' }\n";
@@ -284,12 +276,6 @@ fn a_condition_is_one_on_the_platform_and_stands_where_something_is_asked_for() 
         Manifest::parse("envy.toml", "[sites.a.dependencies]\na = { version = '1', when = \"libc == 'musl'\" }");
     let asked = manifest.unwrap().sites().next().unwrap().dependencies[0].clone();
     assert!(asked.is_for("x86_64-linux-musl".parse().unwrap()) && !asked.is_for("x86_64-linux-gnu".parse().unwrap()));
-}
-
-fn assert_refused(text: &str, key: &str) {
-    let invalid = Manifest::parse("envy.toml", text).expect_err(text);
-    let messages: Vec<&str> = invalid.problems.iter().map(|problem| problem.message.as_str()).collect();
-    assert_eq!(messages, [format!("this version of envy cannot use `{key}` yet")], "{text}");
 }
 
 #[test]

@@ -170,11 +170,13 @@ impl Place {
             return Err(Error::NoGeneration { site: self.name.clone(), number, existing: self.numbers()? });
         };
         let malformed = |source| Error::Malformed { site: self.name.clone(), number, source };
-        let generation = serde_json::from_slice(&bytes).map_err(malformed)?;
-        if !is_as_sealed(&bytes) {
-            return Err(Error::Damaged { site: self.name.clone(), number });
+        let mut description: serde_json::Value = serde_json::from_slice(&bytes).map_err(malformed)?;
+        let as_written = is_as_sealed(&mut description);
+        let generation = Generation::deserialize(&description).map_err(malformed)?;
+        match as_written {
+            true => Ok(generation),
+            false => Err(Error::Damaged { site: self.name.clone(), number }),
         }
-        Ok(generation)
     }
 
     /// Begin the directory of a generation under a temporary name.
@@ -231,11 +233,11 @@ fn sealed(generation: &Generation) -> String {
     format!("{text}\n")
 }
 
-/// Whether a description says what its seal says. One that has none was written by an envy that made none.
-fn is_as_sealed(bytes: &[u8]) -> bool {
-    let Ok(mut description) = serde_json::from_slice::<serde_json::Value>(bytes) else { return false };
+/// Take the seal off a description, and say whether it says the same. One that has none was written by an envy that made
+/// none.
+fn is_as_sealed(description: &mut serde_json::Value) -> bool {
     let found = description.as_object_mut().and_then(|fields| fields.remove(SEAL));
-    found.is_none_or(|found| found == seal(&description).to_string())
+    found.is_none_or(|found| found == seal(description).to_string())
 }
 
 const SEAL: &str = "seal";

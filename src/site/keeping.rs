@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
+use rayon::prelude::*;
 
 use super::{Error, Generation, Place};
 use crate::disk;
@@ -32,6 +33,9 @@ impl Keeping {
         old.map(|(number, _)| *number).filter(|number| !protected.contains(number)).collect()
     }
 }
+
+/// A generation by its number, as far as it can be read.
+pub type Read = (u64, Result<Generation, Error>);
 
 impl Place {
     fn pins(&self) -> PathBuf {
@@ -60,13 +64,21 @@ impl Place {
         Ok(pinned)
     }
 
-    /// The generations that nothing keeps, of these. The live one, those that are pinned, and one that a switch may yet go
+    /// All generations, sorted, each as far as it can be read.
+    pub fn generations_read(&self) -> Result<Vec<Read>, Error> {
+        let numbers = self.numbers()?;
+        Ok(numbers.into_par_iter().map(|number| (number, self.generation(number))).collect())
+    }
+
+    /// The generations that nothing keeps. The live one, those that are pinned, and one that a switch may yet go
     /// back to are kept.
-    pub fn superfluous(&self, generations: &[Generation], keeping: &Keeping) -> Result<Vec<u64>, Error> {
+    pub fn superfluous(&self, keeping: &Keeping) -> Result<Vec<u64>, Error> {
+        // Of one that cannot be read nobody knows how old it is.
+        let created = |read: Result<Generation, Error>| read.map(|one| one.created).unwrap_or_default();
+        let all: Vec<_> = self.generations_read()?.into_iter().map(|(number, read)| (number, created(read))).collect();
         let mut protected = self.pinned()?;
         protected.extend(self.current_number());
         protected.extend(self.before_after_switch()?);
-        let all: Vec<_> = generations.iter().map(|one| (one.number, one.created.clone())).collect();
         Ok(keeping.superfluous(&all, &protected))
     }
 }

@@ -41,7 +41,7 @@ pub use found::prefix_in;
 pub use gate::{Checks, Occasion, Refusal};
 pub use generation::{Config, Generation, Member, Promoted};
 pub use history::{Entry, Move};
-pub use keeping::Keeping;
+pub use keeping::{Keeping, Read};
 pub use templates::Fault;
 
 /// The directory of one site.

@@ -47,6 +47,7 @@ documents! {
     concept_sites: "docs/concepts/sites.md",
     guide_deploy: "docs/guides/deploy.md",
     guide_rollback: "docs/guides/rollback.md",
+    guide_converge: "docs/guides/converge.md",
     guide_promote: "docs/guides/promote.md",
     guide_health_checks: "docs/guides/health-checks.md",
     guide_ci: "docs/guides/ci.md",

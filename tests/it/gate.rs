@@ -1,5 +1,6 @@
 //! The gate: what a generation has to pass before it is shown, and what is run once it is.
 
+use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -221,6 +222,8 @@ fn whoever_wants_no_check_gets_none_and_stays() {
     scratch.envy("build --locked --no-check").fails(
         1,
         expect![[r#"
+            switched site `api` to generation 3 (0 packages)
+              prefix sha256:[..]
             error: `echo down; false` failed after site `api` was switched to generation 3 (exit status 1)
               | down
               full log: [SCRATCH]/project/.envy/sites/api/logs/after-switch-3.log
@@ -238,6 +241,22 @@ fn whoever_wants_no_check_gets_none_and_stays() {
     scratch.envy("switch api 3 --no-check").succeeds();
     scratch.envy("rollback api").succeeds();
     assert_eq!(current(&scratch), "generations/2");
+}
+
+#[test]
+fn what_stays_without_a_check_keeps_its_lockfile() {
+    let scratch = Scratch::new();
+    scratch.write("recipes/tool.toml", "summary = 'A tool'\nextends = 'script'\n[versions.'1.0']\n[set]\nrun = ['install -D /dev/null $OUT/share/tool']\n");
+    let tool = "after-switch = ['false']\ndependencies = { tool = { recipe = 'tool', version = '1' } }\n";
+    scratch.write("envy.toml", format!("[sites.api]\n{tool}"));
+    scratch.envy("build").ends(9);
+    assert!(!scratch.path("lockfiles/api.lock").exists(), "what was undone leaves nothing");
+    scratch.envy("build --no-check").ends(1);
+    assert!(scratch.path("lockfiles/api.lock").exists());
+    scratch.envy("build --locked").says("unchanged site `api` is at generation 2");
+    scratch.write("envy.toml", format!("[sites.api]\n{tool}[sites.web]\n{tool}"));
+    scratch.envy("promote api web --no-check").ends(1);
+    scratch.envy("build web --locked").says("unchanged site `web` is at generation 2");
 }
 
 #[test]
@@ -284,7 +303,7 @@ fn another_check_alone_is_no_change_of_a_site() {
 fn killed_while_it_checks_nothing_is_switched_and_nothing_goes_on() {
     let scratch = first();
     release(&scratch, 2, "check = ['sleep 33.7']");
-    let mut child = scratch.envy_command("build --locked").spawn().expect("envy can be started");
+    let mut child = start(&scratch, "build --locked");
     wait_until(|| sleepers("33.7") > 0);
     child.kill().expect("it still runs");
     child.wait().expect("it was started");
@@ -300,7 +319,7 @@ fn killed_while_it_checks_nothing_is_switched_and_nothing_goes_on() {
 fn killed_after_the_switch_the_next_run_tells_the_host() {
     let scratch = first();
     release(&scratch, 2, "after-switch = ['echo $RELEASE >>told; test -e go || sleep 34.7']");
-    let mut child = scratch.envy_command("build --locked").spawn().expect("envy can be started");
+    let mut child = start(&scratch, "build --locked");
     wait_until(|| sleepers("34.7") > 0);
     child.kill().expect("it still runs");
     child.wait().expect("it was started");
@@ -323,7 +342,7 @@ fn killed_after_the_switch_the_next_run_tells_the_host() {
 fn killed_after_the_switch_it_is_undone_if_the_host_cannot_be_told() {
     let scratch = first();
     release(&scratch, 2, "after-switch = ['test $RELEASE = 1 || sleep 35.7']");
-    let mut child = scratch.envy_command("build --locked").spawn().expect("envy can be started");
+    let mut child = start(&scratch, "build --locked");
     wait_until(|| sleepers("35.7") > 0);
     child.kill().expect("it still runs");
     child.wait().expect("it was started");
@@ -344,7 +363,7 @@ fn wait_until(mut is_so: impl FnMut() -> bool) {
 fn of_two_deploys_the_second_waits_while_the_first_is_checked() {
     let scratch = first();
     release(&scratch, 2, "check = ['test -e go || sleep 4.7']");
-    let first = scratch.envy_command("build --locked").spawn().expect("envy can be started");
+    let first = start(&scratch, "build --locked");
     wait_until(|| sleepers("4.7") > 0);
     for command in ["build --locked", "rollback api", "switch api 1"] {
         scratch.envy(&format!("{command} --lock-timeout 0")).fails(
@@ -360,4 +379,10 @@ fn of_two_deploys_the_second_waits_while_the_first_is_checked() {
         unchanged site `api` stays at generation 3
     "#]]);
     assert!(first.wait_with_output().expect("it was started").status.success());
+}
+
+/// Starts envy, which says what it says to nobody.
+fn start(scratch: &Scratch, arguments: &str) -> Child {
+    let mut command = scratch.envy_command(arguments);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("envy can be started")
 }

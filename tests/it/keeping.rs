@@ -62,25 +62,24 @@ fn the_newest_are_kept_and_the_live_and_the_pinned_ones() {
 
 #[test]
 fn those_that_are_old_go_unless_they_are_among_the_newest() {
-    let scratch = site(4);
-    for (number, day) in [(1, "2026-01-01"), (2, "2026-02-01"), (3, "2026-03-01")] {
-        let path = format!(".envy/sites/api/generations/{number}/generation.json");
-        let script = format!("chmod u+w {path} && sed -i 's/\"created\": \".*T/\"created\": \"{day}T/' {path}");
-        scratch.shell().sh(&script).succeeds();
-    }
-    scratch.envy("generations api --older-than 2026-02-15 --keep 3 --json --dry-run").ok(expect![[r#"
+    let scratch = site(3);
+    // Times are told to the second.
+    std::thread::sleep(std::time::Duration::from_millis(2100));
+    scratch.write("envy.toml", "[sites.api]\nenv = { RELEASE = 'last' }\n").envy("build").succeeds();
+    scratch.envy("generations api --older-than 1s --keep 3 --json --dry-run").ok(expect![[r#"
         --- stdout ---
         {
           "dry-run": true,
           "removed": [
             1
           ],
-          "schema": "envy.generations.removed/1",
+          "schema": "envy.generations-removed/1",
           "site": "api"
         }
     "#]]);
-    scratch.envy("generations api --older-than 2026-02-15").says("removed 2 generations of site `api`: 1, 2");
-    scratch.envy("generations api --older-than 1d").says("removed 1 generation of site `api`: 3");
+    scratch.envy("generations api --older-than 2026-02-15").says("keeps all of its generations");
+    scratch.envy("generations api --pin 3 --older-than 1s").says("removed 2 generations of site `api`: 1, 2");
+    scratch.envy("generations api --unpin 3 --older-than 1s").says("removed 1 generation of site `api`: 3");
     scratch.envy("generations api --older-than soon").ends(2);
     assert_eq!(numbers(&scratch), "4");
     scratch.envy("rollback api").ends(1).says("no generation to go back to");
@@ -151,4 +150,19 @@ fn a_generation_tells_who_made_it_from_which_commit_and_why() {
     scratch.write("envy.toml", release(4)).shell().sh("git commit -qam five").succeeds();
     scratch.envy("build --locked").succeeds();
     assert_eq!(dirty(), false, "notes are nothing that envy reads");
+}
+
+#[test]
+fn a_generation_that_cannot_be_read_is_listed_with_the_others() {
+    let scratch = site(3);
+    scratch
+        .shell()
+        .sh("cd .envy/sites/api/generations/2 && chmod u+w generation.json && sed -i s/ada/eve/ generation.json")
+        .succeeds();
+    scratch
+        .envy("generations api")
+        .says("    2  the description of generation 2 of site `api` is not as it was written\n*   3  ".trim_start());
+    let list = scratch.envy("generations api --json").json();
+    assert_eq!((&list["generations"][1]["number"], &list["generations"][1]["current"]), (&2.into(), &false.into()));
+    scratch.envy("generations api --keep 1").says("removed 2 generations of site `api`: 1, 2");
 }

@@ -1,5 +1,7 @@
 //! Promotion: a site gets the bytes that another one shows.
 
+use std::process::{Child, Stdio};
+
 use expect_test::expect;
 
 use crate::registry::{Crate, Registry};
@@ -165,4 +167,31 @@ fn a_cargo_lock_that_was_made_goes_along() {
     );
     scratch.without_rust().envy("build production --frozen").says("unchanged site `production` is at generation 2");
     scratch.envy("run production --locked -- hello").says("hello 1.0.0");
+}
+
+#[test]
+fn a_promotion_that_is_killed_can_be_typed_again() {
+    let scratch = staged();
+    scratch.shell().sh("cp -r .envy ../envy && cp -r lockfiles ../locked").succeeds();
+    for moment in (0..10).map(|number| std::time::Duration::from_millis(4 * number)) {
+        scratch.shell().sh("rm -rf .envy lockfiles && cp -r ../envy .envy && cp -r ../locked lockfiles").succeeds();
+        let mut child = start(&scratch, "promote staging production");
+        std::thread::sleep(moment);
+        // It may have ended by now, which is another moment to be killed at.
+        let _ = child.kill();
+        child.wait().expect("it was started");
+
+        let shown = scratch.shell().sh("cat .envy/sites/production/current/share/tool").succeeds().stdout().to_owned();
+        assert!(["1.0\n", "2.0\n"].contains(&shown.as_str()), "{shown}");
+        scratch.envy("promote staging production").succeeds();
+        assert_eq!(scratch.shell().sh("cat .envy/sites/production/current/share/tool").stdout(), "2.0\n");
+        scratch.envy("status production --exit-code").succeeds();
+        scratch.envy("rollback production").says("to generation 2");
+    }
+}
+
+/// Starts envy, which says what it says to nobody.
+fn start(scratch: &Scratch, arguments: &str) -> Child {
+    let mut command = scratch.envy_command(arguments);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("envy can be started")
 }

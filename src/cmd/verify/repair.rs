@@ -8,6 +8,7 @@ use super::super::context::Context;
 use super::super::passing::Gating;
 use super::super::project::Project;
 use super::super::showing::{Manner, Showing};
+use super::super::vouching::Vouching;
 use super::super::{Jobs, LockMode};
 use super::findings::{Details, Findings, Where, look};
 use crate::build::Origin;
@@ -116,8 +117,9 @@ impl Mending<'_> {
             )));
         }
         let generated = BTreeMap::new();
-        let order =
-            Order { lockfile: &lockfile, generated: &generated, recording: Recording::Off, jobs: Jobs::default() };
+        // The generation itself says what has to come out.
+        let (vouching, recording, jobs) = (Vouching::Any, Recording::Off, Jobs::default());
+        let order = Order { lockfile: &lockfile, generated: &generated, recording, vouching, jobs };
         let assembled = context.with_sources(project, LockMode::default(), |sources| {
             assemble(context, project, site, &order, sources).map_err(|failure| {
                 failure.fact("the store does not have the damaged files whole, so they have to be built")
@@ -145,7 +147,8 @@ impl Mending<'_> {
             }
             let message = "in the place of a generation that was damaged".to_owned();
             let manner = Manner::of_build(Showing::Always, Gating::On, Some(message));
-            let wish = Wish { mode: LockMode::default(), locked: true, manner: &manner, jobs: Jobs::default() };
+            let (mode, vouching) = (LockMode::default(), Vouching::of(project, false));
+            let wish = Wish { mode, locked: true, vouching, manner: &manner, jobs: Jobs::default() };
             bring(context, project, site, &wish)?;
             return Ok(Ok(NEW));
         };

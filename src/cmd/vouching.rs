@@ -1,0 +1,105 @@
+//! What vouches for the bytes of a site: outputs that its lockfile records.
+
+use std::collections::BTreeMap;
+
+use super::context::Context;
+use super::project::Project;
+use crate::build::{Built, Plan, Step, differing};
+use crate::failure::{Exit, Failure};
+use crate::lock::{Lockfile, Package};
+use crate::manifest::Site;
+use crate::package::PackageName;
+use crate::platform::Platform;
+use crate::site::Generation;
+
+/// What may be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vouching {
+    /// Whatever was built of what is pinned.
+    Any,
+    /// Only what the lockfile records.
+    Recorded,
+}
+
+impl Vouching {
+    /// What a project wants, or whoever typed the command.
+    pub fn of(project: &Project, asked: bool) -> Self {
+        if asked || project.manifest.require_outputs() { Self::Recorded } else { Self::Any }
+    }
+
+    /// Whether the lockfile vouches for all of a generation, as far as that matters.
+    pub fn allows(self, lockfile: &Lockfile, generation: &Generation) -> bool {
+        self == Self::Any || unvouched(lockfile, generation).is_empty()
+    }
+
+    /// Refuse a plan that would build what no output is recorded of, before anything is built.
+    pub fn require_recorded(self, site: &Site, lockfile: &Lockfile, plan: &Plan) -> Result<(), Failure> {
+        if self == Self::Any {
+            return Ok(());
+        }
+        let to_make = plan.packages.iter().filter(|planned| planned.installed && planned.step == Step::Make);
+        let packages = to_make.filter_map(|planned| lockfile.packages.get(&planned.id.name));
+        let unrecorded =
+            packages.filter(|package| lockfile.outputs(&package.id.name, Platform::host()).next().is_none());
+        fail(site, unrecorded.map(without_output).collect(), RECORD)
+    }
+
+    /// Refuse outputs that the lockfile does not record.
+    pub fn require_vouched(
+        self,
+        context: &Context<'_>,
+        site: &Site,
+        lockfile: &Lockfile,
+        outputs: &BTreeMap<PackageName, Built>,
+    ) -> Result<(), Failure> {
+        if self == Self::Any {
+            return Ok(());
+        }
+        let (mut facts, mut otherwise) = (Vec::new(), false);
+        for (name, built) in outputs {
+            let recorded: Vec<_> = lockfile.outputs(name, Platform::host()).map(|output| output.tree).collect();
+            let Some(first) = recorded.first().filter(|_| !recorded.contains(&built.tree.digest())) else {
+                let package = lockfile.packages.get(name).filter(|_| recorded.is_empty());
+                facts.extend(package.map(without_output));
+                continue;
+            };
+            otherwise = true;
+            facts.push(format!("{} came out otherwise than the lockfile records", built.id));
+            facts.extend(recorded.iter().map(|tree| format!("  recorded {tree}")));
+            facts.push(format!("  made     {}", built.tree.digest()));
+            let known = context.store()?.tree(*first)?;
+            let files = known.map(|known| differing(&known, &built.tree)).unwrap_or_default();
+            facts.extend(files.iter().map(|file| format!("  `{file}` differs")));
+        }
+        fail(site, facts, if otherwise { BRING } else { RECORD })
+    }
+}
+
+const RECORD: &str =
+    "record them: run `envy build` without `--locked` on a host that fences builds, and commit the lockfile";
+const BRING: &str = "build with the tools that made the recorded ones, or bring those here from where they are";
+
+/// The packages of a generation that a lockfile does not vouch for.
+pub fn unvouched(lockfile: &Lockfile, generation: &Generation) -> Vec<String> {
+    let vouches = |name: &str, tree| {
+        let name: Result<PackageName, _> = name.parse();
+        name.is_ok_and(|name| lockfile.outputs(&name, Platform::host()).any(|output| output.tree == tree))
+    };
+    let members = generation.packages.iter().filter(|member| !vouches(&member.name, member.tree));
+    members.map(|member| format!("{} {}", member.name, member.version)).collect()
+}
+
+fn without_output(package: &Package) -> String {
+    match package.pin.is_fixed() {
+        true => format!("no output of {} is recorded for {}", package.id, Platform::host()),
+        false => format!("{} is made from a directory, of which no output is ever recorded", package.id),
+    }
+}
+
+fn fail(site: &Site, facts: Vec<String>, hint: &str) -> Result<(), Failure> {
+    if facts.is_empty() {
+        return Ok(());
+    }
+    let outcome = format!("site `{}` may only have outputs that its lockfile records", site.name);
+    Err(Failure::new(Exit::Verification, outcome).facts(facts).hint(hint))
+}
