@@ -93,7 +93,95 @@ fn a_malformed_manifest_is_told_by_line_and_column() {
         expect![[r#"
         error: `envy.toml` has 1 error
           envy.toml:1:1: a merge conflict begins here and is not resolved yet
-            1 |               tip: some similar subcommands exist: 'bundle', 'build'
+            1 | <<<<<<< HEAD
+                ^^^^^^^^^^^^
+    "#]],
+    );
+    scratch.write("envy.toml", [b'a', 0xff]).envy("list").fails(
+        1,
+        expect![[r#"
+        error: could not read as UTF-8 `[SCRATCH]/project/envy.toml`
+          caused by: invalid utf-8 sequence of 1 bytes from index 1
+    "#]],
+    );
+}
+
+#[test]
+fn a_site_that_does_not_exist_is_told_with_the_nearest() {
+    let scratch = Scratch::new();
+    scratch.write("envy.toml", "[sites.staging]\n");
+    for command in [
+        "build stagging",
+        "run stagging -- true",
+        "status stagging",
+        "lock stagging",
+        "tree stagging",
+        "env stagging",
+        "rollback stagging",
+        "switch stagging 1",
+        "generations stagging",
+        "delete stagging",
+        "create new --from stagging",
+        "add hello --site stagging",
+        "remove hello --site stagging",
+        "update --site stagging",
+    ] {
+        scratch.envy(command).fails(
+            1,
+            expect![[r#"
+            error: there is no site `stagging` in `envy.toml`
+            hint: did you mean `staging`?
+        "#]],
+        );
+    }
+}
+
+#[test]
+fn names_that_lead_elsewhere_are_refused_before_anything_is_done() {
+    let scratch = Scratch::new();
+    scratch.write("envy.toml", "[sites.api]\n");
+    let before = scratch.snapshot("");
+    scratch.envy("create ../escape").fails(2, expect![[r#"
+        error: invalid value '../escape' for '<SITE>': `../escape` is not a name: use up to 64 letters, digits, `-` and `_`, beginning with a letter or digit
+
+        For more information, try '--help'.
+    "#]]);
+    scratch.envy("add a/b --site api").fails(2, expect![[r#"
+        error: invalid value 'a/b' for '[REQ]...': `a/b` is not a name: use up to 64 letters, digits, `-` and `_`, beginning with a letter or digit
+
+        For more information, try '--help'.
+    "#]]);
+    for command in [
+        "create a/b",
+        "create ..",
+        "create ''",
+        "create -- -x",
+        "delete ../x",
+        "run .. -- true",
+        "add ../x",
+        "add x --site ../y",
+        "remove a/b",
+        "update a/b",
+        "build api/..",
+        "create con:aux",
+        "create 'a b'",
+        "add hello@../../x",
+        "update hello@1",
+    ] {
+        scratch.envy(command).ends(2);
+    }
+    before.is_still(&scratch.snapshot(""));
+}
+
+#[test]
+fn commands_that_do_not_exist_are_told_with_the_nearest() {
+    let scratch = Scratch::new();
+    scratch.envy("buidl").fails(
+        2,
+        expect![[r#"
+            error: unrecognized subcommand 'buidl'
+
+              tip: some similar subcommands exist: 'bundle', 'build'
 
             Usage: envy [OPTIONS] <COMMAND>
 
