@@ -170,10 +170,8 @@ impl Place {
             return Err(Error::NoGeneration { site: self.name.clone(), number, existing: self.numbers()? });
         };
         let malformed = |source| Error::Malformed { site: self.name.clone(), number, source };
-        let mut description: serde_json::Value = serde_json::from_slice(&bytes).map_err(malformed)?;
-        let as_written = is_as_sealed(&mut description);
-        let generation = Generation::deserialize(&description).map_err(malformed)?;
-        match as_written {
+        let generation: Generation = serde_json::from_slice(&bytes).map_err(malformed)?;
+        match is_as_sealed(&bytes) {
             true => Ok(generation),
             false => Err(Error::Damaged { site: self.name.clone(), number }),
         }
@@ -225,27 +223,29 @@ fn sealed(generation: &Generation) -> String {
     struct Sealed<'a> {
         #[serde(flatten)]
         generation: &'a Generation,
-        seal: String,
+        seal: &'a str,
     }
-    let description = serde_json::to_value(generation).expect("a generation is plain data");
-    let sealed = Sealed { generation, seal: seal(&description).to_string() };
-    let text = serde_json::to_string_pretty(&sealed).expect("a generation is plain data");
-    format!("{text}\n")
+    let open = "0".repeat(SEAL_DIGITS);
+    let sealed = Sealed { generation, seal: &format!("sha256:{open}") };
+    let text = serde_json::to_string_pretty(&sealed).expect("a generation is plain data") + "\n";
+    let at = text.rfind(SEAL).expect("it is written last") + SEAL.len();
+    let seal = TextDigest::of(text.as_bytes()).hex();
+    format!("{}{seal}{}", &text[..at], &text[at + SEAL_DIGITS..])
 }
 
-/// Take the seal off a description, and say whether it says the same. One that has none was written by an envy that made
-/// none.
-fn is_as_sealed(description: &mut serde_json::Value) -> bool {
-    let found = description.as_object_mut().and_then(|fields| fields.remove(SEAL));
-    found.is_none_or(|found| found == seal(description).to_string())
+/// Whether a description is as it was sealed: its digest, with naughts for the digits of the seal itself, is what they say.
+/// One that has no seal was written by an envy that made none.
+fn is_as_sealed(text: &[u8]) -> bool {
+    let Some(at) = memchr::memmem::rfind(text, SEAL.as_bytes()).map(|at| at + SEAL.len()) else { return true };
+    let Some(digits) = text.get(at..at + SEAL_DIGITS) else { return false };
+    let mut open = text.to_vec();
+    open[at..at + SEAL_DIGITS].fill(b'0');
+    TextDigest::of(&open).hex().as_bytes() == digits
 }
 
-const SEAL: &str = "seal";
-
-/// The digest of a description without its seal. Names in it are sorted.
-fn seal(description: &serde_json::Value) -> TextDigest {
-    TextDigest::of(description.to_string().as_bytes())
-}
+/// What stands before the digits of a seal.
+const SEAL: &str = "\"seal\": \"sha256:";
+const SEAL_DIGITS: usize = 64;
 
 impl Place {
     /// Remove a generation. Whoever dies in between leaves a temporary directory.

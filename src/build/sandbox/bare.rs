@@ -79,7 +79,8 @@ pub(super) fn watch(orphans: Orphans) -> Result<u8, Fault> {
         process::exit(1);
     });
     let code = talk::reap(child.id())?;
-    if orphans == Orphans::Killed {
+    // Where envy is gone, the command may have been killed a moment ago, before what it had started.
+    if orphans == Orphans::Killed || talk::has_input_ended() {
         kill_descendants();
     }
     Ok(code)

@@ -287,6 +287,14 @@ pub(super) fn at_end_of_input(then: impl FnOnce() + Send + 'static) {
     });
 }
 
+/// Whether the input has ended: envy is gone, or wants the command to be stopped.
+pub(super) fn has_input_ended() -> bool {
+    let input = io::stdin();
+    let mut asked = [PollFd::new(&input, PollFlags::empty())];
+    let _ = rustix::event::poll(&mut asked, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }));
+    !asked[0].revents().is_empty()
+}
+
 fn heed(told: &[u8]) -> Result<(), Fault> {
     if told.trim_ascii().is_empty() {
         return Ok(());
