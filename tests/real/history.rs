@@ -26,7 +26,10 @@ fn releases(world: &World) -> Vec<Release> {
     world.envy("lock");
     let index = find(&world.path("cache"), NAME);
     let lines = std::fs::read_to_string(index).unwrap();
-    let entries = lines.lines().skip(1).map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let entries = lines
+        .lines()
+        .filter(|line| line.starts_with('{'))
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
     let field = |entry: &serde_json::Value, key: &str| entry[key].as_str().unwrap().to_owned();
     let wanted = |entry: &serde_json::Value| {
         let version: semver::Version = field(entry, "vers").parse().unwrap();

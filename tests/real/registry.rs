@@ -26,8 +26,11 @@ impl Published {
         let digest = lockfile["package"][0]["archive"].as_str().unwrap().strip_prefix("sha256:").unwrap().to_owned();
         let index = below(&world.path("cache"), NAME);
         let lines = std::fs::read_to_string(index).unwrap();
-        // The first line is envy's own.
-        let entries = lines.lines().skip(1).map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        // The first lines are envy's own.
+        let entries = lines
+            .lines()
+            .filter(|line| line.starts_with('{'))
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
         let mut entry = entries.into_iter().find(|entry| entry["cksum"] == digest.as_str()).unwrap();
         // What crates need stays at crates.io, and the index of another registry has to say so.
         for dependency in entry["deps"].as_array_mut().unwrap() {
