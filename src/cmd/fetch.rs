@@ -1,11 +1,8 @@
 //! `envy fetch`
 
-use std::collections::BTreeMap;
-
 use super::context::Context;
 use super::project::Project;
 use super::{LockMode, for_each};
-use crate::build::Supplies;
 use crate::failure::Failure;
 use crate::manifest::Site;
 use crate::package::{PackageId, SiteName};
@@ -43,15 +40,7 @@ fn fetch(
     sources: &Sources<'_>,
 ) -> Result<(), Failure> {
     let (wishes, locked) = project.current_lock(context, site)?;
-    let supplies = Supplies {
-        sources,
-        wishes: &wishes,
-        lockfile: &locked.lockfile,
-        site: &site.name,
-        project: &project.root,
-        generated: &BTreeMap::new(),
-        progress: context.ui,
-    };
+    let supplies = project.supplies(context, site, &wishes, &locked.lockfile, sources);
     let packages = locked.lockfile.packages.values();
     let wanted = packages.filter(|package| platforms.iter().any(|platform| package.is_for(*platform)));
     let ids: Vec<&PackageId> = wanted.map(|package| &package.id).collect();

@@ -1,10 +1,12 @@
 //! The project that a command works on: its manifest, its lockfiles, its sites.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::commit;
 use super::context::{Context, absolute};
 use super::{sharing, undo};
+use crate::build::Supplies;
 use crate::digest::{BlobDigest, TextDigest};
 use crate::disk;
 use crate::failure::{Exit, Failure};
@@ -15,7 +17,7 @@ use crate::platform::Platform;
 use crate::process;
 use crate::recipe::{Book, Layer};
 use crate::site::{Config, Files, Generation, Note, Place};
-use crate::source::{is_dirty, look_at};
+use crate::source::{Sources, is_dirty, look_at};
 use crate::store::Held;
 
 /// What a project's manifest is called.
@@ -226,6 +228,20 @@ impl Project {
         let Some(locked) = self.locked(&site.name)? else { return Ok(None) };
         let (_, drifts) = self.compare(context, site, &locked.lockfile)?;
         Ok(Some(locked).filter(|_| drifts.is_empty()))
+    }
+
+    /// What builds of a site's locked packages need, where all that was locked is written.
+    pub fn supplies<'a, 's>(
+        &'a self,
+        context: &'a Context<'_>,
+        site: &'a Site,
+        wishes: &'a Wishes,
+        lockfile: &'a Lockfile,
+        sources: &'a Sources<'s>,
+    ) -> Supplies<'a, 's> {
+        static NONE: BTreeMap<PackageName, String> = BTreeMap::new();
+        let (site, project, progress) = (&site.name, &self.root, context.ui);
+        Supplies { sources, wishes, lockfile, site, project, generated: &NONE, progress }
     }
 
     /// The way in which builds are fenced.

@@ -120,9 +120,10 @@ impl Package {
         self.needed(purpose).iter().filter(is_there)
     }
 
-    /// Whether it is for a platform.
+    /// Whether it is for a platform: it says nothing else, and where each platform has an archive of its own, so has this.
     pub fn is_for(&self, platform: Platform) -> bool {
-        self.platforms.is_empty() || self.platforms.contains(&platform)
+        let is_pinned = !matches!(self.pin, Pin::Archives(_)) || self.pin.archive(platform).is_some();
+        is_pinned && (self.platforms.is_empty() || self.platforms.contains(&platform))
     }
 
     /// Whether it was asked what it says of itself: what cargo builds was, and whatever said something.

@@ -131,8 +131,7 @@ cache = \"file:///srv/cache\"
 
     #[test]
     fn a_site_is_carried_with_what_it_starts_from_and_nothing_of_others() {
-        let manifest =
-            Manifest::parse("envy.toml", &TEXT.replace("[remote]\ncache = \"file:///srv/cache\"\n", "")).unwrap();
+        let manifest = Manifest::parse("envy.toml", TEXT).unwrap();
         let sites = manifest.lineage(&name("web"));
         assert_eq!(sites, [name("base"), name("web")]);
         let carried = carried(TEXT, &sites).unwrap();

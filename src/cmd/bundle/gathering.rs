@@ -6,12 +6,12 @@ use std::path::Path;
 use super::super::caching::Caching;
 use super::super::context::Context;
 use super::super::project::{Locked, MANIFEST, Project};
-use crate::build::{Step, Supplies};
+use crate::build::Step;
 use crate::bundle::{Contents, is_plain};
 use crate::digest::TreeDigest;
 use crate::disk;
 use crate::failure::{Exit, Failure};
-use crate::lock::{Lockfile, Pin, SharedRecipes, Wishes};
+use crate::lock::{Lockfile, SharedRecipes, Wishes};
 use crate::manifest::{FileContent, Site, Source, carried};
 use crate::package::PackageId;
 use crate::platform::Platform;
@@ -188,15 +188,8 @@ fn stock(
     sources: &Sources<'_>,
     contents: &mut Contents,
 ) -> Result<(), Failure> {
-    let generated = BTreeMap::new();
-    let (project, progress) = (&project.root, context.ui);
-    let supplies = Supplies { sources, wishes, lockfile, site: &site.name, project, generated: &generated, progress };
-    let platform = Platform::host();
-    let has_archive = |package: &crate::lock::Package| {
-        !matches!(package.pin, Pin::Archives(_)) || package.pin.archive(platform).is_some()
-    };
-    let packages = lockfile.packages_for(platform).map(|(_, package)| package);
-    let ids: Vec<&PackageId> = packages.filter(|package| has_archive(package)).map(|package| &package.id).collect();
+    let (supplies, platform) = (project.supplies(context, site, wishes, lockfile, sources), Platform::host());
+    let ids: Vec<&PackageId> = lockfile.packages_for(platform).map(|(_, package)| &package.id).collect();
     supplies.bring_all(&ids, &[platform])?;
     let stock = supplies.stock(&ids, platform)?;
     contents.trees.extend(stock.commits.values().map(|(tree, _)| *tree));

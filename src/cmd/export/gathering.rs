@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::context::Context;
 use super::super::project::Project;
-use crate::build::{Composition, Supplies};
+use crate::build::Composition;
 use crate::export::bill::{Bill, Component, Role};
 use crate::export::purl::{plain, purl, vcs};
 use crate::failure::Failure;
@@ -18,17 +18,9 @@ use crate::source::{LockedCrate, LockedNode, LockedSource, Sources};
 /// The bill of a site, for this host's platform. What has to be read of sources and is not here is brought.
 pub fn bill(context: &Context<'_>, project: &Project, site: &Site, sources: &Sources<'_>) -> Result<Bill, Failure> {
     let (wishes, locked) = project.current_lock(context, site)?;
-    let (lockfile, platform, generated) = (&locked.lockfile, Platform::host(), BTreeMap::new());
-    let supplies = Supplies {
-        sources,
-        wishes: &wishes,
-        lockfile,
-        site: &site.name,
-        project: &project.root,
-        generated: &generated,
-        progress: context.ui,
-    };
-    let packages = lockfile.packages.values().filter(|package| is_for(package, platform));
+    let (lockfile, platform) = (&locked.lockfile, Platform::host());
+    let supplies = project.supplies(context, site, &wishes, lockfile, sources);
+    let packages = lockfile.packages_for(platform).map(|(_, package)| package);
     let here: Vec<&PackageId> = packages.map(|package| &package.id).collect();
     supplies.bring_all(&here, &[platform])?;
     let asked: BTreeSet<&PackageName> = site.dependencies.iter().map(|one| &one.name).collect();
@@ -40,7 +32,7 @@ pub fn bill(context: &Context<'_>, project: &Project, site: &Site, sources: &Sou
         asked: graph
             .roots()
             .map(|name| &lockfile.packages[name])
-            .filter(|one| is_for(one, platform))
+            .filter(|one| one.is_for(platform))
             .map(|one| reference(&one.id))
             .collect(),
         components: BTreeMap::new(),
@@ -53,16 +45,11 @@ pub fn bill(context: &Context<'_>, project: &Project, site: &Site, sources: &Sou
         let locked = &lockfile.packages[&id.name];
         let needed = [Purpose::Run, Purpose::Build].into_iter().flat_map(|purpose| locked.needed_on(purpose, platform));
         let needed = needed.filter_map(|name| lockfile.packages.get(name));
-        package.needs = needed.filter(|one| is_for(one, platform)).map(|one| reference(&one.id)).collect();
+        package.needs = needed.filter(|one| one.is_for(platform)).map(|one| reference(&one.id)).collect();
         add_crates(id, &composition, &mut package, &mut bill);
         bill.add(reference(id), package);
     }
     Ok(bill)
-}
-
-/// Whether a package is there for a platform at all.
-fn is_for(package: &Package, platform: Platform) -> bool {
-    package.is_for(platform) && (!matches!(package.pin, Pin::Archives(_)) || package.pin.archive(platform).is_some())
 }
 
 fn of_site(lockfile: &Lockfile, digest: &str, platform: Platform) -> BTreeMap<String, String> {

@@ -6,7 +6,7 @@ use super::super::context::Context;
 use super::super::project::Project;
 use super::super::{Jobs, LockMode};
 use crate::build::differing::{self, Cause, Circumstances, Differing};
-use crate::build::{Builder, Built, Memo, Proof, Remade, Supplies, other_jobs, plan, told};
+use crate::build::{Builder, Built, Memo, Proof, Remade, other_jobs, plan, told};
 use crate::digest::{ActionDigest, TreeDigest};
 use crate::failure::{Exit, Failure};
 use crate::lock::{Lockfile, Wishes};
@@ -90,17 +90,9 @@ pub fn rebuild(
     let needed =
         chosen.iter().flat_map(|id| lockfile.inputs(&id.name, platform)).chain(chosen.iter().map(|id| &id.name));
     let plan = plan(lockfile, needed, platform, |tree| store.whole_tree(tree).ok().flatten());
-    let (generated, memo, logs) = (BTreeMap::new(), Memo::open(&context.cache()?), place.logs());
+    let (memo, logs) = (Memo::open(&context.cache()?), place.logs());
     context.with_sources(project, LockMode::default(), |sources| {
-        let supplies = Supplies {
-            sources,
-            wishes: &wishes,
-            lockfile,
-            site: &site.name,
-            project: &project.root,
-            generated: &generated,
-            progress: context.ui,
-        };
+        let supplies = project.supplies(context, site, &wishes, lockfile, sources);
         let builder = |jobs| Builder {
             store,
             supplies: &supplies,
