@@ -72,7 +72,7 @@ impl Writes {
             }
         }
         let olds: Vec<_> = changed.iter().map(|(path, old, _)| (path.clone(), old.clone())).collect();
-        if olds.len() > 1 {
+        if !olds.is_empty() {
             undo::note(root, &olds)?;
         }
         let written = Written { root: root.to_owned(), olds };
