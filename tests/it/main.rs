@@ -36,6 +36,7 @@ mod fenced;
 mod fetch;
 mod flipped;
 mod gate;
+mod gate_again;
 mod gc;
 mod generations;
 mod git;
