@@ -9,7 +9,7 @@ use expect_test::expect;
 use crate::scratch::Scratch;
 
 /// A site without packages, whose releases differ by a variable.
-fn release(scratch: &Scratch, number: u32, keys: &str) {
+pub fn release(scratch: &Scratch, number: u32, keys: &str) {
     scratch.write(
         "envy.toml",
         format!("[sites.api]\n{keys}\nenv = {{ RELEASE = '{{release}}' }}\nvars = {{ release = {number} }}\n"),
@@ -17,7 +17,7 @@ fn release(scratch: &Scratch, number: u32, keys: &str) {
 }
 
 /// A site that shows generation 2, of release 1, without any gate.
-fn first() -> Scratch {
+pub fn first() -> Scratch {
     let scratch = Scratch::new();
     scratch.write("envy.toml", "[sites.api]\n").envy("build").succeeds();
     release(&scratch, 1, "");

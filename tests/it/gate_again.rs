@@ -1,8 +1,30 @@
 //! Through the gate once more: after a process that died, past what cannot be read, and of several sites at a time.
 
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
 use expect_test::expect;
 
+use crate::gate::{first, release};
 use crate::scratch::Scratch;
+
+#[test]
+fn what_still_writes_to_an_older_log_leaves_the_new_one_alone() {
+    let scratch = first();
+    let late = "(while test ! -e go; do sleep 0.02; done; echo late; touch gone) & fi; echo now";
+    release(&scratch, 2, &format!("after-switch = ['if test ! -e begun; then touch begun; {late}']"));
+    scratch.envy("build --locked").succeeds();
+    scratch.envy("switch api 2 --no-check").succeeds();
+    scratch.envy("switch api 3").succeeds();
+    scratch.write("go", "");
+    let begun = Instant::now();
+    while !scratch.path("gone").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "waited in vain");
+        sleep(Duration::from_millis(5));
+    }
+    let log = scratch.read(".envy/sites/api/logs/after-switch-3.log");
+    assert_eq!(log.lines().skip(1).collect::<Vec<_>>(), ["now"], "{log}");
+}
 
 #[test]
 fn a_site_that_is_refused_keeps_no_other_from_its_turn() {
