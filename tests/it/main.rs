@@ -37,6 +37,7 @@ mod fenced;
 mod fetch;
 mod flipped;
 mod gate;
+mod gate_again;
 mod gc;
 mod generations;
 mod git;
