@@ -103,6 +103,26 @@ fn a_site_that_is_only_not_there_now_is_not_gone() {
 }
 
 #[test]
+fn a_site_behind_a_link_is_there_and_not_gone_while_what_the_link_leads_to_is_away() {
+    let registry = Registry::new();
+    let scratch = two_projects(&registry);
+    for link in [".envy/sites/web", ".envy/sites", ".envy"] {
+        let sh = |script: &str| {
+            scratch.in_dir("../second").sh(script).succeeds();
+        };
+        sh(&format!("mkdir ../disk && mv {link} ../disk/data && ln -s \"$(realpath ../disk)/data\" {link}"));
+        scratch.envy("gc --keep-days 0").succeeds().never_says("forgot");
+        sh(".envy/sites/web/current/bin/other");
+        sh("mv ../disk ../away");
+        scratch.envy("gc --keep-days 0").ends(1).says(&format!("/second/{link}` leads to `[SCRATCH]/disk/data`"));
+        sh("mv ../away ../disk");
+        scratch.envy("gc --keep-days 0").succeeds().never_says("forgot");
+        sh(".envy/sites/web/current/bin/other");
+        sh(&format!("rm {link} && mv ../disk/data {link} && rmdir ../disk"));
+    }
+}
+
+#[test]
 fn it_is_told_why_a_thing_is_kept_and_what_each_site_costs() {
     let registry = Registry::new();
     let scratch = two_projects(&registry);
