@@ -305,6 +305,8 @@ impl From<lock::WishError> for Failure {
             lock::WishError::Differs { ref name, ref asked } => Self::new(Exit::NoSolution, error.to_string())
                 .facts(asked.iter().cloned())
                 .hint(format!("say the same in both places, or give one of them another name than `{name}`")),
+            lock::WishError::Unsettled { .. } => Self::new(Exit::NoSolution, error.to_string())
+                .hint("give the params in `envy.toml`, or take one of the conditions (`when`) of these needs away"),
             lock::WishError::NotFor { ref name, ref recipe, platform } => Self::new(
                 Exit::NoSolution,
                 error.to_string(),

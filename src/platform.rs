@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-pub use condition::{Condition, ParseConditionError, facts};
+pub use condition::{Condition, ParseConditionError, expression, facts};
 
 /// One kind of machine that outputs are built for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

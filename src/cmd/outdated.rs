@@ -66,7 +66,7 @@ fn look(context: &Context<'_>, project: &Project, site: &Site, sources: &Sources
     let wishes = project.wishes(context, site, Some(&locked))?;
     let versions = locked.packages.iter().map(|(name, package)| (name.clone(), package.id.version.clone())).collect();
     let rust = locked.toolchain.as_ref().and_then(Toolchain::version);
-    let places = places(&wishes, Some(&locked));
+    let places = places(&wishes, Some(&locked), None);
     let index = SiteIndex::new(sources, places, &versions, rust, cutoffs(&wishes), context.ui);
     index.prefetch()?;
     rows(&locked, &wishes, &index, sources)

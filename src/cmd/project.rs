@@ -150,9 +150,13 @@ impl Project {
     pub fn wishes(&self, context: &Context<'_>, site: &Site, lockfile: Option<&Lockfile>) -> Result<Wishes, Failure> {
         let mut stated = lockfile.map(Lockfile::stated).unwrap_or_default();
         // What another version states than what is asked for now says nothing of that.
+        let platforms = self.manifest.platforms();
         let fits = |name: &PackageName, version: &Version| {
-            let mut asked = site.dependencies.iter().filter(|one| one.name == *name);
-            asked.all(|one| one.versions.matches(version))
+            let mut asked = site.dependencies.iter().filter(|one| one.name == *name && one.is_for_any(platforms));
+            match self.manifest.overrides().get(name) {
+                Some(instead) => instead.versions.matches(version),
+                None => asked.all(|one| one.versions.matches(version)),
+            }
         };
         for (name, package) in lockfile.iter().flat_map(|lockfile| &lockfile.packages) {
             if package.pin.is_fixed() && !fits(name, &package.id.version) {

@@ -329,7 +329,10 @@ impl<'a, 's> Candidates<'a, 's> {
 
     fn adopt(&self, name: &PackageName, wish: Wish) {
         let limit = self.ground.prospect.limit(name).cloned();
-        self.index.adopt(name.clone(), Place { limit, ..place(&wish, self.ground.old, name) });
+        self.index.adopt(
+            name.clone(),
+            Place { limit, ..place(&wish, self.ground.old, name, self.ground.together.map(|(wishes, _)| wishes)) },
+        );
         self.wishes.borrow_mut().insert(name.clone(), Rc::new(wish));
     }
 
@@ -400,19 +403,22 @@ impl Index for Candidates<'_, '_> {
 }
 
 /// Where an index looks for each package that is asked for.
-pub fn places(wishes: &Wishes, old: Option<&Lockfile>) -> BTreeMap<PackageName, Place> {
+pub fn places(wishes: &Wishes, old: Option<&Lockfile>, together: Option<&Wishes>) -> BTreeMap<PackageName, Place> {
     let one = |(name, wish): (&PackageName, &Wish)| {
         let limit = wishes.constraints().get(name).cloned();
-        (name.clone(), Place { limit, ..place(wish, old, name) })
+        (name.clone(), Place { limit, ..place(wish, old, name, together) })
     };
     wishes.packages().iter().map(one).collect()
 }
 
-fn place(wish: &Wish, old: Option<&Lockfile>, name: &PackageName) -> Place {
+fn place(wish: &Wish, old: Option<&Lockfile>, name: &PackageName, together: Option<&Wishes>) -> Place {
     let listed = match wish.source {
         Source::Recipe { .. } => wish.recipe.releases().keys().cloned().collect(),
         _ => Vec::new(),
     };
     let commit = old.and_then(|old| old.packages.get(name)).and_then(|old| pin::kept_commit(old, wish));
-    Place { commit, unfit: wish.unfit(), ..Place::new(wish.source.clone(), &wish.requirements, listed) }
+    // Where all together want it on more platforms than was known, it has to be had there too.
+    let wider = together.and_then(|together| together.packages().get(name));
+    let unfit = [Some(wish), wider].into_iter().flatten().flat_map(Wish::unfit).collect();
+    Place { commit, unfit, ..Place::new(wish.source.clone(), &wish.requirements, listed) }
 }

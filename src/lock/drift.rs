@@ -59,6 +59,13 @@ pub enum Drift {
         /// Its recipe.
         recipe: String,
     },
+    /// Locked at a version that cannot be had for a platform that it is wanted on.
+    Lacking {
+        /// The package.
+        id: PackageId,
+        /// The platform.
+        platform: Platform,
+    },
     /// Locked with other patches.
     Patches {
         /// The package.
@@ -105,6 +112,9 @@ impl fmt::Display for Drift {
             }
             Self::Archive { name, wanted } => write!(f, "`{name}` shall be {wanted}, but is locked to another archive"),
             Self::Unlisted { id, recipe } => write!(f, "recipe `{recipe}` no longer lists `{id}`, which is locked"),
+            Self::Lacking { id, platform } => {
+                write!(f, "`{id}` is locked, and cannot be had for {platform}, where it is wanted")
+            }
             Self::Patches { name } => write!(f, "`{name}` is locked with other patches, or with other texts of them"),
             Self::Unwanted(name) => write!(f, "`{name}` is locked, but nothing requires it"),
             Self::Recipe { name, recipe } => {
@@ -166,6 +176,8 @@ fn package_drift(
         drifts.push(Drift::Source { name: name(), wanted, locked });
     } else if matches!(wish.source_at(&package.id.version), Source::Recipe { .. }) {
         drifts.push(Drift::Unlisted { id: package.id.clone(), recipe: wish.recipe.name().to_owned() });
+    } else if let Some(platform) = wish.lacks(&package.id.version) {
+        drifts.push(Drift::Lacking { id: package.id.clone(), platform });
     } else if let Some(wanted) = other_archive(wish, package) {
         drifts.push(Drift::Archive { name: name(), wanted });
     }

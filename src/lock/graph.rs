@@ -72,18 +72,6 @@ impl<'l> Graph<'l> {
         self.lockfile.packages.keys().filter_map(needing).collect()
     }
 
-    /// What belongs into a prefix on some platform: what the site asks for, and what that needs to run.
-    pub fn installed(&self) -> BTreeSet<&'l PackageName> {
-        let (mut open, mut all): (Vec<_>, BTreeSet<_>) = (self.roots().collect(), BTreeSet::new());
-        while let Some(name) = open.pop() {
-            if all.insert(name) {
-                let run = self.needs(name).into_iter().filter(|(_, purpose)| *purpose == Purpose::Run);
-                open.extend(run.map(|(needed, _)| needed));
-            }
-        }
-        all
-    }
-
     /// How the site comes to a package, the shortest chains first, and so many of them at most.
     pub fn chains(&self, to: &PackageName, limit: usize) -> Vec<Chain<'l>> {
         let Some((to, _)) = self.lockfile.packages.get_key_value(to) else { return Vec::new() };
@@ -209,7 +197,6 @@ pub(super) mod tests {
         let graph = Graph::new(&lockfile, &asked);
         let names = |names: &mut dyn Iterator<Item = &PackageName>| names.map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(names(&mut graph.left_over()), ["old"]);
-        assert_eq!(names(&mut graph.installed().into_iter()), ["app", "lib"]);
         assert_eq!(names(&mut graph.roots()), ["app"]);
     }
 }

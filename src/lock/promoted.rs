@@ -10,9 +10,7 @@ impl Lockfile {
     /// This lockfile as it takes the place of another one: where the packages are the very same, outputs that only the other
     /// one has stay, but only for platforms that this one has none for. Elsewhere, no other bytes shall be taken for these.
     pub fn in_place_of(&self, other: &Self) -> Self {
-        let (mut all, mut unbuilt) = (self.clone(), self.clone());
-        unbuilt.packages.values_mut().for_each(|package| package.outputs.clear());
-        let built = still_built(&unbuilt, other);
+        let (mut all, built) = (self.clone(), still_built(self, other));
         for (name, package) in &mut all.packages {
             let own: BTreeSet<Platform> = package.outputs.iter().map(|output| output.platform).collect();
             let theirs = built.packages.get(name).into_iter().flat_map(|package| &package.outputs);

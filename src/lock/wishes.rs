@@ -91,6 +91,12 @@ pub enum Error {
         /// Who asks, and for what.
         asked: Vec<String>,
     },
+    /// Needs lead to params, and these to other needs, without end.
+    #[error("what `{name}` needs depends on params that depend on what it needs")]
+    Unsettled {
+        /// One of those that do.
+        name: PackageName,
+    },
     /// What makes a package is not for a platform that it is wanted on.
     #[error("`{name}` is wanted on {platform}, and recipe `{recipe}` is not for that")]
     NotFor {
@@ -233,15 +239,16 @@ impl Wish {
         self.needs.keys().filter(move |(one, _)| *one == purpose).map(|(_, name)| name)
     }
 
-    /// The versions that its recipe lists and does not make for a platform that it is wanted on.
+    /// A platform that it is wanted on and that its recipe does not make a version for, of those that it lists.
+    pub fn lacks(&self, version: &Version) -> Option<Platform> {
+        let is_listed = matches!(self.source, Source::Recipe { .. }) && self.recipe.releases().contains_key(version);
+        let mut platforms = self.platforms.iter().filter(|_| is_listed);
+        platforms.find(|one| !self.recipe.is_for(Some(version), **one)).copied()
+    }
+
+    /// The listed versions that lack a platform, each with that.
     pub fn unfit(&self) -> BTreeMap<Version, Platform> {
-        let lacking = |version| self.platforms.iter().find(|one| !self.recipe.is_for(Some(version), **one)).copied();
-        match self.source {
-            Source::Recipe { .. } => {
-                self.recipe.releases().keys().filter_map(|version| Some((version.clone(), lacking(version)?))).collect()
-            }
-            _ => BTreeMap::new(),
-        }
+        self.recipe.releases().keys().filter_map(|version| Some((version.clone(), self.lacks(version)?))).collect()
     }
 
     /// Of what it needs, what it does not need on all platforms that it is wanted on, and where it does.
@@ -280,7 +287,7 @@ impl Wish {
         if self.platforms != *all {
             value["platforms"] = texts(&self.platforms).into();
         }
-        if self.installed != self.platforms && !self.installed.is_empty() {
+        if self.installed != self.platforms {
             value["installed"] = texts(&self.installed).into();
         }
         let on_some = self.needed_on_some();

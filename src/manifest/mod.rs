@@ -284,6 +284,11 @@ impl Dependency {
     pub fn is_for(&self, platform: Platform) -> bool {
         self.when.as_ref().is_none_or(|when| when.holds(platform))
     }
+
+    /// Whether it is asked for on any of some platforms.
+    pub fn is_for_any<'p>(&self, platforms: impl IntoIterator<Item = &'p Platform>) -> bool {
+        platforms.into_iter().any(|platform| self.is_for(*platform))
+    }
 }
 
 /// A package of a recipe that another package needs.

@@ -11,6 +11,7 @@ use super::schema::METADATA;
 use super::source::text;
 use super::{Needed, Param, check};
 use crate::package::Range;
+use crate::platform::expression;
 
 /// What the table under a key names, in the order of the names.
 pub(crate) fn needed(parent: &DeTable<'_>, key: &str, findings: &mut Findings<'_>) -> Vec<Needed> {
@@ -36,6 +37,10 @@ fn one(key: &Text<'_>, value: &Item<'_>, findings: &mut Findings<'_>) -> Option<
             };
             let plain = bare(versions);
             let recipe = text(table, "recipe").unwrap_or_else(|| plain.recipe.clone());
+            if let Some(when) = table.get("when") {
+                let text = when.get_ref().as_str().unwrap_or_default();
+                expression(text).unwrap_or_else(|error| findings.add(when.span(), error.to_string()));
+            }
             Some(Needed { recipe, params: params(table), when: text(table, "when"), ..plain })
         }
         _ => None,

@@ -43,6 +43,7 @@ pub enum ParseConditionError {
 impl Condition {
     /// Read a condition. It is tried out on every platform that envy knows, so that it never fails later.
     pub fn parse(text: &str) -> Result<Self, ParseConditionError> {
+        expression(text)?;
         let text = text.to_owned();
         for platform in Platform::ALL {
             answer(&text, platform)?;
@@ -72,13 +73,26 @@ pub fn facts(platform: Platform) -> [(&'static str, String); 4] {
     ]
 }
 
+/// Refuse a text that is no expression at all, whatever it names.
+pub fn expression(text: &str) -> Result<(), ParseConditionError> {
+    let wrong = |why: String| ParseConditionError::Expression { text: text.chars().take(60).collect(), why };
+    if text.len() > LONGEST {
+        return Err(wrong(format!("it is longer than {LONGEST} bytes")));
+    }
+    Environment::empty().compile_expression(text).map(drop).map_err(|error| wrong(said(&error)))
+}
+
+/// The most bytes of a condition: what is much longer takes more of the stack than there is.
+const LONGEST: usize = 4096;
+
+fn said(error: &minijinja::Error) -> String {
+    error.detail().map_or_else(|| error.kind().to_string(), str::to_owned)
+}
+
 fn answer(text: &str, platform: Platform) -> Result<bool, ParseConditionError> {
     let mut environment = Environment::empty();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    let wrong = |error: minijinja::Error| {
-        let why = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
-        ParseConditionError::Expression { text: text.to_owned(), why }
-    };
+    let wrong = |error: minijinja::Error| ParseConditionError::Expression { text: text.to_owned(), why: said(&error) };
     let expression = environment.compile_expression(text).map_err(wrong)?;
     let facts: BTreeMap<_, _> = facts(platform).into();
     let mut unknown: Vec<_> = expression.undeclared_variables(false).into_iter().collect();
@@ -123,5 +137,7 @@ mod tests {
         assert!(wrong("os = 'linux'").starts_with("`os = 'linux'` is not a condition: "), "{}", wrong("os = 'linux'"));
         assert!(wrong("os | shout == 'x'").contains("is not a condition"), "{}", wrong("os | shout == 'x'"));
         assert!(wrong("os ==").contains("is not a condition"));
+        let long = format!("os == 'linux'{}", " and true".repeat(200_000));
+        assert!(wrong(&long).contains("longer than 4096 bytes"));
     }
 }

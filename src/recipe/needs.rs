@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 
 use super::render::param_values;
 use super::{Error, Params, Recipe, Value};
@@ -75,6 +75,11 @@ impl Recipe {
         let expression = environment.compile_expression(condition).map_err(failed)?;
         let facts = facts(platform).map(|(name, text)| (name.to_owned(), minijinja::Value::from(text)));
         let known: BTreeMap<_, _> = facts.into_iter().chain(param_values(params)).collect();
+        let unknown = expression.undeclared_variables(false).into_iter().filter(|name| !known.contains_key(name)).min();
+        if let Some(name) = unknown {
+            let why = format!("`{name}` is none of its params, and nothing of the platform");
+            return Err(failed(minijinja::Error::new(ErrorKind::UndefinedError, why)));
+        }
         Ok(expression.eval(known).map_err(failed)?.is_true())
     }
 }

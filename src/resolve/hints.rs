@@ -84,6 +84,11 @@ impl<I: Index> Trial<'_, '_, I> {
         self.packages().iter().filter(unknown).filter_map(|name| hint(name)).collect()
     }
 
+    /// Whether a package is asked for at the top.
+    fn is_asked(&self, name: &PackageName) -> bool {
+        self.problem.requirements.iter().any(|one| one.name == *name)
+    }
+
     /// Take what is hidden.
     fn shown(&self) -> Vec<String> {
         let mut hints = Vec::new();
@@ -96,7 +101,11 @@ impl<I: Index> Trial<'_, '_, I> {
             let question = Question { shown: Some(name.clone()), ..self.plain() };
             let Some(version) = self.version(&question, name) else { continue };
             let chosen = offer.candidates.iter().find(|one| one.version == version);
-            hints.extend(chosen.and_then(|one| one.hidden.as_ref()).and_then(|why| to_show(name, &version, why)));
+            hints.extend(
+                chosen
+                    .and_then(|one| one.hidden.as_ref())
+                    .and_then(|why| to_show(name, &version, why, self.is_asked(name))),
+            );
         }
         hints
     }
@@ -186,8 +195,8 @@ impl<I: Index> Trial<'_, '_, I> {
     }
 }
 
-/// What to type so that a hidden version can be taken.
-fn to_show(name: &PackageName, version: &Version, why: &Hidden) -> Option<String> {
+/// What to type so that a hidden version can be taken. `asked`: it stands in `envy.toml` itself.
+fn to_show(name: &PackageName, version: &Version, why: &Hidden, asked: bool) -> Option<String> {
     match why {
         Hidden::Newer { .. } | Hidden::NoTime { .. } => Some(format!(
             "to take it all the same, write `exclude-newer = false` beside `{name}` in `envy.toml`, or add it with `--exclude-newer false`"
@@ -195,6 +204,9 @@ fn to_show(name: &PackageName, version: &Version, why: &Hidden) -> Option<String
         Hidden::NeedsRust { needed, .. } => Some(format!(
             "for {name} {version}, write `rust = \"{}.{}\"` under `[toolchain]` in `envy.toml`",
             needed.major, needed.minor
+        )),
+        Hidden::Platform { platform } if !asked => Some(format!(
+            "take {platform} out of `platforms` in `envy.toml`, or ask only elsewhere for what needs `{name}`"
         )),
         Hidden::Platform { platform } => Some(format!(
             "to go without `{name}` there, write `when = 'platform != \"{platform}\"'` beside it in `envy.toml`"

@@ -227,6 +227,20 @@ fn limits_and_overrides_hold_for_what_only_a_version_states() {
 }
 
 #[test]
+fn what_a_version_states_counts_though_an_entry_that_counts_for_nothing_asks_for_others() {
+    let registry = registry();
+    let scratch = world(&registry, "app = '1'\n[overrides]\napp = '=2.0.0'");
+    scratch.envy("lock").succeeds().says("+ app 2.0.0").says("+ lib 2.0.0");
+    scratch.envy("lock").succeeds().says("unchanged");
+    let nowhere = "app = { version = '2', when = 'os == \"plan9\"' }\n[dependencies]\napp = '=1.0.0'";
+    asks(&scratch, nowhere);
+    scratch.envy("lock").succeeds().says("~ app 2.0.0 -> 1.0.0").says("~ lib 2.0.0 -> 1.1.0").never_says("left out");
+    scratch.envy("lock").succeeds().says("unchanged");
+    std::fs::remove_file(scratch.path("lockfiles/api.lock")).unwrap();
+    scratch.envy("lock").succeeds().says("+ lib 1.1.0");
+}
+
+#[test]
 fn an_update_may_name_what_only_a_version_states() {
     let registry = registry();
     let scratch = world(&registry, "app = '1'");

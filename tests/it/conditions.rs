@@ -157,3 +157,101 @@ fn what_was_built_with_something_that_is_needed_no_more_does_not_count() {
     scratch.envy("lock").succeeds();
     assert_eq!(outputs(&scratch), 1, "without the library, the program may be another one");
 }
+
+#[test]
+fn what_was_there_to_build_with_is_installed_when_it_is_asked_for() {
+    let needs = "[build-dependencies]\nlib = '*'";
+    let scratch = world(&[("app", needs), ("lib", "")], "app = { recipe = 'app' }\n");
+    scratch.envy("build").succeeds();
+    assert!(!has(&scratch, "lib"));
+    asked(&scratch, "app = { recipe = 'app' }\nlib = { recipe = 'lib' }\n");
+    scratch.envy("build --locked").ends(3);
+    scratch.envy("build").succeeds();
+    assert!(has(&scratch, "lib"));
+    asked(&scratch, "app = { recipe = 'app' }\n");
+    scratch.envy("build").succeeds();
+    assert!(!has(&scratch, "lib"));
+}
+
+#[test]
+fn a_locked_version_that_a_platform_lacks_does_not_stay() {
+    let [here, elsewhere] = PLATFORMS;
+    let newer = format!("[versions.'2.0']\nplatforms = ['{here}']");
+    let lock = |scratch: &Scratch, platforms: &str, entry: &str| {
+        scratch
+            .write("envy.toml", format!("[project]\nplatforms = [{platforms}]\n[sites.api.dependencies]\n{entry}\n"));
+        scratch.envy("lock")
+    };
+    let scratch = world(&[("lib", &newer)], "");
+    lock(&scratch, &format!("'{here}'"), "lib = { recipe = 'lib' }").succeeds().says("+ lib 2.0");
+    let both = format!("'{here}', '{elsewhere}'");
+    scratch.write(
+        "envy.toml",
+        format!("[project]\nplatforms = [{both}]\n[sites.api.dependencies]\nlib = {{ recipe = 'lib' }}\n"),
+    );
+    let lacking = format!("`lib 2.0` is locked, and cannot be had for {elsewhere}, where it is wanted");
+    scratch.envy("build --locked").ends(3).says(&lacking);
+    scratch.envy("lock").succeeds().says("~ lib 2.0 -> 1.0");
+
+    // The recipe itself takes a platform back.
+    scratch.write("recipes/lib.toml", recipe(&format!("platforms = ['{elsewhere}']")));
+    scratch.envy("lock --check").ends(3).says(&format!("`lib 1.0` is locked, and cannot be had for {here}"));
+    scratch.envy("lock").ends(6).says(&format!("lib 1.0 would fit, but cannot be had for {here}"));
+}
+
+#[test]
+fn a_need_that_is_only_stated_widens_where_a_version_has_to_be_had() {
+    let [here, _] = PLATFORMS;
+    let newer = format!("[versions.'2.0']\nplatforms = ['{here}']");
+    let entries = format!("app = {{ path = 'app' }}\nlib = {{ recipe = 'lib', when = '{HERE}' }}\n");
+    let scratch = world(&[("lib", &newer)], &entries);
+    let state = "[package.metadata.envy]\nrecipe = 'app'\ndependencies = { lib = '*' }\n";
+    scratch.write("recipes/app.toml", recipe(""));
+    scratch.write("app/Cargo.toml", format!("[package]\nname = 'app'\nversion = '1.0.0'\n{state}"));
+    scratch.write("app/src/main.rs", "fn main() {}");
+    scratch.envy("lock").succeeds().says("+ lib 1.0");
+    scratch.envy("lock --check").succeeds();
+}
+
+#[test]
+fn needs_that_lead_to_needs_without_end_are_an_error() {
+    let one = "[params]\ntls = { type = 'bool', doc = 'x' }\n[dependencies]\ntwo = { when = 'not tls' }";
+    let two = "[dependencies]\none = { params = { tls = true } }";
+    let scratch = world(&[("one", one), ("two", two)], "one = { recipe = 'one' }\n");
+    scratch.envy("lock").ends(6).says("what `one` needs depends on params that depend on what it needs");
+}
+
+#[test]
+fn a_condition_of_a_need_that_is_none_is_told_with_its_place() {
+    let scratch =
+        world(&[("app", "[dependencies]\nlib = { when = 'os = 1' }"), ("lib", "")], "app = { recipe = 'app' }\n");
+    scratch.envy("lock").ends(1).says("recipes/app.toml:3:16").says("`os = 1` is not a condition");
+    scratch.write("recipes/app.toml", recipe("[dependencies]\nlib = { when = 'tls' }"));
+    scratch.envy("lock").ends(1).says("`app` needs it").says("`tls` is none of its params");
+}
+
+#[test]
+fn a_hint_for_what_only_a_package_needs_is_not_to_write_beside_it() {
+    let [here, elsewhere] = PLATFORMS;
+    let lib = format!("platforms = ['{here}']");
+    let scratch = world(&[("app", "[dependencies]\nlib = '*'"), ("lib", &lib)], "app = { recipe = 'app' }\n");
+    scratch.envy("lock").ends(6).says(&format!("take {elsewhere} out of `platforms`")).never_says("beside it");
+}
+
+#[test]
+fn a_new_platform_takes_no_output_of_the_others_away() {
+    let scratch = Scratch::new();
+    let [here, elsewhere] = PLATFORMS;
+    let site = "[sites.api.dependencies.data]\nurl = 'file://FILES/data-{arch}.tar'\nversion = '1'\nrecipe = 'keep'\n";
+    let keep = "summary = 'x'\n[[step]]\nname = 'go'\n\
+                run = 'mkdir -p {{ destdir }}{{ prefix }}/share; cp -r . {{ destdir }}{{ prefix }}/share'\n";
+    scratch.write("recipes/keep.toml", keep).write("d/f", "x");
+    scratch.shell().sh("tar -cf data-x86_64.tar d; echo y >d/f; tar -cf data-aarch64.tar d").succeeds();
+    let site = site.replace("FILES", scratch.path("d").parent().unwrap().to_str().unwrap());
+    let manifest = |platforms: &str| format!("[project]\nplatforms = [{platforms}]\n{site}");
+    scratch.write("envy.toml", manifest(&format!("'{here}'"))).envy("build").succeeds();
+    let outputs = |scratch: &Scratch| scratch.read("lockfiles/api.lock").matches("[[package.output]]").count();
+    assert_eq!(outputs(&scratch), 1);
+    scratch.write("envy.toml", manifest(&format!("'{here}', '{elsewhere}'"))).envy("lock").succeeds();
+    assert_eq!(outputs(&scratch), 1, "{}", scratch.read("lockfiles/api.lock"));
+}

@@ -96,7 +96,7 @@ impl Locking<'_, '_> {
             progress,
         };
         let rust = if self.may_have_crates(plain) { self.compiler(plain)?.version() } else { None };
-        let places = places(plain, self.old);
+        let places = places(plain, self.old, together.map(|(wishes, _)| wishes));
         let index = SiteIndex::new(self.sources, places, preferred, rust, self.all_cutoffs(plain), self.context.ui);
         let candidates = Candidates::new(ground, index);
         let requirements = self.narrowed(plain);
@@ -244,10 +244,11 @@ fn still_fits(wishes: &Wishes, wish: &lock::Wish, package: &Package) -> bool {
         && is_listed
 }
 
-/// Whether a version is all that is asked of a package, and in its limits.
+/// Whether a version is all that is asked of a package, in its limits, and to be had wherever it is wanted.
 fn fits(wishes: &Wishes, name: &PackageName, version: &Version) -> bool {
-    let asked = wishes.packages()[name].requirements.iter().map(|one| &one.versions);
-    asked.chain(wishes.constraints().get(name)).all(|versions| versions.matches(version))
+    let wish = &wishes.packages()[name];
+    let mut asked = wish.requirements.iter().map(|one| &one.versions).chain(wishes.constraints().get(name));
+    asked.all(|versions| versions.matches(version)) && wish.lacks(version).is_none()
 }
 
 /// No choice satisfies a site. Where an update named a version, it is the update that is to be typed differently.

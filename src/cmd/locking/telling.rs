@@ -5,6 +5,7 @@ use super::super::project::Project;
 use super::Proposal;
 use crate::lock::{Difference, Lockfile};
 use crate::manifest::{Dependency, Site};
+use crate::package::PackageName;
 use crate::platform::listed;
 
 /// Say what moved.
@@ -20,7 +21,9 @@ pub fn foretell(context: &Context<'_>, site: &Site, proposal: &Proposal) {
 /// Name what is asked for on no platform of the project, so that nothing of it is locked.
 pub(super) fn nowhere(context: &Context<'_>, project: &Project, site: &Site) {
     let platforms = project.manifest.platforms();
-    let is_nowhere = |one: &&Dependency| !platforms.iter().any(|platform| one.is_for(*platform));
+    let is_asked =
+        |name: &PackageName| site.dependencies.iter().any(|one| one.name == *name && one.is_for_any(platforms));
+    let is_nowhere = |one: &&Dependency| !is_asked(&one.name);
     for Dependency { name, when, .. } in site.dependencies.iter().filter(is_nowhere) {
         let when = when.as_ref().map(ToString::to_string).unwrap_or_default();
         context.ui.note(format!(

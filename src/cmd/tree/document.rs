@@ -11,8 +11,6 @@ use crate::recipe::Purpose;
 
 /// What a site asks for, and these of its packages.
 pub fn of(seen: &Seen<'_>, shown: &BTreeSet<&PackageName>) -> serde_json::Value {
-    let graph = seen.graph();
-    let installed = graph.installed();
     let package = |name: &&PackageName| {
         let (name, package) = (*name, &seen.lockfile.packages[*name]);
         let wish = seen.wishes.packages().get(name);
@@ -33,7 +31,7 @@ pub fn of(seen: &Seen<'_>, shown: &BTreeSet<&PackageName>) -> serde_json::Value 
             "build-dependencies": names(&package.build_dependencies),
             "platforms": package.platforms.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "needed-on": needed_on(package),
-            "installed": installed.contains(name),
+            "installed": seen.wishes.is_installed(name, Platform::host()),
             "outputs": outputs,
         })
     };

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{Package, Source, quoted, read};
 use crate::manifest::{Needed, Param};
 use crate::package::{PackageName, Range, Version};
-use crate::platform::Platforms;
+use crate::platform::{Platforms, expression};
 use crate::recipe::{Need, Purpose, Statement};
 
 /// What a package needs on some of its platforms.
@@ -133,6 +133,7 @@ impl FileNeed {
     pub(super) fn read(&self) -> Result<Need, Source> {
         let versions = self.version.as_deref().map_or(Ok(Range::Any), range)?;
         let params = read_params(&self.params);
+        self.when.as_deref().map(expression).transpose()?;
         let recipe = self.recipe.clone().unwrap_or_else(|| self.name.clone());
         let package = Needed { name: read(&self.name)?, recipe, versions, params, when: self.when.clone() };
         Ok(Need { package, purpose: if self.build { Purpose::Build } else { Purpose::Run } })

@@ -50,30 +50,32 @@ impl<'a> Kept<'a> {
         Some(package)
     }
 
-    /// A package with the outputs that it had, if it is the same as it was.
+    /// A package with the outputs that it had, for the platforms on which it is the same as it was.
     pub fn with_outputs(&self, new: Package) -> Package {
-        let old = self.old.and_then(|old| old.packages.get(&new.id.name));
-        let same =
-            |old: &&Package| Package { outputs: Vec::new(), source: new.source.clone(), ..(*old).clone() } == new;
-        match old.filter(same).filter(|old| self.holds_outputs(old)) {
-            Some(old) => Package { outputs: old.outputs.clone(), ..new },
-            None => new,
-        }
+        let old = self.old.and_then(|old| old.packages.get(&new.id.name)).filter(|old| self.holds_outputs(old));
+        let outputs = old.into_iter().flat_map(|old| {
+            let stay = old.outputs.iter().filter(|output| same(old, &new, output.platform));
+            stay.cloned().collect::<Vec<_>>()
+        });
+        Package { outputs: outputs.collect(), ..new }
     }
 
     /// Forget what was made of packages that need something which is not what it was, or is not needed any more.
     pub fn drop_outputs_of_others(&self, new: &mut Lockfile) {
-        let stays = |name: &&PackageName| {
-            let same = |old: &Package, now: &Package| {
-                (&old.id, &old.pin, &old.patches, &old.recipe, &old.crates)
-                    == (&now.id, &now.pin, &now.patches, &now.recipe, &now.crates)
-            };
-            let old = self.old.and_then(|old| old.packages.get(*name));
-            old.zip(new.packages.get(*name)).is_some_and(|(old, now)| same(old, now) && self.holds_outputs(old))
+        let stays = |name: &PackageName, platform: Platform| {
+            let old = self.old.and_then(|old| old.packages.get(name));
+            let both = old.zip(new.packages.get(name));
+            both.is_some_and(|(old, now)| same(old, now, platform) && self.holds_outputs(old))
         };
         let still_made_so = |name: &PackageName, platform: Platform| {
             let inputs = new.inputs(name, platform);
-            self.old.is_some_and(|old| old.inputs(name, platform) == inputs) && inputs.iter().all(stays)
+            let around = |lockfile: &Lockfile| {
+                (
+                    lockfile.inputs(name, platform) == inputs,
+                    lockfile.beside(name, platform) == new.beside(name, platform),
+                )
+            };
+            self.old.is_some_and(|old| around(old) == (true, true)) && inputs.iter().all(|name| stays(name, platform))
         };
         let mut kept = BTreeMap::new();
         for (name, package) in &new.packages {
@@ -89,6 +91,16 @@ impl<'a> Kept<'a> {
     fn holds_outputs(&self, package: &Package) -> bool {
         self.same_toolchain || package.crates.is_none()
     }
+}
+
+/// Whether a package builds the same for a platform as another one, but for what it needs.
+fn same(old: &Package, now: &Package, platform: Platform) -> bool {
+    let pinned = match (&old.pin, &now.pin) {
+        (Pin::Archives(old), Pin::Archives(now)) => old.get(&platform) == now.get(&platform),
+        (old, now) => old == now,
+    };
+    let rest = |one: &Package| (one.id.clone(), one.patches.clone(), one.recipe, one.crates.clone());
+    pinned && rest(old) == rest(now)
 }
 
 /// The platforms that a package is for, as lockfiles have it: nothing where that is all there are.

@@ -63,15 +63,14 @@ pub(super) fn gather(
         }
         edges = now;
     }
-    let mut names = edges.into_iter().map(|edge| edge.by);
-    let name = names.next().expect("without needs there is one round");
-    Err(Error::Differs { name, asked: vec!["what it needs depends on params that depend on what it needs".to_owned()] })
+    let by = edges.into_iter().map(|edge| edge.by).chain(site.dependencies.iter().map(|one| one.name.clone())).next();
+    Err(Error::Unsettled { name: by.expect("a site that asks for nothing needs nothing") })
 }
 
 /// The site without what it asks for on none of these platforms.
 fn asked_on(site: &Site, platforms: &Platforms) -> Site {
     let mut site = site.clone();
-    site.dependencies.retain(|one| platforms.iter().any(|platform| one.is_for(*platform)));
+    site.dependencies.retain(|one| one.is_for_any(platforms));
     site
 }
 
@@ -135,7 +134,10 @@ pub(super) fn edges_from<'a>(
     for need in needs {
         let mut on = Platforms::new();
         for platform in &wish.platforms {
-            if wish.recipe.holds(need.package.when.as_deref(), &wish.params, *platform)? {
+            let holds = wish.recipe.holds(need.package.when.as_deref(), &wish.params, *platform);
+            // A param may be one of the recipe that the package states, which is not known yet.
+            let holds = if wish.states && stated.is_none() { Ok(holds.unwrap_or(false)) } else { holds };
+            if holds.map_err(|source| Error::Needed { by: name.clone(), source })? {
                 on.insert(*platform);
             }
         }

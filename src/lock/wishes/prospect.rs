@@ -109,8 +109,7 @@ impl<'a> Prospect<'a> {
     /// What the site asks of a name on some platform.
     fn of_site(&self, name: &PackageName) -> impl Iterator<Item = &'a Dependency> {
         let (name, platforms) = (name.clone(), self.manifest.platforms());
-        let is_asked = |one: &Dependency| platforms.iter().any(|platform| one.is_for(*platform));
-        self.site.dependencies.iter().filter(move |one| one.name == name && is_asked(one))
+        self.site.dependencies.iter().filter(move |one| one.name == name && one.is_for_any(platforms))
     }
 
     /// The platforms that a package is known to be wanted on: by the site, and by these.
