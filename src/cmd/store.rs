@@ -31,7 +31,7 @@ enum Command {
     },
     /// Check that everything in the store is what its name says, bit by bit
     Verify {
-        /// Remove what is damaged, so that it is fetched or built again, and make damaged prefixes anew
+        /// Heal what is damaged of what the store has whole, and remove the rest, so that it is fetched or built again
         #[arg(long)]
         repair: bool,
         /// Print one JSON document
@@ -105,7 +105,8 @@ const KINDS: [(&str, &str); 5] =
 fn word(repair: Option<&Repair>) -> &'static str {
     match repair {
         Some(Repair::MadeAnew) => "made anew",
-        _ => "removed",
+        Some(Repair::Healed) => "healed",
+        Some(Repair::Removed) | None => "removed",
     }
 }
 
