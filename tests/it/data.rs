@@ -87,6 +87,23 @@ fn what_is_locked_is_told_as_data() {
 }
 
 #[test]
+fn what_is_added_and_removed_is_told_as_data_with_what_was_built() {
+    let registry = registry();
+    let scratch = Scratch::with(&registry);
+    scratch.write("envy.toml", "[sites.api]\n");
+
+    let locked = document(&scratch, "add hello@1.0.0 --no-build --json");
+    assert_eq!([&locked["schema"], &locked["sites"][0]["packages"][0]["to"]["version"]], ["envy.add/1", "1.1.0"]);
+    assert_eq!([&locked["changed"], &locked["sites"][0]["built"]], [&json!(true), &Value::Null]);
+    let removed = document(&scratch, "remove hello --json");
+    assert_eq!([&removed["schema"], &removed["sites"][0]["packages"][0]["change"]], ["envy.remove/1", "removed"]);
+    let added = document(&scratch, "add hello@1.0.0 --site api --json");
+    let built = &added["sites"][0]["built"];
+    assert_eq!([&built["site"], &built["state"]], ["api", "switched"]);
+    assert_eq!(built["prefix"], scratch.envy("status api --json").succeeds().json()["sites"][0]["prefix"]);
+}
+
+#[test]
 fn the_manual_has_a_page_for_each_command() {
     let scratch = Scratch::new();
     scratch.envy("man").succeeds().says(".TH envy 1").says("Isolated, repeatable environments");
