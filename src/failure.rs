@@ -200,6 +200,9 @@ impl From<store::Error> for Failure {
             }
             store::Error::Damaged { .. } => Self::of(Exit::Verification, &error)
                 .hint("run `envy store verify --repair`, which takes it away, and then this command again"),
+            store::Error::Lost { ref site, ref because, .. } => Self::of(Exit::Verification, &error)
+                .fact(format!("site `{}` needs it: {because}", site.display()))
+                .hint("run `envy store verify --repair`, and then this command again"),
             store::Error::LongPath { ref path, .. } => {
                 Self::of(Exit::Host, &error).fact(format!("its path would be `{}`", path.display())).hint(format!(
                     "name a store whose path has at most {} bytes: `ENVY_STORE=/srv/envy`",

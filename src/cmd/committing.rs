@@ -7,7 +7,7 @@ use super::context::Context;
 use super::locking::{self, Moves, Proposal, propose};
 use super::passing::Untold;
 use super::project::{MANIFEST, Project};
-use super::showing::{How, Manner, Ready, ready};
+use super::showing::{How, Manner, Ready, Shown, ready};
 use super::vouching::Vouching;
 use super::{Jobs, LockMode, for_each, undo};
 use crate::disk;
@@ -119,7 +119,7 @@ pub enum Then {
     Lock,
 }
 
-/// Lock and build the sites of an edited manifest, and only then write it.
+/// Lock and build the sites of an edited manifest, and only then write it. What became of each is given as data.
 pub fn commit(
     context: &Context<'_>,
     project: &Project,
@@ -128,7 +128,7 @@ pub fn commit(
     moves: &Moves,
     then: Then,
     jobs: Jobs,
-) -> Result<(), Failure> {
+) -> Result<Vec<serde_json::Value>, Failure> {
     context.with_sources(project, LockMode::default(), |sources| {
         let proposals = for_each(sites, |site| propose(context, edited, site, moves, sources))?;
         let mut writes = Writes::default();
@@ -155,23 +155,33 @@ pub fn commit(
             all.push(ready(context, edited, site, assembled, text)?);
         }
         let written = writes.apply(&project.root)?;
-        let untold = show_all(context, edited, &all)?;
+        let (shown, untold) = show_all(context, edited, &all)?;
         written.keep()?;
-        untold.map_or(Ok(()), |failure| Err(*failure))
+        if let Some(failure) = untold {
+            return Err(*failure);
+        }
+        let mut built = shown.iter().map(Shown::to_json);
+        let document = |(site, proposal)| {
+            let mut document = locking::document(site, proposal);
+            document["built"] = built.next().into();
+            document
+        };
+        Ok(sites.iter().copied().zip(&proposals).map(document).collect())
     })
 }
 
 /// Show all of them, or none: where one fails, those before it show again what they showed.
-fn show_all(context: &Context<'_>, project: &Project, all: &[Ready<'_>]) -> Result<Untold, Failure> {
-    let (mut moved, mut untold) = (Vec::new(), None);
+fn show_all(context: &Context<'_>, project: &Project, all: &[Ready<'_>]) -> Result<(Vec<Shown>, Untold), Failure> {
+    let (mut moved, mut every, mut untold) = (Vec::new(), Vec::new(), None);
     let manner = Manner::of_edit();
     for ready in all {
         match ready.show(context, project, &manner) {
-            Ok(shown) => {
+            Ok(mut shown) => {
                 if shown.how == How::Switched {
                     moved.push((ready, shown.before));
                 }
-                untold = untold.or(shown.untold);
+                untold = untold.or(shown.untold.take());
+                every.push(shown);
             }
             Err(failure) => {
                 for (ready, before) in moved {
@@ -182,5 +192,5 @@ fn show_all(context: &Context<'_>, project: &Project, all: &[Ready<'_>]) -> Resu
             }
         }
     }
-    Ok(untold)
+    Ok((every, untold))
 }

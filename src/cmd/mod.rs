@@ -31,6 +31,7 @@ pub mod init;
 pub mod list;
 pub mod lock;
 mod locking;
+pub mod man;
 mod options;
 pub mod outdated;
 mod passing;

@@ -25,6 +25,7 @@ mod conditions;
 mod constraints;
 mod converging;
 mod cutoff;
+mod data;
 mod diff;
 mod docs;
 mod doctor;
