@@ -149,7 +149,7 @@ impl Mending<'_> {
             let manner = Manner::of_build(Showing::Always, Gating::On, Some(message));
             let (mode, vouching) = (LockMode::default(), Vouching::of(project, false));
             let wish = Wish { mode, locked: true, vouching, manner: &manner, jobs: Jobs::default() };
-            bring(context, project, site, &wish)?;
+            bring(context, project, site, &wish)?.told()?;
             return Ok(Ok(NEW));
         };
         let store = context.store()?;
