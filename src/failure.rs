@@ -100,6 +100,26 @@ impl Failure {
         if is_full(error) { failure.hint(FULL) } else { failure }
     }
 
+    /// One failure of those of several sites. How it ends is how the first does.
+    pub fn several(first: Self, others: impl IntoIterator<Item = Self>) -> Self {
+        let others: Vec<_> = others.into_iter().collect();
+        if others.is_empty() {
+            return first;
+        }
+        let mut several = Self::new(first.exit, format!("{} sites are not what they should be", 1 + others.len()));
+        for failure in [first].into_iter().chain(others) {
+            several.facts.push(failure.outcome);
+            several.facts.extend(failure.facts.into_iter().map(|fact| format!("  {fact}")));
+            several.facts.extend(failure.causes.into_iter().map(|cause| format!("  caused by: {cause}")));
+            for hint in failure.hints {
+                if !several.hints.contains(&hint) {
+                    several.hints.push(hint);
+                }
+            }
+        }
+        several
+    }
+
     /// A lockfile is not what `envy.toml` asks for.
     pub fn drift(site: &SiteName, drifts: &[Drift]) -> Self {
         let path = lock::Lockfile::relative_path(site);

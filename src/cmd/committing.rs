@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use super::assembling::{Assembled, Order, Recording, assemble};
 use super::context::Context;
 use super::locking::{self, Moves, Proposal, propose};
-use super::passing::Gating;
+use super::passing::Untold;
 use super::project::{MANIFEST, Project};
-use super::showing::{How, Manner, Ready, Showing, ready};
+use super::showing::{How, Manner, Ready, ready};
 use super::vouching::Vouching;
 use super::{Jobs, LockMode, for_each, undo};
 use crate::disk;
@@ -72,7 +72,7 @@ impl Writes {
             }
         }
         let olds: Vec<_> = changed.iter().map(|(path, old, _)| (path.clone(), old.clone())).collect();
-        if olds.len() > 1 {
+        if !olds.is_empty() {
             undo::note(root, &olds)?;
         }
         let written = Written { root: root.to_owned(), olds };
@@ -155,19 +155,24 @@ pub fn commit(
             all.push(ready(context, edited, site, assembled, text)?);
         }
         let written = writes.apply(&project.root)?;
-        show_all(context, edited, &all)?;
-        written.keep()
+        let untold = show_all(context, edited, &all)?;
+        written.keep()?;
+        untold.map_or(Ok(()), |failure| Err(*failure))
     })
 }
 
 /// Show all of them, or none: where one fails, those before it show again what they showed.
-fn show_all(context: &Context<'_>, project: &Project, all: &[Ready<'_>]) -> Result<(), Failure> {
-    let mut moved = Vec::new();
-    let manner = Manner::of_build(Showing::UnlessHeld, Gating::On, None);
+fn show_all(context: &Context<'_>, project: &Project, all: &[Ready<'_>]) -> Result<Untold, Failure> {
+    let (mut moved, mut untold) = (Vec::new(), None);
+    let manner = Manner::of_edit();
     for ready in all {
         match ready.show(context, project, &manner) {
-            Ok(shown) if shown.how == How::Switched => moved.extend(shown.before.map(|before| (ready, before))),
-            Ok(_) => {}
+            Ok(shown) => {
+                if shown.how == How::Switched {
+                    moved.push((ready, shown.before));
+                }
+                untold = untold.or(shown.untold);
+            }
             Err(failure) => {
                 for (ready, before) in moved {
                     // The failure that led here says more than one of the undoing.
@@ -177,5 +182,5 @@ fn show_all(context: &Context<'_>, project: &Project, all: &[Ready<'_>]) -> Resu
             }
         }
     }
-    Ok(())
+    Ok(untold)
 }

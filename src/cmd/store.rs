@@ -18,7 +18,11 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Print where the store is
-    Path,
+    Path {
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
     /// Say what is in the store, and how much of it
     Stats {
         /// Print one JSON document
@@ -40,7 +44,10 @@ enum Command {
 pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let store = context.store()?;
     match args.command {
-        Command::Path => context.ui.result(&format!("{}\n", store.root().display())),
+        Command::Path { json: true } => {
+            context.ui.json(&serde_json::json!({ "schema": "envy.store-path/1", "path": store.root() }));
+        }
+        Command::Path { json: false } => context.ui.result(&format!("{}\n", store.root().display())),
         Command::Stats { json } => stats(context, store, json)?,
         Command::Verify { repair, json } => verify(context, store, repair, json)?,
     }

@@ -17,6 +17,9 @@ const DEEPEST: usize = 256;
 /// How many directories, files and symlinks all trees that are put together may have.
 const MOST: usize = 4_000_000;
 
+/// How many bytes all of their directories may have, each counted as often as it stands in a tree.
+const MOST_BYTES: usize = 1 << 30;
+
 /// Directories of trees, by their digests.
 #[derive(Clone, Debug, Default)]
 pub struct Grove {
@@ -50,7 +53,7 @@ pub enum Error {
     #[error("tree {0} has more than {DEEPEST} directories in each other")]
     Deep(TreeDigest),
     /// More than any tree has.
-    #[error("tree {0} has more than {MOST} files and directories")]
+    #[error("tree {0} has more than {MOST} files and directories, or {MOST_BYTES} bytes of names")]
     Large(TreeDigest),
 }
 
@@ -88,7 +91,7 @@ impl Grove {
     /// The whole tree of a root. All trees of one `budget` may have only so much in them together.
     pub fn tree(&self, root: TreeDigest, budget: &mut Budget) -> Result<Tree, Error> {
         let weight = self.weigh(root, root, 0, &mut BTreeMap::new())?;
-        budget.0 = budget.0.checked_sub(weight).ok_or(Error::Large(root))?;
+        budget.spend(weight).ok_or(Error::Large(root))?;
         self.grow(root)
     }
 
@@ -98,9 +101,11 @@ impl Grove {
         digest: TreeDigest,
         root: TreeDigest,
         depth: usize,
-        known: &mut BTreeMap<TreeDigest, usize>,
-    ) -> Result<usize, Error> {
-        if depth > DEEPEST {
+        known: &mut BTreeMap<TreeDigest, Weight>,
+    ) -> Result<Weight, Error> {
+        // One that is known may lie deeper here than where it was met first.
+        let height = known.get(&digest).map_or(0, |weight| weight.height);
+        if depth + height > DEEPEST {
             return Err(Error::Deep(root));
         }
         if let Some(weight) = known.get(&digest) {
@@ -108,9 +113,10 @@ impl Grove {
         }
         let bytes = self.directories.get(&digest).ok_or(Error::Missing(digest))?;
         let directory = decoded(digest, bytes)?;
-        let mut weight = 1 + directory.files.len() + directory.symlinks.len();
+        let entries = 1 + directory.files.len() + directory.symlinks.len();
+        let mut weight = Weight { entries, bytes: bytes.len(), height: 0 };
         for child in children(digest, bytes)? {
-            weight = weight.saturating_add(self.weigh(child, root, depth + 1, known)?);
+            weight.add_child(self.weigh(child, root, depth + 1, known)?);
         }
         known.insert(digest, weight);
         Ok(weight)
@@ -126,13 +132,41 @@ impl Grove {
     }
 }
 
+/// How much is in a tree.
+#[derive(Clone, Copy)]
+struct Weight {
+    entries: usize,
+    bytes: usize,
+    /// How many directories lie in each other below it.
+    height: usize,
+}
+
+impl Weight {
+    fn add_child(&mut self, child: Self) {
+        self.entries = self.entries.saturating_add(child.entries);
+        self.bytes = self.bytes.saturating_add(child.bytes);
+        self.height = self.height.max(child.height + 1);
+    }
+}
+
 /// How much trees that are put together may have in them.
 #[derive(Debug)]
-pub struct Budget(usize);
+pub struct Budget {
+    entries: usize,
+    bytes: usize,
+}
+
+impl Budget {
+    fn spend(&mut self, weight: Weight) -> Option<()> {
+        self.entries = self.entries.checked_sub(weight.entries)?;
+        self.bytes = self.bytes.checked_sub(weight.bytes)?;
+        Some(())
+    }
+}
 
 impl Default for Budget {
     fn default() -> Self {
-        Self(MOST)
+        Self { entries: MOST, bytes: MOST_BYTES }
     }
 }
 
@@ -225,5 +259,43 @@ mod tests {
         assert!(matches!(grove.tree(root, &mut Budget::default()), Err(Error::Deep(_))));
         let (grove, root) = nested(100, false);
         grove.tree(root, &mut Budget::default()).unwrap();
+    }
+
+    fn put(grove: &mut Grove, children: &[TreeDigest], symlinks: Vec<message::SymlinkNode>) -> TreeDigest {
+        let node = |(at, child): (usize, &TreeDigest)| message::DirectoryNode {
+            name: format!("{at:02}"),
+            digest: Some(message::Digest::new(&child.hex(), grove.directories[child].len() as u64)),
+        };
+        let directories = children.iter().enumerate().map(node).collect();
+        let bytes = message::Directory { directories, symlinks, ..Default::default() }.encode_to_vec();
+        let digest = TreeDigest::of(&bytes);
+        grove.insert(digest, bytes).unwrap();
+        digest
+    }
+
+    #[test]
+    fn a_directory_that_is_met_again_deeper_counts_there_too() {
+        let mut grove = Grove::default();
+        let (mut below, mut tops) = (put(&mut grove, &[], Vec::new()), Vec::new());
+        // Each top is as deep as a tree may be, if only what is not met before it counted.
+        for _ in 0..200 {
+            for _ in 0..200 {
+                below = put(&mut grove, &[below], Vec::new());
+            }
+            tops.push(below);
+        }
+        let root = put(&mut grove, &tops, Vec::new());
+        assert!(matches!(grove.tree(root, &mut Budget::default()), Err(Error::Deep(_))));
+    }
+
+    #[test]
+    fn long_names_that_stand_in_many_places_are_refused() {
+        let mut grove = Grove::default();
+        let long = message::SymlinkNode { name: "link".to_owned(), target: "x".repeat(4 << 20) };
+        let mut root = put(&mut grove, &[], vec![long]);
+        for _ in 0..4 {
+            root = put(&mut grove, &[root; 8], Vec::new());
+        }
+        assert!(matches!(grove.tree(root, &mut Budget::default()), Err(Error::Large(_))));
     }
 }
