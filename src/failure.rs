@@ -305,7 +305,7 @@ impl From<site::Error> for Failure {
                 let hint = format!("run `envy generations {site}` to see those there are");
                 Self::of(Exit::Failed, &error).hint(hint)
             }
-            site::Error::Damaged { ref site, .. } => {
+            site::Error::Damaged { ref site, .. } | site::Error::Undescribed { ref site, .. } => {
                 let hint = format!("run `envy verify {site} --repair`, which makes a new one");
                 Self::of(Exit::Verification, &error).hint(hint)
             }
