@@ -152,6 +152,12 @@ impl CargoConfig {
         Self::load_with(project_dir, ResolveOptions::default(), home)
     }
 
+    /// Read what counts everywhere: the user's own. `CARGO_HOME` may be named from a directory.
+    pub fn load_of_user(directory: &Path) -> Result<Self, Error> {
+        let home = cargo_config2::cargo_home_with_cwd(directory);
+        Self::load_with(Path::new("/"), ResolveOptions::default(), home)
+    }
+
     /// How the network may be used by this configuration, which a command may narrow further.
     pub fn settings(&self) -> Settings {
         let (proxy, ca_file, usual) = (self.proxy.clone(), self.ca_file.clone(), Settings::default());
