@@ -59,6 +59,7 @@ impl Directory {
 
     /// Whether it has things, and they are what their names say: what is damaged is as good as not there.
     pub fn has(&self, kind: Kind, things: &[(String, u64)]) -> Result<Vec<bool>, Error> {
+        self.require()?;
         let has = |(name, size): &(String, u64)| {
             let path = self.place(kind, name);
             match (kind, disk::file_size(&path)) {
