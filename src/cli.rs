@@ -54,7 +54,7 @@ pub enum Command {
     /// Bring everything that locked builds need, for work without a network
     Fetch(cmd::fetch::Args),
     /// Bring outputs of sites from the cache that hosts share
-    Pull(cmd::pull::Args),
+    Pull(cmd::SitesArgs),
     /// Send outputs of sites to the cache that hosts share
     Push(cmd::push::Args),
     /// Write what others want to have of a site: bills of materials, provenance, its files

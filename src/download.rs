@@ -6,7 +6,7 @@
 //! and one that is offline refuses a batch whole, naming all of it.
 //!
 //! A request that fails in a way that may pass (no connection, a stall, a cut, 408, 429, 5xx) is tried again after a
-//! pause that grows, or that the server names; one that names more than a minute is left. A file that comes forward may
+//! pause that grows, or that the server names; one that names more than the longest wait is left. A file that comes forward may
 //! break off as often as it likes. It goes on where it broke off, if the server lets it; the digest at the end decides.
 //! Servers that drip are left like those that stall. The system's root certificates, `SSL_CERT_FILE` and the proxy
 //! variables count as everywhere else.
@@ -37,7 +37,7 @@ pub use self::exchange::{Answer, Body, Question, Reply};
 pub use self::netrc::{Login, Netrc};
 pub use self::redirect::Refused;
 pub use self::secret::Secret;
-pub use self::upload::{Content, HeadRequest, SendRequest};
+pub use self::upload::{Content, HeadRequest, SendRequest, There};
 use crate::digest::BlobDigest;
 use crate::disk;
 use crate::progress::{Event, Progress};
@@ -64,6 +64,8 @@ pub struct Settings {
     pub netrc: Option<Netrc>,
     /// How often a failure that may pass is tried again.
     pub retries: usize,
+    /// The longest wait that a server may ask for; one that asks for more is left.
+    pub longest_wait: Duration,
     /// The pause before the first of these attempts; it doubles from one to the next.
     pub first_pause: Duration,
 }
@@ -79,6 +81,7 @@ impl Default for Settings {
             slow: (Duration::from_mins(2), 120 << 10),
             netrc: None,
             retries: 3,
+            longest_wait: Duration::from_mins(1),
             first_pause: Duration::from_millis(300),
         }
     }
@@ -143,6 +146,8 @@ pub enum Authorization {
     Token(Secret),
     /// Whom the user's `.netrc` names for the host, if the way there is one that nobody else can read.
     Netrc,
+    /// The same of an entry that names the host: what is for all hosts is not for one that somebody else chose.
+    NetrcOfHost,
 }
 
 /// What a server calls the state of a resource.
@@ -239,7 +244,7 @@ impl Downloader {
 
     /// Who the user is on which host, where some request wants it known.
     fn netrc<'r>(&self, mut wanted: impl Iterator<Item = &'r Authorization>) -> Result<Netrc, Error> {
-        if !wanted.any(|authorization| *authorization == Authorization::Netrc) {
+        if !wanted.any(|one| matches!(one, Authorization::Netrc | Authorization::NetrcOfHost)) {
             return Ok(Netrc::default());
         }
         self.settings.netrc.clone().map_or_else(|| Ok(Netrc::load()?), Ok)

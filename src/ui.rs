@@ -66,6 +66,12 @@ impl Ui {
         let _ = write!(anstream::stdout(), "{text}");
     }
 
+    /// Where a result goes that is no text; a terminal is no place for one.
+    pub fn raw(&self) -> Option<impl std::io::Write + use<>> {
+        let stdout = std::io::stdout();
+        if stdout.is_terminal() { None } else { Some(stdout.lock()) }
+    }
+
     /// Print a result to stdout as one JSON document.
     pub fn json(&self, document: &serde_json::Value) {
         self.result(&format!("{document:#}\n"));

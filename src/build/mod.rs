@@ -58,7 +58,7 @@ pub use plan::{Plan, Planned, Step, plan};
 pub use project_config::{Configured, Dropped, Error as ProjectConfigError, configured};
 pub use schedule::{Builder, Built, Origin, Proof, default_jobs, differing};
 pub use steps::Steps;
-pub use supplies::{Stock, Supplies};
+pub use supplies::{Commits, Stock, Supplies};
 pub use tool_files::brought;
 pub use toolchain::{Toolchain, Wanted};
 pub use tools::{BASE, Tools, find as find_tool};

@@ -243,13 +243,67 @@ impl Supplies<'_, '_> {
     }
 }
 
+impl Supplies<'_, '_> {
+    /// What a bundle brought of commits, its trees being in the store: what the lockfile pins, proven to be what is pinned.
+    pub fn brought(&self, commits: &Commits, platform: Platform) -> Result<Vec<Brought>, Error> {
+        let mut all = Vec::new();
+        for (_, package) in self.lockfile.packages_for(platform) {
+            let id = &package.id;
+            if let Pin::Git { commit, tree } = package.pin
+                && let Some(brought) = self.one_brought(commits, commit, tree)?
+            {
+                let given = match self.patched(id, self.wish(id), brought.content.clone()) {
+                    // Whatever a patch does not fit is not what was pinned with it.
+                    Err(Error::Patch { .. }) => brought.content.tree.digest(),
+                    patched => patched?.tree.digest(),
+                };
+                prove(id, "source tree", tree, given)?;
+                all.push(brought);
+            }
+            for CrateSource { commit, tree, .. } in package.crates.iter().flat_map(|crates| &crates.sources) {
+                if let Some(brought) = self.one_brought(commits, *commit, *tree)? {
+                    prove(id, "crate source", *tree, brought.content.tree.digest())?;
+                    all.push(brought);
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    fn one_brought(&self, commits: &Commits, commit: Commit, pinned: TreeDigest) -> Result<Option<Brought>, Error> {
+        let name = Sources::pinned_name(commit, pinned);
+        let Some((tree, time)) = commits.get(&name) else { return Ok(None) };
+        let whole = self.store().whole_tree(*tree)?.ok_or(crate::store::Error::MissingTree(*tree))?;
+        Ok(Some(Brought { name, commit, pinned, content: Content { tree: whole, time: *time } }))
+    }
+
+    /// Remember it, for builds of this project.
+    pub fn keep_brought(&self, brought: &[Brought]) -> Result<(), Error> {
+        let keep = |one: &Brought| Ok(self.sources.put_pinned(one.commit, one.pinned, &one.content)?);
+        brought.iter().try_for_each(keep)
+    }
+}
+
+/// What a bundle brought of a commit.
+#[derive(Debug)]
+pub struct Brought {
+    /// The name by which the bundle has it.
+    pub name: TextDigest,
+    commit: Commit,
+    pinned: TreeDigest,
+    content: Content,
+}
+
+/// Trees of commits, with their times, each under the name by which a bundle has it.
+pub type Commits = BTreeMap<TextDigest, (TreeDigest, i64)>;
+
 /// Everything that packages are built from, as it is in the store.
 #[derive(Debug, Default)]
 pub struct Stock {
     /// Archives, with their sizes.
     pub blobs: BTreeMap<BlobDigest, u64>,
-    /// Trees of commits, with their times, each under the name by which whoever pins it finds it.
-    pub commits: BTreeMap<TextDigest, (TreeDigest, i64)>,
+    /// What commits gave.
+    pub commits: Commits,
 }
 
 impl Supplies<'_, '_> {

@@ -145,6 +145,13 @@ impl Header {
     }
 }
 
+/// The one way to write a path in a project: without what leads nowhere.
+pub fn plain(path: &str) -> String {
+    let parts: Vec<_> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    let absolute = if path.starts_with('/') { "/" } else { "" };
+    format!("{absolute}{}", parts.join("/"))
+}
+
 /// Whether a path leads to a place below a project, and to nothing hidden there.
 pub fn is_plain(path: &str) -> bool {
     let parts = || path.split('/');

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::digest::{BlobDigest, Hasher, TextDigest, TreeDigest};
 use crate::disk;
-use crate::store::{self, Content, Store};
+use crate::store::{self, Store};
 use crate::tree::grove::{self, Grove};
 use crate::tree::{File, Tree};
 
@@ -44,6 +44,9 @@ pub fn receive(from: impl Read, store: &Store) -> Result<Arrived, Error> {
     let trees = trees(&mut unpacker, &contents, &header.directories()?)?;
     let mut files = grove::files(trees.iter().map(|(_, tree)| tree));
     files.extend(contents.blobs.iter().map(|(blob, size)| (*blob, false, *size)));
+    if let Some(blob) = grove::of_two_sizes(&files) {
+        return Err(Error::Header(format!("blob {blob} has two sizes")));
+    }
     require_room(store, &files)?;
     let place = disk::temporary_directory_in(&store.temporary_directory()?)?;
     let mut waiting = Vec::new();
@@ -132,7 +135,8 @@ fn prove(path: &str, expected: BlobDigest, received: BlobDigest) -> Result<(), E
 }
 
 impl Arrived {
-    /// Give all of it its place in the store.
+    /// Give all bytes and trees their place in the store. What the bundle says of commits stays its word, for whoever can
+    /// prove it.
     pub fn keep(&mut self, store: &Store) -> Result<(), Error> {
         if !self.waiting.is_empty() {
             disk::sync_file_system(store.root())?;
@@ -142,11 +146,6 @@ impl Arrived {
         }
         for (_, tree) in &self.trees {
             store.put_tree(tree)?;
-        }
-        for (name, (tree, time)) in &self.contents.commits {
-            if let Some((_, tree)) = self.trees.iter().find(|(digest, _)| digest == tree) {
-                store.put_content(*name, &Content { tree: tree.clone(), time: *time })?;
-            }
         }
         Ok(())
     }

@@ -33,8 +33,8 @@ use crate::tree::File;
 use crate::tree::grove::{self, Budget};
 
 use container::{Packer, Unpacker, takes};
-pub use header::is_plain;
 use header::{Directory, Header, Record};
+pub use header::{is_plain, plain};
 pub use intake::{Arrived, receive};
 
 /// The name of the first file.
@@ -57,7 +57,7 @@ pub struct Contents {
     pub trees: BTreeSet<TreeDigest>,
     /// Archives.
     pub blobs: BTreeMap<BlobDigest, u64>,
-    /// What commits gave, each under a name that only who pins the same looks for.
+    /// What commits gave, each under a name that follows from the commit and what is pinned of it. That is the bundle's word.
     pub commits: BTreeMap<TextDigest, (TreeDigest, i64)>,
 }
 

@@ -49,7 +49,8 @@ fn a_bundle_comes_back_as_it_was_in_another_store() {
         from.whole_tree(*contents.trees.first().unwrap()).unwrap()
     );
     assert_eq!(to.read_blob(BlobDigest::of(b"archive")).unwrap(), b"archive");
-    assert_eq!(to.content(TextDigest::of(b"commit")).unwrap().map(|content| content.time), Some(5));
+    assert_eq!(to.content(TextDigest::of(b"commit")).unwrap(), None, "a bundle names nothing in a store");
+    assert_eq!(arrived.contents.commits, contents.commits);
     assert_eq!((arrived.contents.files, arrived.contents.recipes), (contents.files, contents.recipes));
     assert_eq!(bytes, packed(&self::contents(&to), &to));
 }
@@ -166,6 +167,22 @@ fn a_symlink_in_the_place_of_a_file_is_refused() {
         refused(&bytes),
         "`built-in/make.toml` was expected, and a symlink `built-in/make.toml` of 0 bytes is there"
     );
+}
+
+#[test]
+fn a_blob_of_two_sizes_is_refused_before_any_of_it_comes() {
+    let (_directory, from) = store();
+    let mut contents = contents(&from);
+    let (mut tree, blob) = (Tree::default(), BlobDigest::of(b"text"));
+    tree.insert("one", Node::File(File { blob, size: 4, executable: false })).unwrap();
+    tree.insert("two", Node::File(File { blob, size: 5, executable: false })).unwrap();
+    let directories = BTreeMap::from_iter(tree.encode().directories);
+    (contents.trees, contents.commits) = ([tree.digest()].into(), BTreeMap::new());
+    let mut files = vec![(HEADER.to_owned(), Header::of(&contents, &directories).to_bytes())];
+    files.extend(named(&contents.files, &contents.recipes).map(|(path, bytes)| (path, bytes.clone())));
+    files.extend(directories.iter().map(|(digest, bytes)| (directory_path(*digest), bytes.clone())));
+    let told = refused(&of(&files));
+    assert_eq!(told, format!("what it says of itself makes no sense: blob {blob} has two sizes"));
 }
 
 #[test]

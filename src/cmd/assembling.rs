@@ -68,7 +68,7 @@ pub fn assemble(
     let config = project.config(site, lockfile)?;
     let wishes = project.wishes(context, site, Some(lockfile))?;
     let remote = Caching::open(context, project)?;
-    let plan = remote.plan(context, lockfile, &wishes)?;
+    let plan = remote.plan_to_build(context, lockfile, &wishes)?;
     if recording == Recording::Off {
         vouching.require_recorded(site, lockfile, &plan)?;
     }

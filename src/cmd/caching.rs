@@ -8,18 +8,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::context::{Context, absolute};
 use super::options::switch;
 use super::project::Project;
-use crate::build::{Built, Origin, Plan, Step, plan};
+use crate::build::{Built, Origin, Plan, Planned, Step, plan};
 use crate::digest::{ActionDigest, TreeDigest};
 use crate::disk;
-use crate::download::Secret;
+use crate::download::{Authorization, Secret, Settings};
 use crate::failure::{Exit, Failure};
 use crate::lock::{Lockfile, Wishes};
-use crate::package::PackageName;
 use crate::platform::Platform;
 use crate::process;
 use crate::progress::{Event, Progress as _};
 use crate::remote::config::Config;
-use crate::remote::{self, Address, PATIENCE, Remote};
+use crate::remote::{self, Address, PATIENCE, Reading, Remote};
 use crate::source::{self, CargoConfig};
 use crate::store::Store;
 
@@ -41,8 +40,6 @@ impl Caching {
             config.push = Some(push);
         }
         config.trust = variable("ENVY_REMOTE_TRUST")?.unwrap_or(config.trust);
-        // A project's cache is told no token, and is not believed: whoever wrote the project named it.
-        let token = own.as_ref().and_then(|_| process::variable("ENVY_REMOTE_TOKEN")).map(Secret::new);
         let of_project = own.is_none();
         if of_project {
             (config.trust, config.push) = (false, config.push.filter(|push| !push));
@@ -55,11 +52,12 @@ impl Caching {
             Failure::new(Exit::Failed, "the cache cannot be used")
                 .fact(error.to_string())
                 .fact(format!("{place} names it"))
+                .hint(format!("correct it in {place}, or leave it alone with `ENVY_REMOTE_CACHE=off`"))
         })?;
-        let mut settings = CargoConfig::load(&project.root).map_err(source::Error::from)?.settings();
+        let (mut settings, authorization) = way(project, of_project)?;
         settings.offline |= context.is_frozen();
         let patience = config.timeout.unwrap_or(PATIENCE);
-        let remote = Some(Remote::at(address, settings, patience, token));
+        let remote = Some(Remote::at(address, settings, patience, authorization));
         Ok(Self { remote, config, left: AtomicBool::new(false) })
     }
 
@@ -89,13 +87,31 @@ impl Caching {
         }
     }
 
-    /// The plan of a build, with all outputs at hand that the lockfile records and the cache has.
+    /// The plan of what is installed, with all outputs at hand that the lockfile records and the cache has.
     pub fn plan(&self, context: &Context<'_>, lockfile: &Lockfile, wishes: &Wishes) -> Result<Plan, Failure> {
+        self.plan_with(context, lockfile, wishes, wanted)
+    }
+
+    /// The plan of a build: also what has to be there while something is made that cannot be had.
+    pub fn plan_to_build(&self, context: &Context<'_>, lockfile: &Lockfile, wishes: &Wishes) -> Result<Plan, Failure> {
+        self.plan_with(context, lockfile, wishes, |plan, lockfile, asked| {
+            let installed = wanted(plan, lockfile, asked);
+            if installed.is_empty() { next_of(plan, lockfile, asked, false) } else { installed }
+        })
+    }
+
+    fn plan_with(
+        &self,
+        context: &Context<'_>,
+        lockfile: &Lockfile,
+        wishes: &Wishes,
+        wanted: impl Fn(&Plan, &Lockfile, &BTreeSet<TreeDigest>) -> BTreeSet<TreeDigest>,
+    ) -> Result<Plan, Failure> {
         let (store, mut asked) = (context.store()?, BTreeSet::new());
         loop {
             let planned = of_store(lockfile, wishes, store);
             let Some(remote) = self.usable() else { return Ok(planned) };
-            let wanted: BTreeSet<_> = wanted(&planned, lockfile).filter(|tree| !asked.contains(tree)).collect();
+            let wanted = wanted(&planned, lockfile, &asked);
             if wanted.is_empty() {
                 return Ok(planned);
             }
@@ -136,12 +152,27 @@ impl Caching {
         if built.is_empty() {
             return;
         }
-        match remote.push(&built, store) {
+        match remote.push(&built, store, Reading::Sizes) {
             Ok(pushed) if pushed.things == 0 => {}
             Ok(pushed) => tell_pushed(context, remote, built.len(), pushed),
             Err(error) => self.leave(context, &error),
         }
     }
+}
+
+/// How a cache is reached, and who it is told that asks. Whoever wrote a project also wrote its configuration of cargo: it
+/// says nothing of the way to a cache of the user's. A project's cache is told no token, and nothing at all on a way that
+/// only the project names.
+fn way(project: &Project, of_project: bool) -> Result<(Settings, Authorization), Failure> {
+    let of_all = CargoConfig::load(&project.root).map_err(source::Error::from)?.settings();
+    let own = CargoConfig::load_of_user(&project.root).map_err(source::Error::from)?.settings();
+    if of_project {
+        let same = (&of_all.proxy, &of_all.ca_file) == (&own.proxy, &own.ca_file);
+        return Ok((of_all, if same { Authorization::NetrcOfHost } else { Authorization::Nobody }));
+    }
+    let bearer = |token| Authorization::Token(Secret::new(format!("Bearer {token}")));
+    let authorization = process::variable("ENVY_REMOTE_TOKEN").map_or(Authorization::Netrc, bearer);
+    Ok((Settings { offline: of_all.offline, ..own }, authorization))
 }
 
 /// An output with its result, where that is what the output came by.
@@ -165,13 +196,18 @@ fn of_store(lockfile: &Lockfile, wishes: &Wishes, store: &Store) -> Plan {
     plan(lockfile, wishes.installed(Platform::host()), Platform::host(), |tree| store.whole_tree(tree).ok().flatten())
 }
 
-/// The recorded outputs of what would have to be made.
-fn wanted<'l>(plan: &Plan, lockfile: &'l Lockfile) -> impl Iterator<Item = TreeDigest> + use<'l> {
-    let names: Vec<PackageName> =
-        plan.packages.iter().filter(|one| one.step == Step::Make).map(|one| one.id.name.clone()).collect();
-    names
-        .into_iter()
-        .flat_map(move |name| lockfile.outputs(&name, Platform::host()).map(|output| output.tree).collect::<Vec<_>>())
+/// Recorded outputs of what is installed and is not here: of each package the first that nobody was asked for.
+fn wanted(plan: &Plan, lockfile: &Lockfile, asked: &BTreeSet<TreeDigest>) -> BTreeSet<TreeDigest> {
+    next_of(plan, lockfile, asked, true)
+}
+
+fn next_of(plan: &Plan, lockfile: &Lockfile, asked: &BTreeSet<TreeDigest>, installed: bool) -> BTreeSet<TreeDigest> {
+    let missing = plan.packages.iter().filter(|one| one.step == Step::Make && one.installed == installed);
+    let next = |one: &Planned| {
+        let mut trees = lockfile.outputs(&one.id.name, Platform::host()).map(|output| output.tree);
+        trees.find(|tree| !asked.contains(tree))
+    };
+    missing.filter_map(next).collect()
 }
 
 /// The user's configuration, and where it is.

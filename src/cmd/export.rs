@@ -13,6 +13,7 @@ use super::caching::Caching;
 use super::context::Context;
 use super::project::Project;
 use crate::build::Step;
+use crate::digest::TreeDigest;
 use crate::disk;
 use crate::export::{cyclonedx, spdx, tarball};
 use crate::failure::{Exit, Failure};
@@ -35,6 +36,9 @@ pub struct Args {
     /// The path at which the files of a `tar` will lie
     #[arg(long, value_name = "DIR")]
     at: Option<String>,
+    /// Print one JSON document about the file that was written
+    #[arg(long)]
+    json: bool,
 }
 
 /// What a site can be written as.
@@ -57,6 +61,10 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     if args.at.is_some() && args.format != Format::Tar {
         return Err(Failure::new(Exit::Usage, "`--at` belongs to `--format tar`").hint("leave it out"));
     }
+    if args.json && args.output.is_none() && args.format != Format::Tar {
+        return Err(Failure::new(Exit::Usage, "two documents cannot both go to the standard output")
+            .hint("name a file with `--output`, or leave out `--json`: what is exported is one document already"));
+    }
     if args.format == Format::Tar {
         return archive(context, &project, site, args);
     }
@@ -75,8 +83,25 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     disk::replace_file(path, |mut file| {
         file.write_all(text.as_bytes()).map_err(|error| disk::Error::new("write", path, error))
     })?;
+    if args.json {
+        context.ui.json(&told(args, path, None));
+        return Ok(());
+    }
     context.ui.done("exported", format!("site `{}` into `{}`", args.site, path.display()));
     Ok(())
+}
+
+/// What was written, for programs.
+fn told(args: &Args, path: &Path, prefix: Option<TreeDigest>) -> serde_json::Value {
+    let format = args.format.to_possible_value().map(|value| value.get_name().to_owned());
+    serde_json::json!({
+        "schema": "envy.export/1",
+        "site": args.site.as_str(),
+        "format": format,
+        "file": path.display().to_string(),
+        "size": disk::file_size(path),
+        "prefix": prefix.map(|prefix| prefix.to_string()),
+    })
 }
 
 /// Write the files of the prefix that the lockfile records.
@@ -90,6 +115,10 @@ fn archive(context: &Context<'_>, project: &Project, site: &Site, args: &Args) -
     }
     let at = args.at.as_deref().map(|at| at.trim_end_matches('/'));
     write_archive(&tree, store, at, &path).map_err(|error| Failure::export(error, &site.name))?;
+    if args.json {
+        context.ui.json(&told(args, &path, Some(tree.digest())));
+        return Ok(());
+    }
     let size = crate::ui::bytes(disk::file_size(&path).unwrap_or(0));
     context.ui.done("exported", format!("the prefix of site `{}` into `{}` ({size})", site.name, path.display()));
     context.ui.detail(format!("prefix {}", tree.digest()));

@@ -12,9 +12,11 @@ use super::project::Project;
 use super::showing::{How, Manner, Showing};
 use super::vouching::Vouching;
 use super::{Jobs, LockMode, undo};
+use crate::build::Commits;
 use crate::bundle::{self, Arrived};
 use crate::disk;
 use crate::failure::{Exit, Failure};
+use crate::manifest::Site;
 use crate::package::SiteName;
 use crate::platform::Platform;
 use crate::site::Place;
@@ -116,6 +118,7 @@ fn install(
     let written = writes.apply(root)?;
     let project = Project::find(Some(root), context.globals.sites_dir.as_deref())?;
     let site = project.site(name)?;
+    keep_commits(context, &project, site, &arrived.contents.commits)?;
     let showing = match (args.switch, args.no_switch) {
         (true, _) => Showing::Always,
         (_, true) => Showing::Never,
@@ -147,6 +150,24 @@ fn install(
     }
     context.ui.detail(format!("contents {}", arrived.digest));
     Ok(())
+}
+
+/// Remember what the bundle has of commits, as far as the lockfile proves it. What it does not pin is somebody's lie.
+fn keep_commits(context: &Context<'_>, project: &Project, site: &Site, commits: &Commits) -> Result<(), Failure> {
+    if commits.is_empty() {
+        return Ok(());
+    }
+    let (wishes, locked) = project.current_lock(context, site)?;
+    context.with_sources(project, LockMode::default(), |sources| {
+        let supplies = project.supplies(context, site, &wishes, &locked.lockfile, sources);
+        let brought = supplies.brought(commits, Platform::host())?;
+        if let Some(name) = commits.keys().find(|name| brought.iter().all(|one| one.name != **name)) {
+            return Err(settling::senseless(format!(
+                "it brings a commit as `{name}`, which its lockfile does not pin"
+            )));
+        }
+        Ok(supplies.keep_brought(&brought)?)
+    })
 }
 
 fn place(context: &Context<'_>, root: &Path, name: &SiteName) -> Result<Place, Failure> {

@@ -60,7 +60,7 @@ pub mod why;
 use clap::Args;
 
 pub use context::Context;
-pub use options::{Color, Globals};
+pub use options::{Color, Globals, SitesArgs};
 
 use crate::build::Proof;
 use crate::failure::{Exit, Failure};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::package::SiteName;
 use crate::resolve::Strategy;
 use crate::ui::Volume;
 
@@ -73,6 +74,16 @@ impl From<Resolution> for Strategy {
             Resolution::LowestDirect => Self::LowestDirect,
         }
     }
+}
+
+/// Arguments of commands that do one thing for each of several sites.
+#[derive(Clone, Debug, Args)]
+pub struct SitesArgs {
+    /// The sites [default: all]
+    pub sites: Vec<SiteName>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub json: bool,
 }
 
 impl Globals {

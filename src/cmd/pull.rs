@@ -3,24 +3,14 @@
 use super::caching::Caching;
 use super::context::Context;
 use super::for_each;
+use super::options::SitesArgs;
 use super::project::Project;
 use crate::build::Step;
 use crate::failure::{Exit, Failure};
 use crate::manifest::Site;
-use crate::package::SiteName;
-
-/// Arguments of `envy pull`.
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    /// The sites [default: all]
-    sites: Vec<SiteName>,
-    /// Print one JSON document
-    #[arg(long)]
-    json: bool,
-}
 
 /// Bring all outputs that lockfiles record.
-pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
+pub fn run(context: &Context<'_>, args: &SitesArgs) -> Result<(), Failure> {
     let project = context.project()?;
     let caching = Caching::open(context, &project)?;
     let remote = caching.require()?;

@@ -4,20 +4,20 @@ use std::collections::BTreeSet;
 
 use super::caching::{Caching, result, tell_pushed};
 use super::context::Context;
+use super::options::SitesArgs;
 use super::project::Project;
 use crate::failure::{Exit, Failure};
 use crate::manifest::Site;
-use crate::package::SiteName;
-use crate::remote::Built;
+use crate::remote::{Built, Reading};
 
 /// Arguments of `envy push`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The sites [default: all]
-    sites: Vec<SiteName>,
-    /// Print one JSON document
+    #[command(flatten)]
+    which: SitesArgs,
+    /// Read all that the cache has of it, and send again what is damaged there
     #[arg(long)]
-    json: bool,
+    check: bool,
 }
 
 /// Send all outputs that lockfiles record and that are here.
@@ -31,13 +31,15 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
             .hint("take it out of `~/.config/envy/config.toml`, or set `ENVY_REMOTE_PUSH=1`"));
     }
     let (mut built, mut known) = (Vec::new(), BTreeSet::new());
-    for site in project.sites(&args.sites)? {
+    for site in project.sites(&args.which.sites)? {
         built.extend(recorded(context, &project, site, &mut known)?);
     }
     let busy = context.ui.busy(format!("sending to {}", remote.shown()));
-    let pushed = remote.push(&built, context.store()?).map_err(|error| Failure::cache(&remote.shown(), error))?;
+    let reading = if args.check { Reading::Bytes } else { Reading::Sizes };
+    let pushed =
+        remote.push(&built, context.store()?, reading).map_err(|error| Failure::cache(&remote.shown(), error))?;
     drop(busy);
-    if args.json {
+    if args.which.json {
         context.ui.json(&serde_json::json!({
             "schema": "envy.push/1",
             "cache": remote.shown(),

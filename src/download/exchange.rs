@@ -67,7 +67,7 @@ impl Downloader {
                 match transfer::send(request(&network, way, question)?, question.url, way).await {
                     Ok(response) if answers(response.status()) => break Ok::<_, Error>(response),
                     Ok(response) => {
-                        let failure = transfer::refusal(question.url, response.status(), response.headers());
+                        let failure = transfer::refusal(question.url, response.status(), response.headers(), settings);
                         transfer::pause_after(failure, &mut pauses).await?;
                     }
                     Err(failure) => transfer::pause_after(failure, &mut pauses).await?,

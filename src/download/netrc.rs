@@ -73,9 +73,18 @@ impl Netrc {
     /// Who the user is on a host (a name or an address, without a port), or, where the address asked for names a
     /// user already, that user's password.
     pub fn login(&self, host: &str, user: Option<&str>) -> Option<Login> {
+        self.login_by(user, |own| own.is_none_or(|own| own.eq_ignore_ascii_case(host)))
+    }
+
+    /// The same, of an entry that names the host.
+    pub fn login_of_host(&self, host: &str, user: Option<&str>) -> Option<Login> {
+        self.login_by(user, |own| own.is_some_and(|own| own.eq_ignore_ascii_case(host)))
+    }
+
+    fn login_by(&self, user: Option<&str>, is_for_host: impl Fn(Option<&str>) -> bool) -> Option<Login> {
         let fits = |entry: &&Entry| {
-            let on_host = entry.host.as_ref().is_none_or(|own| own.eq_ignore_ascii_case(host));
-            on_host && (user.is_none() || entry.user.is_none() || entry.user.as_deref() == user)
+            is_for_host(entry.host.as_deref())
+                && (user.is_none() || entry.user.is_none() || entry.user.as_deref() == user)
         };
         let entry = self.entries.iter().find(fits)?;
         let user = entry.user.as_deref().or(user).unwrap_or_default().to_owned();
@@ -182,6 +191,9 @@ mod tests {
         let text = format!("{TEXT} default login any password 4");
         check(&text, "a.example", None, Some(("me", "#1")));
         check(&text, "c.example", None, Some(("any", "4")));
+        let netrc = Netrc::parse(&text);
+        assert_eq!(netrc.login_of_host("c.example", None), None);
+        assert_eq!(netrc.login_of_host("a.example", None), netrc.login("a.example", None));
     }
 
     #[test]

@@ -287,3 +287,28 @@ fn without_certificates_the_plain_web_is_still_there() {
     assert!(ask(&server.url).is_ok());
     assert!(matches!(ask("https://a.example/"), Err(Error::NoCertificates)));
 }
+
+#[test]
+fn bytes_that_are_taken_slowly_may_take_longer_than_a_stall() {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/thing", listener.local_addr().unwrap());
+    let size = 64 << 20;
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let (mut buffer, mut read) = (vec![0; 64 << 10], 0);
+        // With the head of the request a little more comes.
+        while read < size {
+            read += stream.read(&mut buffer).unwrap();
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        stream.write_all(b"HTTP/1.1 201 Created\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
+        // Nothing is cut that is still on its way.
+        let _ = stream.read(&mut buffer);
+    });
+    let settings = Settings { stall_timeout: Duration::from_millis(600), retries: 0, ..Settings::default() };
+    let content = Content::Bytes(vec![7; size]);
+    let request = SendRequest { url, content, authorization: Authorization::Nobody };
+    Downloader::new(settings).send(&[request]).unwrap().remove(0).unwrap();
+    server.join().unwrap();
+}

@@ -15,9 +15,6 @@ use crate::digest::Hasher;
 use crate::disk;
 use crate::progress::{Event, Progress};
 
-/// The longest wait that a server may ask for; one that asks for more is left.
-const LONGEST_WAIT: Duration = Duration::from_mins(1);
-
 /// The largest text, packed or not. The index's longest file has about 5 MB.
 const LARGEST_TEXT: usize = 64 << 20;
 
@@ -150,7 +147,7 @@ async fn attempt_file(
                 what: "another part than was asked for",
             }));
         }
-        status => return Err(refusal(&request.url, status, response.headers())),
+        status => return Err(refusal(&request.url, status, response.headers(), way.settings)),
     }
     received.validator = validator(response.headers());
     let too_large = || Failure::Lasting(Error::TooLarge { url: shown(&request.url), limit: request.max_size });
@@ -188,7 +185,7 @@ async fn attempt_text(way: Way<'_>, request: &TextRequest) -> Result<TextReply, 
         StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS => {
             return Ok(TextReply::Missing);
         }
-        status => return Err(refusal(&request.url, status, response.headers())),
+        status => return Err(refusal(&request.url, status, response.headers(), way.settings)),
     }
     let too_large = || Failure::Lasting(Error::TooLarge { url: shown(&request.url), limit: LARGEST_TEXT as u64 });
     let mut body = Vec::new();
@@ -239,9 +236,12 @@ impl Way<'_> {
         let private = parsed.scheme() == "https" || is_loopback(&parsed);
         match authorization {
             Authorization::Token(token) => authorized(ask, url, private, token),
-            Authorization::Netrc if private && parsed.password().is_none() => {
+            Authorization::Netrc | Authorization::NetrcOfHost if private && parsed.password().is_none() => {
                 let user = Some(parsed.username()).filter(|user| !user.is_empty());
-                let login = parsed.host_str().and_then(|host| self.netrc.login(host, user));
+                let login = parsed.host_str().and_then(|host| match authorization {
+                    Authorization::NetrcOfHost => self.netrc.login_of_host(host, user),
+                    _ => self.netrc.login(host, user),
+                });
                 let Some(login) = login else { return Ok(ask) };
                 // The user in the address would overrule the one we name.
                 let mut bare = parsed.clone();
@@ -253,7 +253,7 @@ impl Way<'_> {
                 let ask = RequestBuilder::from_parts(client, request);
                 Ok(ask.basic_auth(login.user, Some(login.password.expose())))
             }
-            Authorization::Netrc | Authorization::Nobody => Ok(ask),
+            Authorization::Netrc | Authorization::NetrcOfHost | Authorization::Nobody => Ok(ask),
         }
     }
 }
@@ -331,14 +331,14 @@ async fn within_stall_timeout<T>(
 }
 
 /// What an answer without content means.
-pub(super) fn refusal(url: &str, status: StatusCode, headers: &HeaderMap) -> Failure {
+pub(super) fn refusal(url: &str, status: StatusCode, headers: &HeaderMap, settings: &Settings) -> Failure {
     let error = Error::Status { url: shown(url), status };
     let passing =
         status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
     match retry_after(headers) {
         _ if !passing => Failure::Lasting(error),
         // Asking before that would only make it busier.
-        Some(wait) if wait > LONGEST_WAIT => Failure::Lasting(Error::Later { url: shown(url), status, wait }),
+        Some(wait) if wait > settings.longest_wait => Failure::Lasting(Error::Later { url: shown(url), status, wait }),
         after => Failure::Passing { error, after },
     }
 }
@@ -387,7 +387,7 @@ mod tests {
     #[test]
     fn a_server_may_say_when_to_come_again() {
         assert_eq!(wait("7"), Some(Duration::from_secs(7)));
-        assert!(wait("Sat, 06 Nov 2094 08:49:37 GMT") > Some(LONGEST_WAIT));
+        assert!(wait("Sat, 06 Nov 2094 08:49:37 GMT") > Some(Settings::default().longest_wait));
         assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT"), None, "that was long ago");
         assert_eq!(wait("soon"), None);
     }
@@ -396,9 +396,10 @@ mod tests {
     fn who_asks_for_a_longer_wait_than_anyone_has_is_left() {
         let refused = |wait: &str| {
             let headers = HeaderMap::from_iter([(header::RETRY_AFTER, wait.parse().unwrap())]);
-            refusal("http://a.example/x?y", StatusCode::TOO_MANY_REQUESTS, &headers)
+            refusal("http://a.example/x?y", StatusCode::TOO_MANY_REQUESTS, &headers, &Settings::default())
         };
-        assert!(matches!(refused("60"), Failure::Passing { after: Some(LONGEST_WAIT), .. }));
+        let minute = Duration::from_mins(1);
+        assert!(matches!(refused("60"), Failure::Passing { after: Some(after), .. } if after == minute));
         let Failure::Lasting(error) = refused("3600") else { panic!("an hour is too long") };
         let text = "`http://a.example/x` answered 429 Too Many Requests, and wants to be asked again in 3600 s";
         assert_eq!(error.to_string(), text);

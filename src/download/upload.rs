@@ -1,5 +1,6 @@
 //! The other way: what a server has, and giving it what it lacks, by HEAD and PUT.
 
+use std::io::Cursor;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use backon::BackoffBuilder as _;
 use futures_util::stream;
 use reqwest::{Body, StatusCode, header};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use super::error::{Error, Failure, shown};
 use super::{Authorization, Downloader, transfer};
@@ -23,6 +24,15 @@ pub struct HeadRequest {
     pub url: String,
     /// Who the server is told that asks.
     pub authorization: Authorization,
+}
+
+/// Whether a server has something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum There {
+    /// It does not.
+    No,
+    /// It does, with so many bytes, if it tells that.
+    Yes { size: Option<u64> },
 }
 
 /// Something that a server shall have.
@@ -45,10 +55,20 @@ pub enum Content {
     File(PathBuf, u64),
 }
 
+impl Content {
+    /// How many bytes it has.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File(_, size) => *size,
+        }
+    }
+}
+
 impl Downloader {
     /// Ask in parallel what a server has. Results stand in the order of the requests; an error of the whole means that
     /// nothing was asked at all.
-    pub fn ask_for(&self, requests: &[HeadRequest]) -> Result<Vec<Result<bool, Error>>, Error> {
+    pub fn ask_for(&self, requests: &[HeadRequest]) -> Result<Vec<Result<There, Error>>, Error> {
         let Some(network) = self.network(requests, |request| shown(&request.url))? else { return Ok(Vec::new()) };
         let netrc = self.netrc(requests.iter().map(|request| &request.authorization))?;
         let way = network.way(&self.settings, &netrc);
@@ -64,17 +84,21 @@ impl Downloader {
     }
 }
 
-async fn there(way: transfer::Way<'_>, request: &HeadRequest) -> Result<bool, Error> {
+async fn there(way: transfer::Way<'_>, request: &HeadRequest) -> Result<There, Error> {
     let mut pauses = way.settings.pauses().build();
     loop {
         let attempt = async {
             let ask = way.authorized(way.client.head(&request.url), &request.url, &request.authorization)?;
             let response = transfer::send(ask, &request.url, way).await?;
             match response.status() {
-                StatusCode::OK | StatusCode::NO_CONTENT => Ok(true),
+                StatusCode::OK | StatusCode::NO_CONTENT => {
+                    let size = transfer::text_header(response.headers(), header::CONTENT_LENGTH);
+                    // Some servers say nothing of it, and some say 0 of everything.
+                    Ok(There::Yes { size: size.and_then(|size| size.parse().ok()).filter(|size| *size > 0) })
+                }
                 // A server that is not asked like that is sent what it may have.
-                StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::METHOD_NOT_ALLOWED => Ok(false),
-                status => Err(transfer::refusal(&request.url, status, response.headers())),
+                StatusCode::NOT_FOUND | StatusCode::GONE | StatusCode::METHOD_NOT_ALLOWED => Ok(There::No),
+                status => Err(transfer::refusal(&request.url, status, response.headers(), way.settings)),
             }
         };
         match attempt.await {
@@ -98,14 +122,18 @@ async fn attempt(way: transfer::Way<'_>, request: &SendRequest) -> Result<(), Fa
     let url = &request.url;
     let moved = Arc::new(AtomicU64::new(0));
     let ask = way.authorized(way.client.put(url), url, &request.authorization)?;
-    let ask = match &request.content {
-        Content::Bytes(bytes) => ask.body(bytes.clone()),
+    let (size, body) = match &request.content {
+        Content::Bytes(bytes) => {
+            let size = bytes.len() as u64;
+            (size, body(Cursor::new(bytes.clone()), size, Arc::clone(&moved)))
+        }
         Content::File(path, size) => {
             let failed = |source| Failure::Lasting(disk::Error::new("open", path, source).into());
             let file = tokio::fs::File::open(path).await.map_err(failed)?;
-            ask.header(header::CONTENT_LENGTH, *size).body(body(file, *size, Arc::clone(&moved)))
+            (*size, body(file, *size, Arc::clone(&moved)))
         }
     };
+    let ask = ask.header(header::CONTENT_LENGTH, size).body(body);
     let mut sending = std::pin::pin!(ask.send());
     // A large file may take as long as it likes, as long as something of it goes.
     let response = loop {
@@ -121,13 +149,13 @@ async fn attempt(way: transfer::Way<'_>, request: &SendRequest) -> Result<(), Fa
     };
     match response.status() {
         StatusCode::OK | StatusCode::CREATED | StatusCode::ACCEPTED | StatusCode::NO_CONTENT => Ok(()),
-        status => Err(transfer::refusal(url, status, response.headers())),
+        status => Err(transfer::refusal(url, status, response.headers(), way.settings)),
     }
 }
 
-/// The bytes of a file, read as they are sent; never more than were announced.
-fn body(file: tokio::fs::File, size: u64, moved: Arc<AtomicU64>) -> Body {
-    let piece = |(mut file, moved): (tokio::io::Take<tokio::fs::File>, Arc<AtomicU64>)| async move {
+/// Bytes, read as they are sent; never more than were announced.
+fn body(bytes: impl AsyncRead + Send + Unpin + 'static, size: u64, moved: Arc<AtomicU64>) -> Body {
+    let piece = |(mut file, moved): (tokio::io::Take<_>, Arc<AtomicU64>)| async move {
         let mut piece = vec![0; PIECE];
         match file.read(&mut piece).await {
             Ok(0) => None,
@@ -139,5 +167,5 @@ fn body(file: tokio::fs::File, size: u64, moved: Arc<AtomicU64>) -> Body {
             Err(error) => Some((Err(error), (file, moved))),
         }
     };
-    Body::wrap_stream(stream::unfold((file.take(size), moved), piece))
+    Body::wrap_stream(stream::unfold((bytes.take(size), moved), piece))
 }

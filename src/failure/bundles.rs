@@ -39,7 +39,8 @@ impl Failure {
             Error::Store(error) => error.into(),
             error => {
                 let failure = Self::of(Exit::Failed, &error);
-                Self { outcome: format!("bundle `{}` cannot be written", file.display()), ..failure }
+                let told = Self { outcome: format!("bundle `{}` cannot be written", file.display()), ..failure };
+                told.hint("name another place for it with `--output`")
             }
         }
     }

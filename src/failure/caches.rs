@@ -19,7 +19,18 @@ impl Failure {
             Error::Download(ref inner) if inner.is_unauthorized() || inner.is_forbidden() => {
                 told(Self::of(Exit::Failed, &error)).hint("name yourself in `~/.netrc`, or by `ENVY_REMOTE_TOKEN`")
             }
-            _ => told(Self::of(Exit::Failed, &error)),
+            Error::NoDirectory(_) => {
+                told(Self::of(Exit::Failed, &error)).hint("mount it, or name another one by `ENVY_REMOTE_CACHE`")
+            }
+            Error::NoRoom { .. } => {
+                told(Self::of(Exit::Failed, &error)).hint("free some space, or name another store by `ENVY_STORE`")
+            }
+            Error::Wrong(_) | Error::Trees(_) | Error::TooMuch | Error::TwoSizes(_) => {
+                told(Self::of(Exit::Failed, &error))
+                    .hint("run `envy push --check` where it was built, which sends again what is damaged there")
+            }
+            Error::Download(_) | Error::Slow { .. } => told(Self::of(Exit::Failed, &error))
+                .hint("try again later, or name another cache by `ENVY_REMOTE_CACHE`; `off` is none"),
         }
     }
 }

@@ -1,12 +1,13 @@
 //! A cache in a directory, such as one that several hosts mount. Others may write to it at any time, and nothing in it is
 //! believed.
 
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 
-use super::{Error, Kind, LARGEST, wrong};
+use super::{Error, Kind, LARGEST, Take, wrong};
+use crate::digest::{BlobDigest, Hasher};
 use crate::disk;
-use crate::store::Store;
+use crate::store::{Outcome, Store};
 use crate::tree::File;
 
 #[derive(Debug)]
@@ -28,17 +29,18 @@ impl Directory {
         if disk::is_directory(&self.path) { Ok(()) } else { Err(Error::NoDirectory(self.path.display().to_string())) }
     }
 
-    pub fn small(&self, kind: Kind, names: &[String]) -> Result<Vec<Option<Vec<u8>>>, Error> {
+    pub fn small(&self, kind: Kind, names: &[String], take: &mut Take<'_>) -> Result<(), Error> {
         self.require()?;
-        let read = |name: &String| {
+        for (number, name) in names.iter().enumerate() {
             let path = self.place(kind, name);
-            match disk::file_size(&path) {
-                Some(size) if size <= LARGEST => Ok(disk::read_if_exists(&path)?),
-                Some(_) => Err(wrong(name)),
-                None => Ok(None),
-            }
-        };
-        names.iter().map(read).collect()
+            let found = match disk::file_size(&path) {
+                Some(size) if size <= LARGEST => disk::read_if_exists(&path)?,
+                Some(_) => return Err(wrong(kind, name)),
+                None => None,
+            };
+            take(number, found)?;
+        }
+        Ok(())
     }
 
     pub fn files(&self, files: &[File], store: &Store) -> Result<Vec<bool>, Error> {
@@ -47,16 +49,27 @@ impl Directory {
             match disk::file_size(&path) {
                 None => Ok(false),
                 // Whoever writes there now may not be done.
-                Some(size) if size != file.size => Err(wrong(&file.blob.hex())),
+                Some(size) if size != file.size => Err(wrong(Kind::Content, &file.blob.hex())),
                 Some(_) if store.copy_in(&path, *file)? => Ok(true),
-                Some(_) => Err(wrong(&file.blob.hex())),
+                Some(_) => Err(wrong(Kind::Content, &file.blob.hex())),
             }
         };
         files.iter().map(take).collect()
     }
 
-    pub fn has(&self, kind: Kind, names: &[String]) -> Vec<bool> {
-        names.iter().map(|name| disk::file_size(&self.place(kind, name)).is_some()).collect()
+    /// Whether it has things, and they are what their names say: what is damaged is as good as not there.
+    pub fn has(&self, kind: Kind, things: &[(String, u64)]) -> Result<Vec<bool>, Error> {
+        self.require()?;
+        let has = |(name, size): &(String, u64)| {
+            let path = self.place(kind, name);
+            match (kind, disk::file_size(&path)) {
+                (_, None) => Ok(false),
+                (Kind::Content, Some(found)) => Ok(found == *size && hash(&path)?.hex() == *name),
+                (Kind::Result, Some(found)) if found > LARGEST => Ok(false),
+                (Kind::Result, Some(_)) => Ok(Outcome::from_message(&disk::read(&path)?).is_some()),
+            }
+        };
+        things.iter().map(has).collect()
     }
 
     /// Write something, so that others see all of it or nothing.
@@ -66,5 +79,18 @@ impl Directory {
         Ok(disk::replace_file(&path, |mut file| {
             io::copy(content, &mut file).map(drop).map_err(|error| disk::Error::new("write", &path, error))
         })?)
+    }
+}
+
+/// Digest of a file's bytes.
+fn hash(path: &Path) -> Result<BlobDigest, Error> {
+    let (mut file, mut hasher, mut buffer) = (disk::open(path)?, Hasher::default(), vec![0; 256 * 1024]);
+    loop {
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(hasher.finish()),
+            Ok(count) => hasher.update(&buffer[..count]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(disk::Error::new("read", path, error).into()),
+        }
     }
 }

@@ -27,12 +27,12 @@ use rayon::prelude::*;
 
 pub use address::{Address, Error as AddressError};
 use directory::Directory;
-pub use pushing::{Built, Pushed};
+pub use pushing::{Built, Pushed, Reading};
 use web::Web;
 
 use crate::digest::{ActionDigest, BlobDigest, TreeDigest};
 use crate::disk;
-use crate::download::{self, Secret, Settings};
+use crate::download::{self, Authorization, Settings};
 use crate::store::{self, Outcome, Store};
 use crate::tree::grove::{self, Budget, Grove};
 use crate::tree::{File, Tree};
@@ -46,8 +46,11 @@ const ROUNDS: usize = 256;
 /// The most bytes that directories may have together.
 const LARGEST_ALL: usize = 512 << 20;
 
-/// How many files are asked for before it is seen whether the cache is any good.
+/// How many things are asked for before it is seen whether the cache is any good.
 const AT_A_TIME: usize = 64;
+
+/// Takes what came under each of several names, by its number, or learns that it is not there.
+type Take<'t> = dyn FnMut(usize, Option<Vec<u8>>) -> Result<(), Error> + 't;
 
 /// How long a cache may say nothing, where nobody says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -62,7 +65,7 @@ pub struct Remote {
 #[derive(Debug)]
 enum Place {
     Directory(Directory),
-    Web(Web),
+    Web(Box<Web>),
 }
 
 /// The two kinds of things in a cache.
@@ -113,14 +116,23 @@ pub enum Error {
     /// More than any site has.
     #[error("its directories are too many or too deep")]
     TooMuch,
+    /// A file that has two sizes at once.
+    #[error("its trees give two sizes to `cas/{0}`")]
+    TwoSizes(BlobDigest),
+    /// Each answer comes, and all of them never do.
+    #[error("it took {} s to answer", took.as_secs())]
+    Slow {
+        /// How long it took.
+        took: Duration,
+    },
 }
 
 impl Remote {
     /// The cache at an address. Nothing is asked before it is needed.
-    pub fn at(address: Address, settings: Settings, patience: Duration, token: Option<Secret>) -> Self {
+    pub fn at(address: Address, settings: Settings, patience: Duration, authorization: Authorization) -> Self {
         let place = match &address {
             Address::Directory(path) => Place::Directory(Directory::new(path.clone())),
-            Address::Web(url) => Place::Web(Web::new(url, settings, patience, token)),
+            Address::Web(url) => Place::Web(Box::new(Web::new(url, settings, patience, authorization))),
         };
         Self { address, place }
     }
@@ -168,18 +180,18 @@ impl Remote {
                 return Ok(grove);
             }
             let names: Vec<_> = wanted.iter().map(TreeDigest::hex).collect();
-            for (digest, found) in wanted.into_iter().zip(self.small(Kind::Content, &names)?) {
-                match found {
-                    Some(found) => {
-                        bytes += found.len();
-                        grove.insert(digest, found).map_err(|_| wrong(&digest.hex()))?;
-                    }
-                    None => drop(absent.insert(digest)),
+            self.small(Kind::Content, &names, &mut |number, found| {
+                let digest = wanted[number];
+                let Some(found) = found else {
+                    absent.insert(digest);
+                    return Ok(());
+                };
+                bytes += found.len();
+                if bytes > LARGEST_ALL {
+                    return Err(Error::TooMuch);
                 }
-            }
-            if bytes > LARGEST_ALL {
-                return Err(Error::TooMuch);
-            }
+                grove.insert(digest, found).map_err(|_| wrong(Kind::Content, &digest.hex()))
+            })?;
         }
         Err(Error::TooMuch)
     }
@@ -187,6 +199,9 @@ impl Remote {
     /// Bring all files of trees; gives those that the cache does not have.
     fn files(&self, trees: &BTreeMap<TreeDigest, Tree>, store: &Store) -> Result<BTreeSet<BlobDigest>, Error> {
         let files = grove::files(trees.values());
+        if let Some(blob) = grove::of_two_sizes(&files) {
+            return Err(Error::TwoSizes(blob));
+        }
         let files = files.into_par_iter().map(|(blob, executable, size)| File { blob, size, executable });
         let missing = files.filter_map(|file| match store.use_proven_file(file) {
             Ok(true) => None,
@@ -216,12 +231,11 @@ impl Remote {
     /// What somebody says that an action gave, with its output in the store. Only a build that succeeded and that is wholly
     /// there counts.
     pub fn result(&self, action: ActionDigest, store: &Store) -> Result<Option<Outcome>, Error> {
-        let Some(bytes) = self.small(Kind::Result, &[action.hex()])?.remove(0) else { return Ok(None) };
+        let Some(bytes) = self.one(Kind::Result, action.hex())? else { return Ok(None) };
         let Some(outcome) = Outcome::from_message(&bytes) else { return Ok(None) };
-        let log = self.small(Kind::Content, &[outcome.log.hex()])?.remove(0);
-        let Some(log) = log else { return Ok(None) };
+        let Some(log) = self.one(Kind::Content, outcome.log.hex())? else { return Ok(None) };
         if BlobDigest::of(&log) != outcome.log {
-            return Err(wrong(&outcome.log.hex()));
+            return Err(wrong(Kind::Content, &outcome.log.hex()));
         }
         if store.whole_tree(outcome.tree)?.is_none() && self.pull(&[outcome.tree].into(), store)?.is_empty() {
             return Ok(None);
@@ -232,15 +246,24 @@ impl Remote {
         Ok(Some(outcome))
     }
 
-    /// Things that are held in memory. Their bytes are what somebody says.
-    fn small(&self, kind: Kind, names: &[String]) -> Result<Vec<Option<Vec<u8>>>, Error> {
+    /// Things that are held in memory, each given away before the next is. Their bytes are what somebody says.
+    fn small(&self, kind: Kind, names: &[String], take: &mut Take<'_>) -> Result<(), Error> {
         match &self.place {
-            Place::Directory(directory) => directory.small(kind, names),
-            Place::Web(web) => web.small(kind, names),
+            Place::Directory(directory) => directory.small(kind, names, take),
+            Place::Web(web) => web.small(kind, names, take),
         }
+    }
+
+    fn one(&self, kind: Kind, name: String) -> Result<Option<Vec<u8>>, Error> {
+        let mut found = None;
+        self.small(kind, &[name], &mut |_, bytes| {
+            found = bytes;
+            Ok(())
+        })?;
+        Ok(found)
     }
 }
 
-fn wrong(hex: &str) -> Error {
-    Error::Wrong(format!("{}/{hex}", Kind::Content.name()))
+fn wrong(kind: Kind, hex: &str) -> Error {
+    Error::Wrong(format!("{}/{hex}", kind.name()))
 }

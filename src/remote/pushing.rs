@@ -2,15 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Error, Kind, Place, Remote};
+use super::{AT_A_TIME, Error, Kind, Place, Remote};
 use crate::digest::{ActionDigest, BlobDigest};
 use crate::disk;
 use crate::download::Content;
 use crate::store::{Outcome, Store};
 use crate::tree::{File, Tree};
-
-/// How many things are sent before others are looked at.
-const AT_A_TIME: usize = 256;
 
 /// An output, with the result that it came by where that is here.
 #[derive(Clone, Debug)]
@@ -19,6 +16,15 @@ pub struct Built {
     pub tree: Tree,
     /// The action and what it gave.
     pub result: Option<(ActionDigest, Outcome)>,
+}
+
+/// How much is read of what a server has already. Directories are always read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// Nothing but how large it is.
+    Sizes,
+    /// All of it.
+    Bytes,
 }
 
 /// What was sent.
@@ -31,8 +37,8 @@ pub struct Pushed {
 }
 
 impl Remote {
-    /// Send outputs. What the cache has is not sent again.
-    pub fn push(&self, built: &[Built], store: &Store) -> Result<Pushed, Error> {
+    /// Send outputs. What the cache has is not sent again, unless it is damaged, as far as that is looked at.
+    pub fn push(&self, built: &[Built], store: &Store, reading: Reading) -> Result<Pushed, Error> {
         let (mut files, mut messages, mut results) = (BTreeSet::new(), BTreeMap::new(), Vec::new());
         for one in built {
             files.extend(one.tree.files().map(|file| (file.blob, file.executable, file.size)));
@@ -58,8 +64,8 @@ impl Remote {
         all.dedup_by(|one, other| one.0 == other.0);
         all.extend(messages.into_iter().map(|(name, bytes)| (name, Content::Bytes(bytes), None)));
         for some in all.chunks(AT_A_TIME) {
-            let names: Vec<_> = some.iter().map(|(name, ..)| name.clone()).collect();
-            let there = self.has(Kind::Content, &names)?;
+            let names: Vec<_> = some.iter().map(|(name, content, _)| (name.clone(), content.size())).collect();
+            let there = self.has(Kind::Content, &names, reading)?;
             let lacking = some.iter().zip(there).filter(|(_, there)| !there).map(|(one, _)| one);
             let lacking: Vec<_> = lacking.collect();
             // Nobody is sent what is damaged here.
@@ -67,18 +73,22 @@ impl Remote {
             pushed.add(lacking.iter().map(|(_, content, _)| content));
             self.put(Kind::Content, lacking.into_iter().map(|(name, content, _)| (name.clone(), content.clone())))?;
         }
-        let names: Vec<_> = results.iter().map(|(name, _)| name.clone()).collect();
-        let there = self.has(Kind::Result, &names)?;
-        let lacking: Vec<_> = results.into_iter().zip(there).filter(|(_, there)| !there).map(|(one, _)| one).collect();
-        pushed.add(lacking.iter().map(|(_, content)| content));
-        self.put(Kind::Result, lacking)?;
+        for some in results.chunks(AT_A_TIME) {
+            let names: Vec<_> = some.iter().map(|(name, content)| (name.clone(), content.size())).collect();
+            let there = self.has(Kind::Result, &names, reading)?;
+            let lacking: Vec<_> = some.iter().zip(there).filter(|(_, there)| !there).map(|(one, _)| one).collect();
+            pushed.add(lacking.iter().map(|(_, content)| content));
+            self.put(Kind::Result, lacking.into_iter().cloned())?;
+        }
         Ok(pushed)
     }
 
-    fn has(&self, kind: Kind, names: &[String]) -> Result<Vec<bool>, Error> {
-        match &self.place {
-            Place::Directory(directory) => Ok(directory.has(kind, names)),
-            Place::Web(web) => web.has(kind, names),
+    /// What the cache has, by names and sizes.
+    fn has(&self, kind: Kind, things: &[(String, u64)], reading: Reading) -> Result<Vec<bool>, Error> {
+        match (&self.place, reading) {
+            (Place::Directory(directory), _) => directory.has(kind, things),
+            (Place::Web(web), Reading::Sizes) => web.has(kind, things),
+            (Place::Web(web), Reading::Bytes) => web.has_whole(kind, things),
         }
     }
 
@@ -101,10 +111,7 @@ impl Pushed {
     fn add<'c>(&mut self, contents: impl Iterator<Item = &'c Content>) {
         for content in contents {
             self.things += 1;
-            self.bytes += match content {
-                Content::Bytes(bytes) => bytes.len() as u64,
-                Content::File(_, size) => *size,
-            };
+            self.bytes += content.size();
         }
     }
 }

@@ -152,6 +152,12 @@ impl CargoConfig {
         Self::load_with(project_dir, ResolveOptions::default(), home)
     }
 
+    /// Read what counts everywhere: the user's own. `CARGO_HOME` may be named from a directory.
+    pub fn load_of_user(directory: &Path) -> Result<Self, Error> {
+        let home = cargo_config2::cargo_home_with_cwd(directory);
+        Self::load_above(Path::new("/"), directory, ResolveOptions::default(), home)
+    }
+
     /// How the network may be used by this configuration, which a command may narrow further.
     pub fn settings(&self) -> Settings {
         let (proxy, ca_file, usual) = (self.proxy.clone(), self.ca_file.clone(), Settings::default());
@@ -166,10 +172,20 @@ impl CargoConfig {
         options: ResolveOptions,
         cargo_home: Option<PathBuf>,
     ) -> Result<Self, Error> {
-        let files = Walk::with_cargo_home(directory, cargo_home.clone());
+        Self::load_above(directory, directory, options, cargo_home)
+    }
+
+    /// Read the files of a directory and of those above it; what the environment says begins in `directory`.
+    fn load_above(
+        lowest: &Path,
+        directory: &Path,
+        options: ResolveOptions,
+        cargo_home: Option<PathBuf>,
+    ) -> Result<Self, Error> {
+        let files = Walk::with_cargo_home(lowest, cargo_home.clone());
         let files = files.map(read_file).collect::<Result<Vec<_>, _>>()?;
-        let config = Config::load_with_options(directory, options.cargo_home(cargo_home.clone()))
-            .map_err(|source| Error::Read { directory: directory.to_owned(), source })?;
+        let config = Config::load_with_options(lowest, options.cargo_home(cargo_home.clone()))
+            .map_err(|source| Error::Read { directory: lowest.to_owned(), source })?;
         let sources = Sources::of(&config);
         Ok(Self {
             registry: sources.crates_io()?,

@@ -142,14 +142,28 @@ impl<'a> Sources<'a> {
         }
     }
 
-    /// Names what a commit gave, for those alone who pin a tree of it: they prove what they make of it.
+    /// How a bundle names what a commit gave: by the commit, and by the tree that is pinned of it.
     pub fn pinned_name(commit: Commit, pinned: TreeDigest) -> TextDigest {
         TextDigest::of(format!("pinned git {commit} {pinned}").as_bytes())
     }
 
-    /// What a commit gave, as a bundle brought it for whoever pins this tree.
+    /// What a commit gave, as a bundle brought it into this very project for this pin.
     pub fn pinned(&self, commit: Commit, pinned: TreeDigest) -> Result<Option<Content>, Error> {
-        Ok(self.store.content(Self::pinned_name(commit, pinned))?)
+        Ok(self.store.content(self.brought_name(commit, pinned))?)
+    }
+
+    /// Remember what a bundle brought of a commit. That it gives what is pinned is proven.
+    pub fn put_pinned(&self, commit: Commit, pinned: TreeDigest, content: &Content) -> Result<(), Error> {
+        Ok(self.store.put_content(self.brought_name(commit, pinned), content)?)
+    }
+
+    /// Names what a bundle brought of a commit. When the commit was made is the bundle's word, which no pin proves: it
+    /// counts for no other project.
+    fn brought_name(&self, commit: Commit, pinned: TreeDigest) -> TextDigest {
+        let project = disk::canonical(&self.project).unwrap_or_else(|_| self.project.clone());
+        let mut text = format!("brought git {commit} {pinned} ").into_bytes();
+        text.extend_from_slice(project.as_os_str().as_encoded_bytes());
+        TextDigest::of(&text)
     }
 
     /// Bring everything that is not here, in parallel. Where the network may not be used, one error names all of it.

@@ -194,10 +194,16 @@ fn children(digest: TreeDigest, bytes: &[u8]) -> Result<Vec<TreeDigest>, Error> 
     decoded(digest, bytes)?.directories.into_iter().map(|node| child(node).ok_or_else(unusable)).collect()
 }
 
-/// The files of trees, each once. Two sizes of one blob are two files, of which one cannot be.
+/// The files of trees, each once. Two sizes of one blob are two files, of which one cannot be: see [`of_two_sizes`].
 pub fn files<'t>(trees: impl IntoIterator<Item = &'t Tree>) -> BTreeSet<(BlobDigest, bool, u64)> {
     let key = |file: File| (file.blob, file.executable, file.size);
     trees.into_iter().flat_map(Tree::files).map(key).collect()
+}
+
+/// A blob that files of several sizes have, if there is one.
+pub fn of_two_sizes(files: &BTreeSet<(BlobDigest, bool, u64)>) -> Option<BlobDigest> {
+    let mut sizes = BTreeMap::new();
+    files.iter().find(|(blob, _, size)| sizes.insert(*blob, *size).is_some_and(|other| other != *size)).map(|one| one.0)
 }
 
 #[cfg(test)]

@@ -283,7 +283,8 @@ fn what_cannot_be_bundled_says_why() {
         .shell()
         .sh(&format!("trap '' XFSZ; ulimit -f 1; exec {program} bundle api"))
         .ends(1)
-        .says("cannot be written");
+        .says("cannot be written")
+        .says("hint: name another place for it with `--output`");
     before.is_still(&scratch.snapshot("."));
 
     scratch.write("../outside.j2", "");

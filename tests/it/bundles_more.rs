@@ -7,13 +7,14 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use envy::bundle::{self, Contents};
+use envy::digest::TextDigest;
 use envy::recipe::BUILT_IN;
 use envy::store::Store;
 use expect_test::expect;
 
 use crate::registry::{Crate, Registry};
 use crate::repository::{Repository, manifest};
-use crate::scratch::Scratch;
+use crate::scratch::{ENVY, Scratch};
 
 /// Takes a bundle apart, changes it, and writes it as envy would.
 fn changed(bundle: &Path, to: &Path, change: impl FnOnce(&mut Contents)) {
@@ -35,8 +36,8 @@ fn hello() -> (Registry, Scratch) {
     (registry, scratch)
 }
 
-#[test]
-fn sources_from_repositories_are_carried_as_files_and_proven_by_the_lockfile() {
+/// A site of a repository, with a patch, that takes a crate from another one; bundled, and the repositories are gone.
+fn of_repositories() -> Scratch {
     let from = Scratch::new();
     let fork = Repository::new(&from, "fork");
     fork.write("Cargo.toml", manifest("fork", "0.1.0"));
@@ -55,24 +56,74 @@ fn sources_from_repositories_are_carried_as_files_and_proven_by_the_lockfile() {
     from.envy("bundle api --sources -o ../api.envy").succeeds();
     fork.vanish();
     app.vanish();
+    from
+}
 
-    let to = Scratch::new();
-    fs::copy(from.root().join("api.envy"), to.path("api.envy")).unwrap();
-    to.envy("import api.envy").succeeds();
-    let lockfile = to.read("lockfiles/api.lock");
-    // Without what was built: all trees of outputs are gone, and those of sources are not.
+/// Forgets what was built: all trees of outputs are gone, and those of sources are not.
+fn forget_outputs(scratch: &Scratch, lockfile: &str) {
     let tree =
         lockfile.split("[[package.output]]").nth(1).and_then(|rest| rest.split("tree = \"sha256:").nth(1)).unwrap();
     let tree = &tree[..64];
     let forget =
         format!("chmod -R u+w .envy ../data && rm -rf .envy ../data/envy/store/trees/{}/{}", &tree[..2], &tree[2..]);
-    to.shell().sh(&forget).succeeds();
+    scratch.shell().sh(&forget).succeeds();
+}
+
+#[test]
+fn sources_from_repositories_are_carried_as_files_and_proven_by_the_lockfile() {
+    let from = of_repositories();
+    let to = Scratch::new();
+    fs::copy(from.root().join("api.envy"), to.path("api.envy")).unwrap();
+    to.envy("import api.envy").succeeds();
+    forget_outputs(&to, &to.read("lockfiles/api.lock"));
     to.envy("build --locked --offline").succeeds().says("built app 1.0.0");
     to.envy("run api --frozen -- app").succeeds().says("as it was pinned and patched");
     to.envy("status").succeeds().says("(proven)");
     // And it can be handed on.
     to.envy("bundle api --sources --offline -o again.envy").succeeds();
     assert!(fs::read(to.path("again.envy")).unwrap() == fs::read(to.path("api.envy")).unwrap());
+}
+
+#[test]
+fn a_bundle_names_no_commit_but_those_that_its_own_lockfile_pins_and_proves() {
+    let from = of_repositories();
+    let (whole, to) = (from.root().join("api.envy"), Scratch::new());
+    let lockfile = from.read("lockfiles/api.lock");
+    let commit = &lockfile.split("commit = \"").nth(1).unwrap()[..40];
+    let before = to.snapshot(".");
+    // Under the name by which every project looks for what that commit gave.
+    changed(&whole, &to.root().join("api.envy"), |contents| {
+        let other = *contents.commits.values().next().unwrap();
+        contents.commits.insert(TextDigest::of(format!("git here {commit}").as_bytes()), other);
+    });
+    let told = to.envy("import ../api.envy").ends(4).text();
+    assert!(told.contains("it brings a commit as `") && told.contains("which its lockfile does not pin"), "{told}");
+    before.is_still(&to.snapshot("."));
+    // Under the right name, with the files of another one.
+    changed(&whole, &to.root().join("api.envy"), |contents| {
+        let swapped: Vec<_> = contents.commits.values().rev().copied().collect();
+        contents.commits.values_mut().zip(swapped).for_each(|(one, other)| *one = other);
+    });
+    to.envy("import ../api.envy").ends(4).says("source");
+    before.is_still(&to.snapshot("."));
+    let records = to.root().join("data/envy/store/sources");
+    assert!(!records.exists(), "nothing is named in the store");
+}
+
+#[test]
+fn what_a_bundle_says_of_a_commit_counts_in_its_own_project_alone() {
+    let (from, to) = (of_repositories(), Scratch::new());
+    changed(&from.root().join("api.envy"), &to.root().join("api.envy"), |contents| {
+        contents.commits.values_mut().for_each(|(_, time)| *time = 1);
+    });
+    to.envy("import ../api.envy").succeeds();
+    let lockfile = to.read("lockfiles/api.lock");
+    forget_outputs(&to, &lockfile);
+    to.write("other/envy.toml", to.read("envy.toml")).write("other/lockfiles/api.lock", &lockfile);
+    for path in ["lockfiles/api/app.Cargo.lock", "patches/app.patch"] {
+        to.write(format!("other/{path}"), to.read(path));
+    }
+    to.envy("build --locked --offline --project other").ends(1).says("could not read the repository");
 }
 
 #[test]
@@ -120,6 +171,31 @@ fn a_bundle_brings_no_file_that_its_site_does_not_name() {
     });
     to.envy("import ../api.envy").ends(3);
     before.is_still(&to.snapshot("."));
+}
+
+#[test]
+fn a_path_that_is_written_in_another_way_is_the_same_path() {
+    let (registry, to) = (Registry::new(), Scratch::new());
+    registry.publish(Crate::new("hello", "1.0.0").bin("hello"));
+    let from = Scratch::with(&registry);
+    from.write("patches/note.patch", "--- /dev/null\n+++ b/NOTE\n@@ -0,0 +1 @@\n+text\n");
+    let hello = "hello = { version = \"1\", patches = [\"patches/.//note.patch\"] }\n";
+    from.write("envy.toml", format!("[sites.api.dependencies]\n{hello}")).envy("build").succeeds();
+    from.envy("bundle api").succeeds();
+    fs::copy(from.path("api.envy"), to.root().join("api.envy")).unwrap();
+    to.envy("import ../api.envy").succeeds();
+    assert_eq!(to.read("patches/note.patch"), from.read("patches/note.patch"));
+}
+
+#[test]
+fn a_bundle_goes_to_the_standard_output_or_under_whatever_name() {
+    let (_registry, from) = hello();
+    let told = from.shell().sh(&format!("{ENVY} bundle api -o - >piped.envy")).succeeds().text();
+    assert!(told.contains("bundled site `api` into the standard output (1 file, "), "{told}");
+    assert!(fs::read(from.path("piped.envy")).unwrap() == fs::read(from.path("api.envy")).unwrap());
+    from.envy("bundle api -o - --json").ends(2).says("cannot both go to the standard output");
+    let odd = from.shell().sh(&format!("{ENVY} bundle api --json -o $(printf 'odd\\377.envy')")).succeeds().json();
+    assert_eq!(odd["file"].as_str(), Some("odd\u{fffd}.envy"));
 }
 
 #[test]

@@ -214,6 +214,7 @@ fn whoever_reads_only_sends_nothing() {
         error: the cache cannot be used
           `http://example.org/` is not encrypted, which only a server of this very machine may be
           `ENVY_REMOTE_CACHE` names it
+        hint: correct it in `ENVY_REMOTE_CACHE`, or leave it alone with `ENVY_REMOTE_CACHE=off`
     "#]],
     );
 }
@@ -263,6 +264,122 @@ fn a_token_goes_to_the_cache_that_the_user_names_and_to_no_other() {
     assert!(!lock(&told).is_empty() && lock(&told).iter().all(Option::is_none));
     lock(&told).clear();
     ask(other.env("ENVY_REMOTE_CACHE", &remote));
-    assert!(lock(&told).iter().all(|one| one.as_deref() == Some("Bearer sesame")));
+    assert!(!lock(&told).is_empty() && lock(&told).iter().all(|one| one.as_deref() == Some("Bearer sesame")));
     fs::metadata(other.path("lockfiles/api.lock")).unwrap();
+}
+
+/// A server that has nothing, and what it was told of who asks.
+fn listener() -> (Server, Arc<Mutex<Vec<Option<String>>>>) {
+    let told: Arc<Mutex<Vec<Option<String>>>> = Arc::default();
+    let heard = Arc::clone(&told);
+    let server = Server::start(move |request| {
+        lock(&heard).push(request.header("authorization").map(str::to_owned));
+        Response::status(404)
+    });
+    (server, told)
+}
+
+#[test]
+fn a_login_for_all_hosts_is_not_for_the_cache_of_a_project() {
+    let ((server, told), registry) = (listener(), registry());
+    let remote = format!("http://{}/envy", server.address());
+    let (_, other) = hosts(&registry, &remote);
+    other.write("../home/.netrc", "default login ci password sesame\n").envy("pull").ends(1);
+    assert!(!lock(&told).is_empty() && lock(&told).iter().all(Option::is_none));
+    lock(&told).clear();
+    other.env("ENVY_REMOTE_CACHE", &remote).envy("pull").ends(1);
+    // `ci:sesame`
+    assert!(!lock(&told).is_empty());
+    assert!(lock(&told).iter().all(|one| one.as_deref() == Some("Basic Y2k6c2VzYW1l")));
+}
+
+#[test]
+fn the_way_to_a_cache_of_the_users_is_the_users_own() {
+    let ((server, told), (proxy, overheard), registry) = (listener(), listener(), registry());
+    let remote = format!("http://{}/envy", server.address());
+    let (_, other) = hosts(&registry, &remote);
+    other.write(".cargo/config.toml", format!("[http]\nproxy = \"http://{}\"\n", proxy.address()));
+    let own = other.env("ENVY_REMOTE_CACHE", &remote).env("ENVY_REMOTE_TOKEN", "sesame");
+    own.envy("pull").ends(1);
+    assert_eq!(proxy.requests(), [""; 0]);
+    assert!(!lock(&told).is_empty() && lock(&told).iter().all(|one| one.as_deref() == Some("Bearer sesame")));
+    // To the project's own cache the way is the project's, and nobody on it learns who the user is.
+    other.write("../home/.netrc", "machine 127.0.0.1 login ci password sesame\n").envy("pull").ends(1);
+    assert!(!lock(&overheard).is_empty() && lock(&overheard).iter().all(Option::is_none));
+}
+
+#[test]
+fn a_cache_that_asks_for_a_long_wait_is_left() {
+    let server = Server::start(|_| Response::status(429).header("retry-after", "40"));
+    let (_, other) = hosts(&registry(), &format!("http://{}/envy", server.address()));
+    let begun = Instant::now();
+    installs(&other).envy("pull").ends(1).says("wants to be asked again in 40 s");
+    assert!(begun.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn what_is_damaged_on_a_server_is_sent_again_where_its_size_tells_or_its_bytes_are_read() {
+    let ((server, kept), registry) = (cache(), registry());
+    let (builder, other) = hosts(&registry, &format!("http://{}/envy", server.address()));
+    builder.envy("push").succeeds();
+    let whole = lock(&kept).clone();
+    let (largest, bytes) = whole.iter().max_by_key(|(_, bytes)| bytes.len()).unwrap();
+    lock(&kept).get_mut(largest).unwrap().truncate(100);
+    builder.envy("push").succeeds().says("pushed 1 output");
+    lock(&kept).get_mut(largest).unwrap()[bytes.len() / 2] ^= 1;
+    builder.envy("push").succeeds().says("has all that is here");
+    installs(&other).envy("pull").ends(1).says("is not what its name says");
+    builder.envy("push --check").succeeds().says("pushed 1 output");
+    assert!(*lock(&kept) == whole);
+    builder.envy("push --check").succeeds().says("has all that is here");
+    installs(&other).envy("pull").succeeds();
+}
+
+#[test]
+fn nothing_is_asked_for_that_nobody_needs() {
+    let ((server, _), builder, other) = (cache(), Scratch::new(), Scratch::new());
+    let recipe = |run: &str, more: &str| {
+        format!("summary = 'x'\n[versions.'1.0']\n[[step]]\nname = 'go'\nrun = '''\n{run}\n'''\n{more}")
+    };
+    let bin = "{{ destdir }}{{ prefix }}/bin";
+    let tool =
+        recipe(&format!("mkdir -p {bin}\nprintf '#!/bin/sh\\necho made\\n' >{bin}/maker\nchmod +x {bin}/maker"), "");
+    let made = recipe(&format!("mkdir -p {bin}\nmaker >{bin}/made"), "[build-dependencies]\nmaker = '1'\n");
+    let cache = format!("[remote]\ncache = \"http://{}/envy\"\n", server.address());
+    for scratch in [&builder, &other] {
+        scratch.write("recipes/maker.toml", &tool).write("recipes/made.toml", &made);
+        scratch.write("envy.toml", format!("{cache}[sites.api.dependencies]\nmade = {{ recipe = 'made' }}\n"));
+    }
+    builder.envy("build").succeeds();
+    builder.envy("push").succeeds().says("pushed 2 outputs");
+    let lockfile = builder.read("lockfiles/api.lock");
+    let read: toml::Table = lockfile.parse().unwrap();
+    let output = |at: usize| read["package"][at]["output"][0]["tree"].as_str().unwrap().to_owned();
+    let (made, maker) = (output(0), output(1));
+    // Whoever built it with another compiler got something else.
+    let block = lockfile.split("[[package.output]]").nth(1).unwrap().split("\n\n").next().unwrap();
+    let other_tree = format!("sha256:{}", "f".repeat(64));
+    let alternative = format!("[[package.output]]{}", block.replace(&made, &other_tree));
+    let action = read["package"][0]["output"][0]["action"].as_str().unwrap();
+    let alternative = alternative.replace(action, &other_tree);
+    let both = lockfile.replacen(block, &format!("{block}\n\n{alternative}"), 1);
+    other.write("lockfiles/api.lock", both);
+    server.forget_requests();
+    other.envy("pull").succeeds().says("pulled 1 output");
+    let requests = server.requests().join("\n");
+    let asked = |tree: &str| requests.contains(tree.trim_start_matches("sha256:"));
+    assert!(asked(&made) && !asked(&maker) && !asked(&other_tree), "{requests}");
+}
+
+#[test]
+fn a_cache_that_cannot_be_used_says_what_to_do() {
+    let (builder, _) = hosts(&registry(), "file:///proc/no-cache");
+    builder.envy("push").fails(
+        1,
+        expect![[r#"
+        error: the cache `file:///proc/no-cache` could not be used
+          caused by: there is no directory `/proc/no-cache`
+        hint: mount it, or name another one by `ENVY_REMOTE_CACHE`
+    "#]],
+    );
 }

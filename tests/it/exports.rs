@@ -206,3 +206,21 @@ fn a_prefix_is_exported_for_the_place_where_it_will_lie() {
     scratch.envy("export api --format spdx --at /opt/api").ends(2);
     scratch.envy("export api --format oci").ends(2);
 }
+
+#[test]
+fn what_was_written_is_told_to_programs_and_a_format_that_is_not_there_is_told_with_those_that_are() {
+    let registry = registry();
+    let scratch = built(&registry);
+    let told = scratch.envy("export api --format spdx -o bill.json --json").json();
+    let size = fs::metadata(scratch.path("bill.json")).unwrap().len();
+    let expected = serde_json::json!({
+        "schema": "envy.export/1", "site": "api", "format": "spdx", "file": "bill.json", "size": size, "prefix": null,
+    });
+    assert_eq!(told, expected);
+    let told = scratch.envy("export api --format tar --at /opt/api --json").json();
+    assert_eq!((told["file"].as_str(), told["format"].as_str()), (Some("api.tar"), Some("tar")));
+    assert!(told["prefix"].as_str().is_some_and(|prefix| prefix.starts_with("sha256:")));
+    scratch.envy("export api --format spdx --json").ends(2).says("two documents cannot both go to the standard output");
+    let told = scratch.envy("export api --format oci").ends(2).text();
+    assert!(told.contains("'oci'") && told.contains("cyclonedx, spdx, provenance, tar"), "{told}");
+}

@@ -7,7 +7,7 @@ use super::super::caching::Caching;
 use super::super::context::Context;
 use super::super::project::{Locked, MANIFEST, Project};
 use crate::build::Step;
-use crate::bundle::{Contents, is_plain};
+use crate::bundle::{Contents, is_plain, plain};
 use crate::digest::TreeDigest;
 use crate::disk;
 use crate::failure::{Exit, Failure};
@@ -200,9 +200,8 @@ fn stock(
 
 /// Add a file of the project.
 fn add(project: &Project, path: &str, contents: &mut Contents) -> Result<(), Failure> {
-    let parts: Vec<_> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
-    let name = parts.join("/");
-    if path.starts_with('/') || !is_plain(&name) {
+    let name = plain(path);
+    if !is_plain(&name) {
         return Err(not_carried(path, "it lies outside of the project, is hidden, or has a very long path"));
     }
     let missing =

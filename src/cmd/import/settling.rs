@@ -6,7 +6,7 @@ use std::path::Path;
 use super::super::committing::Writes;
 use super::super::project::MANIFEST;
 use super::record::Imported;
-use crate::bundle::Contents;
+use crate::bundle::{Contents, plain};
 use crate::digest::TextDigest;
 use crate::disk;
 use crate::failure::{Exit, Failure};
@@ -122,7 +122,6 @@ fn require_known(
 ) -> Result<(), Failure> {
     let site =
         manifest.site(name).ok_or_else(|| senseless(format!("its `{MANIFEST}` has no site `{}`", contents.site)))?;
-    let plain = |path: &str| path.trim_start_matches("./").to_owned();
     let mut known: Vec<String> =
         vec![MANIFEST.to_owned(), Lockfile::relative_path(name).to_string_lossy().into_owned()];
     for file in site.files.values() {
@@ -135,7 +134,7 @@ fn require_known(
     let mut directories = vec!["recipes/".to_owned(), format!("lockfiles/{name}/")];
     for source in manifest.recipes().values() {
         if let crate::manifest::Source::Path { path } = source {
-            directories.push(format!("{}/", plain(path).trim_end_matches('/')));
+            directories.push(format!("{}/", plain(path)));
         }
     }
     let is_known = |path: &String| known.contains(path) || directories.iter().any(|above| path.starts_with(above));
@@ -188,6 +187,6 @@ fn taken(paths: &[&String]) -> Failure {
         .hint("repeat the command with `--replace` to take the bundle's, or import it in a directory of its own")
 }
 
-fn senseless(what: String) -> Failure {
+pub fn senseless(what: String) -> Failure {
     Failure::new(Exit::Verification, "the bundle cannot be used").fact(what).hint("write it again with `envy bundle`")
 }
