@@ -19,6 +19,7 @@ use crate::progress::Event;
 use crate::tree::Tree;
 
 /// A package that was built again.
+#[derive(Clone)]
 pub struct Remade {
     /// The package.
     pub id: PackageId,
@@ -38,17 +39,23 @@ pub fn other_jobs(jobs: usize) -> usize {
 }
 
 impl Builder<'_, '_> {
-    /// Build packages again, one after another, beside the outputs of all that they need; `told` hears of each.
+    /// Build packages again, one after another, beside the outputs of all that they need; `told` hears of each. What an
+    /// action gave is in `done`, by which it is not run for another site once more.
     pub fn again(
         &self,
         ids: &[&PackageId],
         outputs: &BTreeMap<PackageName, Built>,
+        done: &mut BTreeMap<ActionDigest, Remade>,
         mut told: impl FnMut(Remade) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let site = self.open(ids)?;
         for inputs in self.inputs(ids)? {
             let inputs = queue::surrounded(inputs, outputs, self.supplies.lockfile)?;
             let prepared = site.prepare(&inputs)?;
+            if let Some(remade) = done.get(&prepared.action) {
+                told(Remade { id: inputs.id, ..remade.clone() })?;
+                continue;
+            }
             let package = inputs.id.to_string();
             self.progress.tell(Event::Building { package: &package });
             let begun = Instant::now();
@@ -56,7 +63,9 @@ impl Builder<'_, '_> {
             let tree = site.run_again(&inputs, &prepared, self.jobs)?;
             self.progress.tell(Event::Built { package: &package, seconds: begun.elapsed().as_secs_f64() });
             let (id, source) = (inputs.id.clone(), inputs.source.unpinned);
-            told(Remade { id, action: prepared.action, tree, source, jobs: self.jobs })?;
+            let remade = Remade { id, action: prepared.action, tree, source, jobs: self.jobs };
+            done.insert(prepared.action, remade.clone());
+            told(remade)?;
         }
         Ok(())
     }

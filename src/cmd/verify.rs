@@ -5,6 +5,8 @@ mod lockfile;
 mod rebuild;
 mod repair;
 
+use std::collections::BTreeMap;
+
 use self::findings::{Findings, Found};
 use self::rebuild::Rebuilt;
 use super::Jobs;
@@ -46,7 +48,7 @@ const MOST: usize = 50;
 pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let project = context.project()?;
     let sites = chosen(context, &project, args)?;
-    let mut all = Vec::new();
+    let (mut all, mut remade) = (Vec::new(), BTreeMap::new());
     for site in sites {
         let mut findings = findings::look(context, &project, site, args.generation, args.quick)?;
         if args.repair && !findings.found.is_empty() {
@@ -54,7 +56,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
         }
         tell(context, &findings);
         if let Some(names) = &args.rebuild {
-            findings.rebuilt = rebuild::rebuild(context, &project, site, names, args.jobs)?;
+            findings.rebuilt = rebuild::rebuild(context, &project, site, names, args.jobs, &mut remade)?;
             tell_rebuilt(context, &findings);
         }
         all.push(findings);

@@ -150,3 +150,17 @@ fn a_build_that_is_checked_records_nothing_that_is_not_the_same_twice() {
         note: nothing was built, so nothing was checked: `envy verify api --rebuild` does
     "#]]);
 }
+
+#[test]
+fn what_two_sites_have_of_one_action_is_built_once_more_and_told_of_both() {
+    let scratch = project("echo same >same");
+    scratch.write("envy.toml", scratch.read("envy.toml") + "[sites.web]\nextends = ['api']\n").envy("build").succeeds();
+    scratch.envy("verify --rebuild").ok(expect![[r#"
+        verified site `api`: generation 2, 1 file, 5 B read
+        building odd 1.0.0
+        built odd 1.0.0 in [TIME]
+        the same odd 1.0.0, bit by bit
+        verified site `web`: generation 2, 1 file, 5 B read
+        the same odd 1.0.0, bit by bit
+    "#]]);
+}

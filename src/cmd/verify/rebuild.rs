@@ -75,13 +75,15 @@ impl Rebuilt {
     }
 }
 
-/// Build packages of a site again: those of these names, or all that are installed.
+/// Build packages of a site again: those of these names, or all that are installed. What was built again already, of other
+/// sites, is in `done`.
 pub fn rebuild(
     context: &Context<'_>,
     project: &Project,
     site: &Site,
     names: &[PackageName],
     jobs: Jobs,
+    done: &mut BTreeMap<ActionDigest, Remade>,
 ) -> Result<Vec<Rebuilt>, Failure> {
     let (wishes, locked) = project.current_lock(context, site)?;
     let lockfile = &locked.lockfile;
@@ -111,7 +113,7 @@ pub fn rebuild(
         let outputs = builder(usual).outputs(&plan)?;
         let mut rebuilt = Vec::new();
         let jobs = jobs.asked().unwrap_or_else(|| other_jobs(usual));
-        builder(jobs).again(&chosen, &outputs, |remade| {
+        builder(jobs).again(&chosen, &outputs, done, |remade| {
             rebuilt.push(compared(store, lockfile, platform, &outputs, &remade)?);
             Ok(())
         })?;
