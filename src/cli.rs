@@ -101,6 +101,8 @@ pub enum Command {
     Doctor(cmd::doctor::Args),
     /// Print completions for a shell
     Completions(cmd::completions::Args),
+    /// Print the manual: the page of envy, or of a command
+    Man(cmd::man::Args),
 }
 
 impl Cli {
@@ -142,6 +144,7 @@ impl Cli {
             Command::Gc(args) => cmd::gc::run(&context, &args),
             Command::Doctor(args) => cmd::doctor::run(&context, &args),
             Command::Completions(args) => cmd::completions::run(&context, &args, Self::command()),
+            Command::Man(args) => cmd::man::run(&context, &args, Self::command()),
         }?;
         Ok(0)
     }

@@ -240,6 +240,12 @@ pub fn create(path: &Path) -> Result<File> {
     File::create(path).at("create", path)
 }
 
+/// Begin a log anew, for whoever appends to it. Whoever still writes to an older one of this name goes on with that.
+pub fn new_log(path: &Path) -> Result<File> {
+    remove_file(path)?;
+    fs::OpenOptions::new().append(true).create_new(true).open(path).at("create", path)
+}
+
 /// Make a named pipe, and open both of its ends.
 pub fn named_pipe(path: &Path) -> Result<File> {
     use rustix::fs::{CWD, FileType, Mode, mknodat};

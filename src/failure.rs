@@ -100,6 +100,26 @@ impl Failure {
         if is_full(error) { failure.hint(FULL) } else { failure }
     }
 
+    /// One failure of those of several sites. How it ends is how the first does.
+    pub fn several(first: Self, others: impl IntoIterator<Item = Self>) -> Self {
+        let others: Vec<_> = others.into_iter().collect();
+        if others.is_empty() {
+            return first;
+        }
+        let mut several = Self::new(first.exit, format!("{} sites are not what they should be", 1 + others.len()));
+        for failure in [first].into_iter().chain(others) {
+            several.facts.push(failure.outcome);
+            several.facts.extend(failure.facts.into_iter().map(|fact| format!("  {fact}")));
+            several.facts.extend(failure.causes.into_iter().map(|cause| format!("  caused by: {cause}")));
+            for hint in failure.hints {
+                if !several.hints.contains(&hint) {
+                    several.hints.push(hint);
+                }
+            }
+        }
+        several
+    }
+
     /// A lockfile is not what `envy.toml` asks for.
     pub fn drift(site: &SiteName, drifts: &[Drift]) -> Self {
         let path = lock::Lockfile::relative_path(site);
@@ -180,6 +200,9 @@ impl From<store::Error> for Failure {
             }
             store::Error::Damaged { .. } => Self::of(Exit::Verification, &error)
                 .hint("run `envy store verify --repair`, which takes it away, and then this command again"),
+            store::Error::Lost { ref site, ref because, .. } => Self::of(Exit::Verification, &error)
+                .fact(format!("site `{}` needs it: {because}", site.display()))
+                .hint("run `envy store verify --repair`, and then this command again"),
             store::Error::LongPath { ref path, .. } => {
                 Self::of(Exit::Host, &error).fact(format!("its path would be `{}`", path.display())).hint(format!(
                     "name a store whose path has at most {} bytes: `ENVY_STORE=/srv/envy`",

@@ -7,7 +7,7 @@ mod downloads;
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -29,13 +29,14 @@ pub enum Volume {
     Verbose,
 }
 
-/// Who prints.
+/// Who prints. Copies of one print in the same place.
+#[derive(Clone)]
 pub struct Ui {
     volume: Volume,
     bars: MultiProgress,
     live: bool,
-    running: Mutex<BTreeMap<String, ProgressBar>>,
-    downloads: Mutex<Option<Downloads>>,
+    running: Arc<Mutex<BTreeMap<String, ProgressBar>>>,
+    downloads: Arc<Mutex<Option<Downloads>>>,
 }
 
 const GREEN: Style = AnsiColor::Green.on_default().bold();
@@ -54,8 +55,8 @@ impl Ui {
             volume,
             bars: MultiProgress::with_draw_target(target),
             live,
-            running: Mutex::default(),
-            downloads: Mutex::default(),
+            running: Arc::default(),
+            downloads: Arc::default(),
         }
     }
 

@@ -5,7 +5,8 @@
 //! $ cargo bench -- --check             # the same, and fail where a limit is passed
 //! $ cargo bench -- --real fetch        # fetch this project's own crates, next to cargo
 //! $ cargo bench -- --real tools        # build five small tools, next to cargo: some minutes
-//! $ cargo bench -- --draw docs/inside/resolver-speed.svg
+//! $ cargo bench -- resolver --draw docs/inside/resolver-speed.svg
+//! $ cargo bench -- sites --draw docs/inside/sites.svg
 //! $ cargo bench -- nothing second --against ../before/envy
 //! ```
 //!
@@ -24,6 +25,7 @@ mod fetch;
 mod git;
 mod handover;
 mod measure;
+mod picture;
 mod resolver;
 mod scene;
 mod sites;
@@ -88,7 +90,7 @@ struct Cli {
     /// Make the fixture of real crates from the entries that cargo keeps in this directory
     #[arg(long, hide = true, value_name = "CACHE")]
     make_fixture: Option<PathBuf>,
-    /// Draw the picture of the resolver's speed into this file
+    /// Draw the picture of `resolver` or of `sites`, whichever is named, into this file
     #[arg(long, value_name = "FILE")]
     draw: Option<PathBuf>,
 }
@@ -111,14 +113,18 @@ fn main() -> ExitCode {
         resolver::make_fixture(cache);
         return ExitCode::SUCCESS;
     }
-    if let Some(file) = cli.draw.as_deref() {
-        resolver::draw(file);
-        return ExitCode::SUCCESS;
-    }
     let mut report = measure::Report::new(cli.rounds);
     // They are started from other directories.
     let absolute = |path: PathBuf| std::path::absolute(path).expect("a path that was typed is not empty");
     let programs = scene::Programs { envy: absolute(cli.envy), against: cli.against.map(absolute) };
+    if let Some(file) = cli.draw.as_deref() {
+        match cli.cases.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["resolver"] => resolver::draw(file),
+            ["sites"] => sites::draw(&report, &programs, file),
+            _ => panic!("`--draw` draws `resolver` or `sites`: name one of them"),
+        }
+        return ExitCode::SUCCESS;
+    }
     let wanted = |case: &str| match cli.cases.is_empty() {
         true => !["fetch", "tools"].contains(&case) || cli.real,
         false => cli.cases.iter().any(|it| it == case),

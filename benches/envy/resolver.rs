@@ -2,7 +2,6 @@
 
 mod fixture;
 mod made;
-mod picture;
 mod rival;
 mod universe;
 
@@ -15,7 +14,7 @@ use envy::resolve::{Problem, Strategy};
 use resolvo::HintDependenciesAvailable;
 
 use crate::measure::{Limit, Report, Side};
-use picture::Line;
+use crate::picture::{self, Line, Panel, Scale};
 use universe::Universe;
 
 /// Versions for all that is needed.
@@ -87,11 +86,12 @@ pub fn draw(file: &Path) {
         ours.push((count, shortest(|| drop(solved(&part)))));
         theirs.push((count, shortest(|| drop(world.solve(HintDependenciesAvailable::None)))));
     }
-    let lines = [
+    let lines = vec![
         Line { name: "resolvo", colour: "#b35806", points: theirs },
         Line { name: "envy", colour: "#2166ac", points: ours },
     ];
-    std::fs::write(file, picture::draw(&lines)).expect("there is room for a picture");
+    let panel = Panel { across: "packages chosen", up: "milliseconds", scale: Scale::Even, lines };
+    std::fs::write(file, picture::draw(&[panel])).expect("there is room for a picture");
 }
 
 /// The shortest of many times, in milliseconds.

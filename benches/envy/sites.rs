@@ -1,18 +1,21 @@
 //! Many generations of a site, and many sites that share what they show.
 
-use std::cell::{Cell, RefCell};
+mod amount;
+mod peers;
+
+use std::cell::Cell;
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt, symlink};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use envy::digest::TextDigest;
-use tempfile::TempDir;
 
-use crate::cases::{ms, uv_project};
+use crate::cases::ms;
 use crate::measure::{Report, Side};
+use crate::picture::{self, Line, Panel, Scale};
 use crate::scene::{Programs, Scene, done};
+use amount::Amount;
 
 /// How many generations are listed, and how many sites there are.
 const MANY: usize = 1_000;
@@ -80,138 +83,101 @@ fn numbered(description: &str, number: usize) -> String {
     format!("{description:#}\n")
 }
 
-/// Many sites of one project that show the same ten packages: the time and the disk of one, next to what others do for each.
-pub fn many(report: &mut Report, programs: &Programs) {
-    let scene = Scene::new(programs.clone());
-    let manifest = fs::read_to_string(scene.path("envy.toml")).expect("a scene has one");
-    let lockfile = fs::read_to_string(scene.path("lockfiles/first.lock")).expect("it was built");
-    let name = |number: usize| format!("site-{number}");
-    let mut text = manifest;
-    for number in 0..MANY {
-        text += &format!("[sites.{}]\nextends = [\"first\"]\n", name(number));
-        fs::write(scene.path(&format!("lockfiles/{}.lock", name(number))), &lockfile).expect("there is room");
+/// Many sites of one project that show the same ten packages.
+struct Many {
+    scene: Scene,
+}
+
+impl Many {
+    /// Ask for them, all locked, none built.
+    fn new(programs: &Programs) -> Self {
+        let scene = Scene::new(programs.clone());
+        let mut manifest = fs::read_to_string(scene.path("envy.toml")).expect("a scene has one");
+        let lockfile = fs::read_to_string(scene.path("lockfiles/first.lock")).expect("it was built");
+        for number in 0..MANY {
+            let name = name(number);
+            manifest += &format!("[sites.{name}]\nextends = [\"first\"]\n");
+            fs::write(scene.path(&format!("lockfiles/{name}.lock")), &lockfile).expect("there is room");
+        }
+        fs::write(scene.path("envy.toml"), manifest).expect("there is room");
+        Self { scene }
     }
-    fs::write(scene.path("envy.toml"), text).expect("there is room");
-    let sites = scene.path(".envy/sites");
-    let envy = |count: usize| {
-        let begun = Instant::now();
+
+    /// Build so many of them by one command.
+    fn build(&self, count: usize) {
         let names: Vec<_> = (0..count).map(name).collect();
-        done(scene.command(&scene.programs.envy, &format!("build --locked {}", names.join(" "))));
+        done(self.scene.command(&self.scene.programs.envy, &format!("build --locked {}", names.join(" "))));
+    }
+
+    /// What so many take; they are gone afterwards.
+    fn amount(&self, count: usize) -> Amount {
+        let begun = Instant::now();
+        self.build(count);
         let time = begun.elapsed();
-        let (bytes, files) =
-            (0..count).map(|number| disk(&sites.join(name(number)))).fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
-        (0..count).for_each(|number| scene.bury(&name(number)));
-        Amount { time, bytes, files, count }
-    };
+        let places: Vec<_> = (0..count).map(|number| self.scene.path(".envy/sites").join(name(number))).collect();
+        let amount = Amount::of(time, &places);
+        (0..count).for_each(|number| self.scene.bury(&name(number)));
+        amount
+    }
+}
+
+fn name(number: usize) -> String {
+    format!("site-{number}")
+}
+
+/// What sites take, envy's and those of others: for each who makes them, amounts by their number.
+fn amounts(report: &Report, many: &Many) -> Vec<(&'static str, Vec<Amount>)> {
+    let ours = [1, 10, 100, MANY].map(|count| many.amount(count)).into();
+    let mut all = vec![("envy, 10 packages", ours)];
+    for peer in peers::of_host(report) {
+        all.push((peer.name, [1, 10, 100].map(|count| peer.amount(count)).into()));
+    }
+    all
+}
+
+/// The time and the disk of a site, next to what others do for each, and what it takes to find that nothing is to be done.
+pub fn many(report: &mut Report, programs: &Programs) {
+    let many = Many::new(programs);
     report.table("sites that share what they show", &["sites", "ms a site", "KiB a site", "files a site"]);
-    let amounts: Vec<_> = [1, 10, 100, MANY].map(|count| (count, envy(count))).into();
-    for (count, amount) in &amounts {
-        report.row("envy", *count, &amount.each());
-    }
-    for (name, make) in peers(report) {
-        for count in [1, 10] {
-            report.row(name, count, &measured(count, &make).each());
+    let all = amounts(report, &many);
+    for (name, amounts) in &all {
+        for amount in amounts {
+            report.row(name, amount.count, &amount.each());
         }
     }
-    let most = amounts.last().expect("there are some");
-    report.bound("ms a site, of many", most.1.each()[0], 10.0);
-    report.bound("KiB a site, of many", most.1.each()[1], 100.0);
+    let [ms_each, kib_each, _] = all[0].1.last().expect("there are some").each();
+    report.bound("ms a site, of many", ms_each, 10.0);
+    report.bound("KiB a site, of many", kib_each, 100.0);
 
-    let all: Vec<_> = (0..MANY).map(name).collect();
-    scene.run(&format!("build --locked {}", all.join(" ")));
-    let nothing = |(name, program): (&'static str, &Path)| {
-        let (scene, program) = (&scene, program.to_owned());
-        Side::process(name, move || scene.command(&program, "build site-0 --locked"))
-    };
-    let sides = scene.programs.named().into_iter().map(nothing).collect();
-    report.group(&format!("nothing to do at one of {MANY} sites: envy build site-0 --locked"), sides, &[ms(25)]);
-    let nothing = |(name, program): (&'static str, &Path)| {
-        let (scene, program) = (&scene, program.to_owned());
-        Side::process(name, move || scene.command(&program, "build --locked"))
-    };
-    let sides = scene.programs.named().into_iter().map(nothing).collect();
-    report.group_of(5, &format!("nothing to do at {MANY} sites: envy build --locked"), sides, &[ms(1_000)]);
-}
-
-/// What so many environments take together.
-struct Amount {
-    time: Duration,
-    bytes: u64,
-    files: u64,
-    count: usize,
-}
-
-impl Amount {
-    /// What each takes: milliseconds, KiB, files.
-    fn each(&self) -> [f64; 3] {
-        let count = self.count as f64;
-        [self.time.as_secs_f64() * 1e3 / count, self.bytes as f64 / 1024.0 / count, self.files as f64 / count]
-    }
-}
-
-/// The bytes on disk of all that is below a directory and belongs to it alone, and how many entries that are. A file with
-/// other links costs no more than its entry.
-fn disk(directory: &Path) -> (u64, u64) {
-    let own = fs::symlink_metadata(directory).map_or(0, |metadata| metadata.blocks() * 512);
-    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    entries.fold((own, 1), |(bytes, files), entry| {
-        let metadata = fs::symlink_metadata(entry.path()).expect("it is there");
-        let (more, below) = match metadata.is_dir() {
-            true => disk(&entry.path()),
-            false if metadata.nlink() > 1 => (0, 1),
-            false => (metadata.blocks() * 512, 1),
+    many.build(MANY);
+    let scene = &many.scene;
+    let nothing = |arguments: &'static str| {
+        let side = move |(name, program): (&'static str, &Path)| {
+            let program: PathBuf = program.to_owned();
+            Side::process(name, move || scene.command(&program, arguments))
         };
-        (bytes + more, files + below)
-    })
-}
-
-/// Makes an environment in a directory.
-type Make = Box<dyn Fn(&Path)>;
-
-/// What else makes environments, as far as this host has it.
-fn peers(report: &Report) -> Vec<(&'static str, Make)> {
-    let mut peers: Vec<(&'static str, Make)> = Vec::new();
-    match uv_project() {
-        Ok((uv, project)) => {
-            let sync = move |directory: &Path| {
-                let mut command = Command::new(&uv);
-                command.args(["sync", "--locked"]).current_dir(project.path());
-                command.env("UV_PROJECT_ENVIRONMENT", directory);
-                done(command);
-            };
-            peers.push(("uv sync, 12 packages", Box::new(sync)));
-        }
-        Err(why) => report.note(&format!("uv is left out: {why}")),
-    }
-    let has_venv = Command::new("python3").args(["-m", "venv", "--help"]).output().is_ok_and(|it| it.status.success());
-    if has_venv {
-        let venv = |directory: &Path| {
-            let mut command = Command::new("python3");
-            command.args(["-m", "venv", "--without-pip"]).arg(directory);
-            done(command);
-        };
-        peers.push(("python3 -m venv, no packages", Box::new(venv)));
-    } else {
-        report.note("virtual environments of Python are left out: this host makes none");
-    }
-    peers
-}
-
-fn measured(count: usize, make: &Make) -> Amount {
-    // What was made is removed at the end: whoever makes files just after many were deleted waits for the file system.
-    let graves: RefCell<Vec<TempDir>> = RefCell::default();
-    let place = || -> PathBuf {
-        let grave = tempfile::tempdir().expect("there is room for a directory");
-        let place = grave.path().join("environment");
-        graves.borrow_mut().push(grave);
-        place
+        scene.programs.named().into_iter().map(side).collect::<Vec<_>>()
     };
-    let places: Vec<_> = (0..count).map(|_| place()).collect();
-    let begun = Instant::now();
-    places.iter().for_each(|place| make(place));
-    let time = begun.elapsed();
-    let (bytes, files) = places.iter().map(|place| disk(place)).fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
-    Amount { time, bytes, files, count }
+    let one = nothing("build site-0 --locked");
+    report.group(&format!("nothing to do at one of {MANY} sites: envy build site-0 --locked"), one, &[ms(25)]);
+    let each = nothing("build --locked");
+    report.group_of(5, &format!("nothing to do at {MANY} sites: envy build --locked"), each, &[ms(1_000)]);
+}
+
+/// Draw the time and the disk of a site against how many there are.
+pub fn draw(report: &Report, programs: &Programs, file: &Path) {
+    let colours = ["#2166ac", "#b35806", "#1b7837", "#762a83", "#8c510a"];
+    let all = amounts(report, &Many::new(programs));
+    let lines = |which: usize| {
+        let line = |((name, amounts), colour): (&(&'static str, Vec<Amount>), &'static str)| {
+            let points = amounts.iter().map(|amount| (amount.count as f64, amount.each()[which])).collect();
+            Line { name, colour, points }
+        };
+        all.iter().zip(colours).map(line).collect()
+    };
+    let panels = [("milliseconds a site", 0), ("KiB of its own a site", 1)];
+    let panels = panels.map(|(up, which)| Panel { across: "sites", up, scale: Scale::Powers, lines: lines(which) });
+    std::fs::write(file, picture::draw(&panels)).expect("there is room for a picture");
 }
 
 /// Giving a site what another one shows.

@@ -111,7 +111,10 @@ fn take<R: Read>(
     file: File,
 ) -> Result<Option<PathBuf>, Error> {
     let path = place.join(format!("{}{}", file.blob.hex(), if file.executable { ".x" } else { "" }));
-    let mut to = if store.has_file(file) { None } else { Some(disk::create_new(&path, store::mode(file.executable))?) };
+    let mut to = match store.use_proven_file(file)? {
+        true => None,
+        false => Some(disk::create_new(&path, store::mode(file.executable))?),
+    };
     let mut hasher = Hasher::default();
     unpacker.next(&blob_path(file), file.size, |piece| {
         hasher.update(piece);

@@ -55,6 +55,23 @@ fn a_bundle_comes_back_as_it_was_in_another_store() {
     assert_eq!(bytes, packed(&self::contents(&to), &to));
 }
 
+#[test]
+fn what_is_damaged_in_the_store_is_taken_from_the_bundle_and_what_is_whole_is_used() {
+    let ((_one, from), (_two, to)) = (store(), store());
+    let bytes = packed(&contents(&from), &from);
+    let (whole, damaged) = (to.put_file(b"#!/bin/sh\n", true).unwrap(), to.put_file(b"text", false).unwrap());
+    crate::disk::set_mode(&to.file_path(damaged), 0o644).unwrap();
+    crate::disk::write(&to.file_path(damaged), b"tex!").unwrap();
+    let changed = || crate::disk::usage(&to.file_path(whole)).unwrap().unwrap().changed;
+    let before = changed();
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    let to = Store::at(to.root().to_owned());
+    let mut arrived = receive(&bytes[..], &to).unwrap();
+    assert!(changed() > before, "it is marked as used");
+    arrived.keep(&to).unwrap();
+    assert_eq!(to.read_file(damaged).unwrap(), b"text");
+}
+
 /// Files with their names.
 type Files = Vec<(String, Vec<u8>)>;
 

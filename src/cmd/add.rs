@@ -53,6 +53,9 @@ pub struct Args {
     no_build: bool,
     #[command(flatten)]
     jobs: Jobs,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 /// A condition as it is typed, if it is one.
@@ -146,7 +149,10 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let edited = project.edited(text)?;
     let sites = edited.reached(args.site.as_ref())?;
     let then = if args.no_build { Then::Lock } else { Then::Build };
-    commit(context, &project, &edited, &sites, &Moves::Needed, then, args.jobs)?;
+    let done = commit(context, &project, &edited, &sites, &Moves::Needed, then, args.jobs)?;
+    if args.json {
+        context.ui.json(&locking::of_sites("envy.add/1", done));
+    }
     if sites.is_empty() {
         context.ui.note("there is no site yet that would have it; run `envy create SITE`");
     }

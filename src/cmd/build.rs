@@ -7,7 +7,7 @@ use super::committing::Writes;
 use super::context::Context;
 use super::held::keep_showing;
 use super::locking::{self, Moves, propose};
-use super::passing::Gating;
+use super::passing::{Gating, Untold};
 use super::project::{Locked, Project};
 use super::showing::{How, Manner, Showing, Shown, ready, tell_held};
 use super::vouching::Vouching;
@@ -18,6 +18,7 @@ use crate::lock::Lockfile;
 use crate::manifest::Site;
 use crate::package::SiteName;
 use crate::platform::Platform;
+use crate::site::stale_scripts;
 
 /// Arguments of `envy build`.
 #[derive(Debug, clap::Args)]
@@ -112,8 +113,10 @@ pub(super) fn bring(context: &Context<'_>, project: &Project, site: &Site, wish:
         if let Some(generation) = converged.filter(|one| wish.vouching.allows(&locked.lockfile, one)) {
             // A site that was moved, with its project, is another root. From a store that cannot be written to nothing is
             // removed either.
-            let _ = context.store()?.add_root(project.place(&site.name).path());
-            return Ok(Shown::still(&site.name, How::Converged, &generation));
+            let place = project.place(&site.name);
+            let _ = context.store()?.add_root(place.path());
+            let untold = catch_up(context, project, site, wish.manner)?;
+            return Shown { untold, ..Shown::still(&site.name, How::Converged, &generation) }.told();
         }
         let place = project.place(&site.name);
         if wish.manner.showing == Showing::UnlessHeld
@@ -121,14 +124,34 @@ pub(super) fn bring(context: &Context<'_>, project: &Project, site: &Site, wish:
             && let Ok(Some(shown)) = place.current()
         {
             keep_showing(context, &place)?;
+            let untold = catch_up(context, project, site, wish.manner)?;
             tell_held(context, &place);
-            return Ok(Shown::still(&site.name, How::Held, &shown));
+            return Shown { untold, ..Shown::still(&site.name, How::Held, &shown) }.told();
         }
     }
     match current.filter(|_| wish.locked) {
         Some(locked) => locked_build(context, project, site, &locked, wish),
         None => recording_build(context, &site.name, wish),
     }
+}
+
+/// Go on with what a process that died had begun with what a site shows, if there is anything.
+fn catch_up(context: &Context<'_>, project: &Project, site: &Site, manner: &Manner) -> Result<Untold, Failure> {
+    let place = project.place(&site.name);
+    if manner.showing == Showing::Never {
+        return Ok(None);
+    }
+    let awaits = place.awaits_after_switch();
+    if !awaits && !matches!(place.current(), Ok(Some(current)) if !stale_scripts(&place, &current).is_empty()) {
+        return Ok(None);
+    }
+    let _held = match place.hold(context.globals.patience(), context.ui) {
+        // Scripts alone are no reason to fail.
+        Err(_) if !awaits => return Ok(None),
+        held => held?,
+    };
+    let passage = manner.passage(context, project, site, &place);
+    place.current()?.map_or(Ok(None), |current| passage.resume(&current))
 }
 
 /// Build exactly what a lockfile says, and leave it as it is.

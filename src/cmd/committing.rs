@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use super::assembling::{Assembled, Order, Recording, assemble};
 use super::context::Context;
 use super::locking::{self, Moves, Proposal, propose};
-use super::passing::Gating;
+use super::passing::Untold;
 use super::project::{MANIFEST, Project};
-use super::showing::{How, Manner, Ready, Showing, ready};
+use super::showing::{How, Manner, Ready, Shown, ready};
 use super::vouching::Vouching;
 use super::{Jobs, LockMode, for_each, undo};
 use crate::disk;
@@ -72,7 +72,7 @@ impl Writes {
             }
         }
         let olds: Vec<_> = changed.iter().map(|(path, old, _)| (path.clone(), old.clone())).collect();
-        if olds.len() > 1 {
+        if !olds.is_empty() {
             undo::note(root, &olds)?;
         }
         let written = Written { root: root.to_owned(), olds };
@@ -119,7 +119,7 @@ pub enum Then {
     Lock,
 }
 
-/// Lock and build the sites of an edited manifest, and only then write it.
+/// Lock and build the sites of an edited manifest, and only then write it. What became of each is given as data.
 pub fn commit(
     context: &Context<'_>,
     project: &Project,
@@ -128,7 +128,7 @@ pub fn commit(
     moves: &Moves,
     then: Then,
     jobs: Jobs,
-) -> Result<(), Failure> {
+) -> Result<Vec<serde_json::Value>, Failure> {
     context.with_sources(project, LockMode::default(), |sources| {
         let proposals = for_each(sites, |site| propose(context, edited, site, moves, sources))?;
         let mut writes = Writes::default();
@@ -155,19 +155,34 @@ pub fn commit(
             all.push(ready(context, edited, site, assembled, text)?);
         }
         let written = writes.apply(&project.root)?;
-        show_all(context, edited, &all)?;
-        written.keep()
+        let (shown, untold) = show_all(context, edited, &all)?;
+        written.keep()?;
+        if let Some(failure) = untold {
+            return Err(*failure);
+        }
+        let mut built = shown.iter().map(Shown::to_json);
+        let document = |(site, proposal)| {
+            let mut document = locking::document(site, proposal);
+            document["built"] = built.next().into();
+            document
+        };
+        Ok(sites.iter().copied().zip(&proposals).map(document).collect())
     })
 }
 
 /// Show all of them, or none: where one fails, those before it show again what they showed.
-fn show_all(context: &Context<'_>, project: &Project, all: &[Ready<'_>]) -> Result<(), Failure> {
-    let mut moved = Vec::new();
-    let manner = Manner::of_build(Showing::UnlessHeld, Gating::On, None);
+fn show_all(context: &Context<'_>, project: &Project, all: &[Ready<'_>]) -> Result<(Vec<Shown>, Untold), Failure> {
+    let (mut moved, mut every, mut untold) = (Vec::new(), Vec::new(), None);
+    let manner = Manner::of_edit();
     for ready in all {
         match ready.show(context, project, &manner) {
-            Ok(shown) if shown.how == How::Switched => moved.extend(shown.before.map(|before| (ready, before))),
-            Ok(_) => {}
+            Ok(mut shown) => {
+                if shown.how == How::Switched {
+                    moved.push((ready, shown.before));
+                }
+                untold = untold.or(shown.untold.take());
+                every.push(shown);
+            }
             Err(failure) => {
                 for (ready, before) in moved {
                     // The failure that led here says more than one of the undoing.
@@ -177,5 +192,5 @@ fn show_all(context: &Context<'_>, project: &Project, all: &[Ready<'_>]) -> Resu
             }
         }
     }
-    Ok(())
+    Ok((every, untold))
 }

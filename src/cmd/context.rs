@@ -1,8 +1,8 @@
 //! What commands share: options, the printer, and the user's store and cache.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::project::Project;
 use super::{Globals, LockMode};
@@ -43,7 +43,7 @@ impl<'a> Context<'a> {
             return Ok(store);
         }
         let root = directory("ENVY_STORE", "XDG_DATA_HOME", ".local/share", "envy/store")?;
-        Ok(self.store.get_or_init(|| Store::at(root)))
+        Ok(self.store.get_or_init(|| Store::at(root).telling(Arc::new(self.ui.clone()))))
     }
 
     /// Where what can be fetched or computed again is kept.

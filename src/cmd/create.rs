@@ -19,6 +19,9 @@ pub struct Args {
     /// Copy everything that this site asks for, and its lockfile
     #[arg(long, value_name = "SITE")]
     from: Option<SiteName>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 /// Add a site to the manifest, with an empty prefix as its first generation.
@@ -53,6 +56,11 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     context.ui.done("created", format!("site `{}`", args.site));
     if locked.built_from.is_empty() || !site.files.is_empty() {
         context.ui.detail(format!("run `envy build {}` to fill it", args.site));
+    }
+    if args.json {
+        context.ui.json(&serde_json::json!({
+            "schema": "envy.create/1", "site": args.site.as_str(), "generation": place.current_number(), "path": place.path(),
+        }));
     }
     Ok(())
 }

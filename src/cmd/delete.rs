@@ -18,6 +18,9 @@ pub struct Args {
     /// Remove the service's own data in `var` too
     #[arg(long)]
     purge: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 /// Remove a site: its tables, its lockfile, its generations.
@@ -41,6 +44,10 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     context.ui.done("deleted", format!("site `{}`", args.site));
     if disk::exists(&place.var()) {
         context.ui.detail(format!("its data stays in `{}`; `--purge` would have removed it", place.var().display()));
+    }
+    if args.json {
+        let data = disk::exists(&place.var()).then(|| place.var());
+        context.ui.json(&serde_json::json!({ "schema": "envy.delete/1", "site": args.site.as_str(), "data": data }));
     }
     Ok(())
 }

@@ -17,6 +17,9 @@ pub struct Args {
     /// For every platform of the project, not this host's alone
     #[arg(long)]
     all_platforms: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 /// Bring everything that locked builds of sites need, so that they work without a network.
@@ -27,9 +30,15 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
         true => project.manifest.platforms().to_vec(),
         false => vec![Platform::host()],
     };
-    context.with_sources(&project, LockMode::default(), |sources| {
-        for_each(&sites, |site| fetch(context, &project, site, &platforms, sources)).map(drop)
-    })
+    let fetched = context.with_sources(&project, LockMode::default(), |sources| {
+        for_each(&sites, |site| fetch(context, &project, site, &platforms, sources))
+    })?;
+    if args.json {
+        let platforms: Vec<_> = platforms.iter().map(ToString::to_string).collect();
+        let document = serde_json::json!({ "schema": "envy.fetch/1", "platforms": platforms, "sites": fetched });
+        context.ui.json(&document);
+    }
+    Ok(())
 }
 
 fn fetch(
@@ -38,7 +47,7 @@ fn fetch(
     site: &Site,
     platforms: &[Platform],
     sources: &Sources<'_>,
-) -> Result<(), Failure> {
+) -> Result<serde_json::Value, Failure> {
     let (wishes, locked) = project.current_lock(context, site)?;
     let supplies = project.supplies(context, site, &wishes, &locked.lockfile, sources);
     let packages = locked.lockfile.packages.values();
@@ -48,5 +57,9 @@ fn fetch(
     let count = crate::ui::count(ids.len(), "package");
     let recipes: String = locked.lockfile.recipes.keys().map(|name| format!(", recipes {name}")).collect();
     context.ui.done("fetched", format!("all that site `{}` is built from ({count}{recipes})", site.name));
-    Ok(())
+    let packages: Vec<_> = ids
+        .iter()
+        .map(|id| serde_json::json!({ "name": id.name.as_str(), "version": id.version.to_string() }))
+        .collect();
+    Ok(serde_json::json!({ "site": site.name.as_str(), "packages": packages }))
 }

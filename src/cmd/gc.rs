@@ -1,5 +1,6 @@
 //! `envy gc`
 
+mod presence;
 mod roots;
 mod size;
 mod telling;

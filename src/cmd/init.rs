@@ -16,6 +16,9 @@ pub struct Args {
     /// Name of the project [default: that of the directory]
     #[arg(long)]
     name: Option<String>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 /// Write a manifest where there is none.
@@ -33,13 +36,20 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let rust = rust.map(|toolchain| format!("{}.{}", toolchain.version.major, toolchain.version.minor));
     disk::write_atomic(&path, edit::initial(&name, rust.as_deref()).as_bytes())?;
     context.ui.done("created", format!("`{MANIFEST}` of project `{name}`"));
-    offer_merging(context, &directory)
+    let merged = offer_merging(context, &directory)?;
+    if args.json {
+        context.ui.json(&serde_json::json!({
+            "schema": "envy.init/1", "project": name, "manifest": path, "merge-driver": merged.then_some(merge::DRIVER),
+        }));
+    }
+    Ok(())
 }
 
-/// In a git repository, have lockfiles merged package by package, and say what is left to type.
-fn offer_merging(context: &Context<'_>, directory: &Path) -> Result<(), Failure> {
+/// In a git repository, have lockfiles merged package by package, and say what is left to type. Elsewhere there is nothing
+/// to merge.
+fn offer_merging(context: &Context<'_>, directory: &Path) -> Result<bool, Failure> {
     if !directory.ancestors().any(|above| disk::exists(&above.join(".git"))) {
-        return Ok(());
+        return Ok(false);
     }
     let path = directory.join(".gitattributes");
     let text = disk::read_text_if_exists(&path)?.unwrap_or_default();
@@ -51,5 +61,5 @@ fn offer_merging(context: &Context<'_>, directory: &Path) -> Result<(), Failure>
             merge::DRIVER
         ));
     }
-    Ok(())
+    Ok(true)
 }

@@ -30,9 +30,12 @@ pub struct Args {
         long,
         num_args = 3..=4,
         value_names = ["BASE", "OURS", "THEIRS", "PATH"],
-        conflicts_with_all = ["sites", "check", "resolution"]
+        conflicts_with_all = ["sites", "check", "resolution", "json"]
     )]
     merge: Vec<PathBuf>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 /// Write the lockfiles of sites, moving nothing that need not move.
@@ -41,44 +44,56 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
         return merge::run(context, [base, ours, theirs], path.first().unwrap_or(ours));
     }
     let mut project = context.project()?;
-    if args.check {
-        return check(context, &project, &args.sites);
-    }
-    let _held = project.hold(context)?;
-    let sites = project.sites(&args.sites)?;
-    let moves = args.resolution.map_or(Moves::Needed, |resolution| Moves::All(resolution.into()));
-    write(context, &project, &sites, &moves)
-}
-
-fn check(context: &Context<'_>, project: &Project, names: &[SiteName]) -> Result<(), Failure> {
-    for site in project.sites(names)? {
-        project.current_lock(context, site)?;
-        context.ui.done("unchanged", format!("lockfile of site `{}` matches `envy.toml`", site.name));
+    let documents = if args.check {
+        check(context, &project, &args.sites)?
+    } else {
+        let _held = project.hold(context)?;
+        let sites = project.sites(&args.sites)?;
+        let moves = args.resolution.map_or(Moves::Needed, |resolution| Moves::All(resolution.into()));
+        write(context, &project, &sites, &moves)?
+    };
+    if args.json {
+        context.ui.json(&locking::of_sites("envy.lock/1", documents));
     }
     Ok(())
 }
 
-/// Say what locking would change, and write nothing.
+fn check(context: &Context<'_>, project: &Project, names: &[SiteName]) -> Result<Vec<serde_json::Value>, Failure> {
+    let checked = project.sites(names)?.into_iter().map(|site| {
+        project.current_lock(context, site)?;
+        context.ui.done("unchanged", format!("lockfile of site `{}` matches `envy.toml`", site.name));
+        Ok(locking::unchanged(site))
+    });
+    checked.collect()
+}
+
+/// Say what locking would change, and write nothing. It is given as data, too.
 pub(super) fn foretell(
     context: &Context<'_>,
     project: &Project,
     sites: &[&Site],
     moves: &Moves,
-) -> Result<(), Failure> {
+) -> Result<Vec<serde_json::Value>, Failure> {
     context.with_sources(project, LockMode::default(), |sources| {
-        for site in sites {
+        let foretold = sites.iter().map(|site| {
             let proposal = propose(context, project, site, moves, sources)?;
             locking::foretell(context, site, &proposal);
             if !proposal.is_new() {
                 context.ui.done("unchanged", format!("lockfile of site `{}` would stay", site.name));
             }
-        }
-        Ok(())
+            Ok(locking::document(site, &proposal))
+        });
+        foretold.collect()
     })
 }
 
-/// Lock sites and write all lockfiles together.
-pub(super) fn write(context: &Context<'_>, project: &Project, sites: &[&Site], moves: &Moves) -> Result<(), Failure> {
+/// Lock sites and write all lockfiles together. What moved is said, and given as data.
+pub(super) fn write(
+    context: &Context<'_>,
+    project: &Project,
+    sites: &[&Site],
+    moves: &Moves,
+) -> Result<Vec<serde_json::Value>, Failure> {
     context.with_sources(project, LockMode::default(), |sources| {
         let proposals = for_each(sites, |site| {
             propose_from(context, project, site, merge::locked(context, project, site)?, moves, sources)
@@ -94,7 +109,8 @@ pub(super) fn write(context: &Context<'_>, project: &Project, sites: &[&Site], m
                 context.ui.done("unchanged", format!("lockfile of site `{}`", site.name));
             }
         }
-        tell_unused(context, project)
+        tell_unused(context, project)?;
+        Ok(sites.iter().zip(&proposals).map(|(site, proposal)| locking::document(site, proposal)).collect())
     })
 }
 

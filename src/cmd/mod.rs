@@ -31,6 +31,7 @@ pub mod init;
 pub mod list;
 pub mod lock;
 mod locking;
+pub mod man;
 mod options;
 pub mod outdated;
 mod passing;
@@ -97,18 +98,24 @@ impl Jobs {
     }
 }
 
-/// Do something for each site. What is missing offline is told of all of them together.
+/// Do something for each site. What is missing offline is told of all of them together. A site that does not pass its gate
+/// shows what it showed before, and keeps no other from going on.
 fn for_each<'s, T>(
     sites: &[&'s Site],
     mut work: impl FnMut(&'s Site) -> Result<T, Failure>,
 ) -> Result<Vec<T>, Failure> {
-    let (mut done, mut offline) = (Vec::new(), Vec::new());
+    let (mut done, mut offline, mut refused) = (Vec::new(), Vec::new(), Vec::new());
     for site in sites {
         match work(site) {
             Ok(one) => done.push(one),
             Err(failure) if failure.exit == Exit::Offline => offline.push(failure),
-            Err(failure) => return Err(failure),
+            Err(failure) if failure.exit == Exit::Refused => refused.push(failure),
+            Err(failure) => return Err(Failure::several(failure, refused)),
         }
     }
-    if offline.is_empty() { Ok(done) } else { Err(Failure::offline(offline)) }
+    let mut failures = refused.into_iter().chain((!offline.is_empty()).then(|| Failure::offline(offline)));
+    match failures.next() {
+        Some(first) => Err(Failure::several(first, failures)),
+        None => Ok(done),
+    }
 }

@@ -4,7 +4,7 @@
 
 use super::context::Context;
 use super::project::Project;
-use super::showing::switch;
+use super::showing::{switch, write_scripts};
 use crate::digest::TextDigest;
 use crate::failure::{Exit, Failure};
 use crate::manifest::Site;
@@ -26,8 +26,11 @@ impl Gating {
     }
 }
 
-/// What there is to tell of a host that could not be told of a switch.
+/// What there is to tell of a host that could not be told of a switch, where the site stays all the same.
 pub type Untold = Option<Box<Failure>>;
+
+/// What is left to do where a site stays though a command after the switch failed.
+const BY_HAND: &str = "do by hand what that command is for";
 
 /// A way through the gate of a site, which this process holds.
 pub struct Passage<'a> {
@@ -38,6 +41,17 @@ pub struct Passage<'a> {
     pub gating: Gating,
     /// What the history calls it.
     pub action: Move,
+    /// What was typed, for who has to type again.
+    pub typed: Typed,
+}
+
+/// What was typed, as far as it decides what can be typed next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// A command that leaves `envy.toml` as it is.
+    Command,
+    /// An edit of `envy.toml`, which is put back where it fails.
+    Edit,
 }
 
 impl Passage<'_> {
@@ -68,12 +82,16 @@ impl Passage<'_> {
         if !self.site.gate.after_switch.is_empty() {
             self.place.begin_after_switch(before)?;
         }
-        switch(self.place, self.action, to, lockfile, note)?;
+        switch(self.context, self.place, self.action, to, lockfile, note)?;
         self.after_switch(to, before)
     }
 
-    /// Go on with a switch whose process died before the commands after it had ended.
+    /// Go on with what a process that died had begun with the generation that the site shows, if there is anything.
     pub fn resume(&self, current: &Generation) -> Result<Untold, Failure> {
+        write_scripts(self.context, self.place, current);
+        if !self.place.awaits_after_switch() {
+            return Ok(None);
+        }
         let site = self.place.site();
         self.context.ui.note(format!("what is run after the switch of site `{site}` had not ended; it is run again"));
         self.after_switch(current, self.place.before_after_switch()?)
@@ -88,19 +106,38 @@ impl Passage<'_> {
             self.place.end_after_switch()?;
             return Ok(Some(Box::new(self.not_told(&refusal))));
         }
-        let Some(before) = before.filter(|before| *before != to.number) else {
+        let Some(before) = before else {
             // There is nothing to go back to, so nothing is shown.
-            self.place.show_nothing()?;
-            self.place.end_after_switch()?;
+            self.show_nothing()?;
             return Err(self.undone(&refusal, "the site shows nothing, as before".to_owned()));
         };
-        let again = self.go_back(&self.place.generation(before)?, "undone, since a command after the switch failed")?;
-        Err(self.undone(&refusal, again))
+        if before == to.number {
+            // A process died before it had switched, or once it had gone back. The host is still to be told.
+            let stays = self.stays(&refusal, "where it was before".to_owned());
+            return Err(stays.facts(self.put_back()).hint(self.again()));
+        }
+        match self.place.generation(before) {
+            Ok(before) => {
+                let again = self.go_back(&before, "undone, since a command after the switch failed")?;
+                Err(self.undone(&refusal, again))
+            }
+            Err(error) => {
+                self.place.end_after_switch()?;
+                let stays = self.stays(&refusal, format!("since there is no way back: {error}"));
+                Ok(Some(Box::new(stays.hint(BY_HAND))))
+            }
+        }
+    }
+
+    /// Show nothing again, as before the first switch.
+    pub fn show_nothing(&self) -> Result<(), Failure> {
+        self.place.show_nothing()?;
+        Ok(self.place.end_after_switch()?)
     }
 
     /// Show again what was shown before, and tell the host of that too. Gives what became of it, in a sentence.
     pub fn go_back(&self, to: &Generation, why: &str) -> Result<String, Failure> {
-        switch(self.place, Move::Undo, to, None, self.project.note(Some(why.to_owned())))?;
+        switch(self.context, self.place, Move::Undo, to, None, self.project.note(Some(why.to_owned())))?;
         let refusal = self.tell_host(to)?;
         self.place.end_after_switch()?;
         let number = to.number;
@@ -130,34 +167,65 @@ impl Passage<'_> {
             Some(current) => format!("nothing was switched: the site stays at generation {current}"),
             None => "nothing was switched: the site shows nothing yet".to_owned(),
         };
-        let hint = match self.action {
-            Move::Build => format!(
+        let hint = match (self.typed, self.action) {
+            (Typed::Edit, _) => format!(
+                "to look at it, type the same with `--no-build`, then run `envy build {site} --no-switch`, and then \
+                 `envy run {site} --generation N -- sh` with the number that it tells"
+            ),
+            (_, Move::Build) => format!(
                 "to look at it, run `envy build {site} --no-switch`, and then `envy run {site} --generation {number} -- sh`"
             ),
-            Move::Promote => "to show it all the same, give `--no-check`".to_owned(),
+            (_, Move::Promote) => "to show it all the same, give `--no-check`".to_owned(),
             _ => format!(
                 "to look at it, run `envy run {site} --generation {number} -- sh`; `--no-check` shows it all the same"
             ),
         };
         self.told(format!("generation {number} of site `{site}` failed {which}, `{}`", refusal.command), refusal)
             .fact(stays)
+            .facts(self.put_back())
             .hint(hint)
     }
 
     fn undone(&self, refusal: &Refusal, became: String) -> Failure {
+        self.told(self.failed_after_switch(refusal), refusal)
+            .fact(format!("the switch was undone: {became}"))
+            .facts(self.put_back())
+            .hint(self.again())
+    }
+
+    fn stays(&self, refusal: &Refusal, why: String) -> Failure {
+        let number = refusal.generation;
+        self.told(self.failed_after_switch(refusal), refusal)
+            .fact(format!("the site stays at generation {number}, {why}"))
+    }
+
+    fn failed_after_switch(&self, refusal: &Refusal) -> String {
         let (site, number) = (self.place.site(), refusal.generation);
-        let outcome = format!("`{}` failed after site `{site}` was switched to generation {number}", refusal.command);
-        self.told(outcome, refusal).fact(format!("the switch was undone: {became}")).hint(
-            "mend the cause or `after-switch` in `envy.toml`, and type the same again; `--no-check` stays all the same",
-        )
+        format!("`{}` failed after site `{site}` was switched to generation {number}", refusal.command)
+    }
+
+    /// What else became of an edit.
+    fn put_back(&self) -> Option<String> {
+        (self.typed == Typed::Edit).then(|| "`envy.toml` and the lockfiles are what they were".to_owned())
+    }
+
+    /// What can be typed once a command after the switch has failed.
+    fn again(&self) -> String {
+        let cause = "mend the cause or `after-switch` in `envy.toml`, and type the same again";
+        match self.typed {
+            Typed::Command => format!("{cause}; `--no-check` stays all the same"),
+            Typed::Edit => {
+                let site = self.place.site();
+                format!("{cause}; with `--no-build`, and then `envy build {site} --no-check`, it stays all the same")
+            }
+        }
     }
 
     fn not_told(&self, refusal: &Refusal) -> Failure {
-        let (site, number) = (self.place.site(), refusal.generation);
-        let outcome = format!("`{}` failed after site `{site}` was switched to generation {number}", refusal.command);
-        let mut failure = self.told(outcome, refusal).fact("it stays there, since `--no-check` was given");
+        let mut failure =
+            self.told(self.failed_after_switch(refusal), refusal).fact("it stays there, since `--no-check` was given");
         failure.exit = Exit::Failed;
-        failure.hint("do by hand what that command is for")
+        failure.hint(BY_HAND)
     }
 
     fn told(&self, outcome: String, refusal: &Refusal) -> Failure {

@@ -15,7 +15,8 @@ use super::sharing;
 use super::showing::{How, Manner, Showing, Shown, ready};
 use super::site_files::refuse_what_is_in_the_way;
 use super::switch::{self, Choosing};
-use crate::digest::BlobDigest;
+use super::vouching::Vouching;
+use crate::digest::{BlobDigest, TextDigest};
 use crate::disk;
 use crate::failure::{Exit, Failure};
 use crate::lock::{Difference, Drift, Lockfile, drift};
@@ -61,18 +62,21 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let generated = generated(context, &project, from, to, &offer.lockfile)?;
     let drifts = drifts(context, &project, to, &offer.lockfile, &generated)?;
     if !drifts.is_empty() {
-        return Err(not_asked_for(from, to, &offer.generation, &drifts));
+        let failure = not_asked_for(from, to, &offer.generation, &drifts);
+        return Err(failure.hint(what_helps(context, &project, from, to)?));
     }
     let old = project.locked(&to.name)?.map(|locked| locked.lockfile);
     let lockfile = old.as_ref().map_or_else(|| offer.lockfile.clone(), |old| offer.lockfile.in_place_of(old));
     // What nothing was added to stays the text that it is, to the byte.
     let text = if lockfile == offer.lockfile { offer.text.clone() } else { lockfile.text() };
+    Vouching::of(&project, false).require_generation(to, &lockfile, &offer.generation)?;
     let config = project.config(to, &lockfile)?;
     let members = offer.generation.packages.clone();
     refuse_what_is_in_the_way(context.store()?, to, &config.files, &offer.tree, &members)?;
     tell(context, args, &offer.generation, old.as_ref(), &lockfile);
     if args.dry_run {
-        return foretell(context, &project, args, &offer.generation, &config.digest());
+        let asked = (TextDigest::of(text.as_bytes()), config.digest());
+        return foretell(context, &project, args, &offer.generation, asked);
     }
     let assembled = Assembled { tree: offer.tree, members, config, lockfile };
     let promoted = Promoted { site: from.name.to_string(), generation: offer.generation.number };
@@ -82,7 +86,8 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     writes.lockfile_of(&project, &to.name, &text, &proposal);
     let written = writes.apply(&project.root)?;
     let (showing, gating) = (Showing::Always, Gating::unless(args.how.no_check));
-    let manner = Manner { showing, gating, action: Move::Promote, message: args.how.message.clone() };
+    let (action, message) = (Move::Promote, args.how.message.clone());
+    let manner = Manner { action, ..Manner::of_build(showing, gating, message) };
     let shown = ready.show(context, &project, &manner)?;
     written.keep()?;
     let shown = shown.told()?;
@@ -98,12 +103,17 @@ fn offered(context: &Context<'_>, project: &Project, from: &Site) -> Result<Offe
     let generation = place.current()?.ok_or_else(|| Error::NotBuilt(from.name.clone()))?;
     switch::require_whole(context, &place, &generation)?;
     let path = place.generation_path(generation.number).join("lockfile");
-    let text = disk::read_text_if_exists(&path)?.filter(|text| !text.is_empty());
-    let nothing = || {
-        let outcome = format!("generation {} of site `{}` was made from no lockfile", generation.number, from.name);
-        Failure::new(Exit::Failed, outcome).hint(format!("run `envy build {}` first", from.name))
+    let damaged = || {
+        let what = format!("the lockfile of generation {} of site `{}`", generation.number, from.name);
+        Failure::new(Exit::Verification, format!("{what} is not as it was written"))
+            .fact(format!("expected {}", generation.lockfile))
+            .hint(format!("run `envy verify {} --repair`", from.name))
     };
-    let text = text.ok_or_else(nothing)?;
+    let text = place.lockfile_of(generation.lockfile)?.ok_or_else(damaged)?;
+    if text.is_empty() {
+        let outcome = format!("generation {} of site `{}` was made from no lockfile", generation.number, from.name);
+        return Err(Failure::new(Exit::Failed, outcome).hint(format!("run `envy build {}` first", from.name)));
+    }
     let lockfile = Lockfile::parse(&path, &text)?;
     let missing = || {
         let outcome = format!("the prefix of site `{}` is not whole in the store", from.name);
@@ -170,17 +180,28 @@ fn not_asked_for(from: &Site, to: &Site, generation: &Generation, drifts: &[Drif
         "generation {} of site `{}` is not what site `{}` asks for, and nothing was promoted",
         generation.number, from.name, to.name
     );
-    let failure = Failure::new(Exit::Failed, outcome);
     let asked = asking::differences(from, to);
-    if asked.is_empty() {
-        return failure
-            .facts(drifts.iter().map(ToString::to_string))
-            .hint(format!("`envy.toml` changed since it was made; run `envy build {}` first", from.name));
+    let facts = if asked.is_empty() { drifts.iter().map(ToString::to_string).collect() } else { asked };
+    Failure::new(Exit::Failed, outcome).facts(facts)
+}
+
+/// What can be done where a site does not ask for what another one shows.
+fn what_helps(context: &Context<'_>, project: &Project, from: &Site, to: &Site) -> Result<String, Failure> {
+    let (from_name, place) = (&from.name, project.place(&from.name));
+    if !asking::differences(from, to).is_empty() {
+        return Ok(format!(
+            "let both ask for the same packages in `envy.toml`, such as by a site that both extend; `envy diff {} {from_name}` says more",
+            to.name
+        ));
     }
-    failure.facts(asked).hint(format!(
-        "let both ask for the same packages in `envy.toml`, such as by a site that both extend; `envy diff {} {}` says more",
-        to.name, from.name
-    ))
+    let build = if switch::is_held(context, project, from, &place)? {
+        format!(
+            "site `{from_name}` is held there; put `envy.toml` back to what it was then, or run `envy build {from_name} --switch` first"
+        )
+    } else {
+        format!("`envy.toml` changed since it was made; run `envy build {from_name}` first")
+    };
+    Ok(build)
 }
 
 /// Say what is promoted, and what moves by it.
@@ -199,10 +220,16 @@ fn foretell(
     project: &Project,
     args: &Args,
     generation: &Generation,
-    config: &crate::digest::TextDigest,
+    (lockfile, config): (TextDigest, TextDigest),
 ) -> Result<(), Failure> {
-    let current = project.place(&args.to).current()?;
-    let is_same = current.as_ref().is_some_and(|one| (one.prefix, &one.config) == (generation.prefix, config));
+    let (place, prefix) = (project.place(&args.to), context.store()?.prefix_path(generation.prefix));
+    let current = place.current().ok().flatten();
+    let asked = (generation.prefix, lockfile, config);
+    let is_same = current.as_ref().is_some_and(|one| {
+        (one.prefix, one.lockfile, one.config) == asked
+            && place.links_into(one, &prefix)
+            && place.edited_files(one).is_empty()
+    });
     match (&current, is_same) {
         (Some(current), true) => {
             context.ui.detail(format!("its generation {} shows that already", current.number));

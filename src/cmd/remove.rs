@@ -3,7 +3,7 @@
 use super::Jobs;
 use super::committing::{Then, commit};
 use super::context::Context;
-use super::locking::Moves;
+use super::locking::{self, Moves};
 use super::project::{MANIFEST, Project};
 use crate::failure::{Exit, Failure};
 use crate::manifest::edit::{self, Where};
@@ -24,6 +24,9 @@ pub struct Args {
     no_build: bool,
     #[command(flatten)]
     jobs: Jobs,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 /// Take requirements out of the manifest, lock, build, and only then write it.
@@ -41,7 +44,12 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     }
     let edited = project.edited(text)?;
     let then = if args.no_build { Then::Lock } else { Then::Build };
-    commit(context, &project, &edited, &edited.reached(args.site.as_ref())?, &Moves::Needed, then, args.jobs)
+    let sites = edited.reached(args.site.as_ref())?;
+    let done = commit(context, &project, &edited, &sites, &Moves::Needed, then, args.jobs)?;
+    if args.json {
+        context.ui.json(&locking::of_sites("envy.remove/1", done));
+    }
+    Ok(())
 }
 
 /// The failure that says where a package is required instead.

@@ -272,8 +272,7 @@ fn bring(
 
 /// A tree of the store as a directory, if all of it is here.
 fn checkout(store: &Store, tree: TreeDigest) -> Result<Option<PathBuf>, Failure> {
-    let place = store.checkout_path(tree);
-    if disk::is_directory(&place) {
+    if let Some(place) = store.ready_checkout(tree) {
         return Ok(Some(place));
     }
     let Some(files) = store.whole_tree(tree)? else { return Ok(None) };

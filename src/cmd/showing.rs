@@ -5,14 +5,15 @@ use std::path::PathBuf;
 use super::assembling::Assembled;
 use super::context::Context;
 use super::generations;
-use super::passing::{Gating, Passage, Untold};
+use super::passing::{Gating, Passage, Typed, Untold};
 use super::project::{Project, config};
 use crate::digest::{TextDigest, TreeDigest};
 use crate::failure::Failure;
 use crate::manifest::Site;
 use crate::package::SiteName;
 use crate::platform::Platform;
-use crate::site::{Checks, Files, Generation, Move, Note, Place, Promoted, scripts};
+use crate::progress::{Event, Progress as _};
+use crate::site::{Checks, Files, Generation, Move, Note, Place, Promoted, stale_scripts};
 use crate::store::Held;
 use crate::tree::Tree;
 
@@ -34,6 +35,8 @@ pub struct Manner {
     pub gating: Gating,
     /// What the history calls it.
     pub action: Move,
+    /// What was typed.
+    pub typed: Typed,
     /// Why, for the history.
     pub message: Option<String>,
 }
@@ -41,7 +44,23 @@ pub struct Manner {
 impl Manner {
     /// A build that shows what came out.
     pub fn of_build(showing: Showing, gating: Gating, message: Option<String>) -> Self {
-        Self { showing, gating, action: Move::Build, message }
+        Self { showing, gating, action: Move::Build, typed: Typed::Command, message }
+    }
+
+    /// A build of what an edit of `envy.toml` asks for.
+    pub fn of_edit() -> Self {
+        Self { typed: Typed::Edit, ..Self::of_build(Showing::UnlessHeld, Gating::On, None) }
+    }
+
+    /// The way of it through the gate of a site.
+    pub fn passage<'a>(
+        &self,
+        context: &'a Context<'a>,
+        project: &'a Project,
+        site: &'a Site,
+        place: &'a Place,
+    ) -> Passage<'a> {
+        Passage { context, project, site, place, gating: self.gating, action: self.action, typed: self.typed }
     }
 }
 
@@ -167,16 +186,19 @@ impl Ready<'_> {
         context.store()?.add_root(place.path())?;
         // A description that cannot be read is none: a new generation takes its place.
         let current = place.current().ok().flatten();
-        if manner.showing != Showing::Always && place.is_held(digest, Some(self.generation.config))? {
+        let passage = manner.passage(context, project, self.site, place);
+        let resume = |current: &Generation| match manner.showing {
+            // Whoever wants no switch wants no end of one either.
+            Showing::Never => Ok(None),
+            Showing::UnlessHeld | Showing::Always => passage.resume(current),
+        };
+        if manner.showing == Showing::UnlessHeld && place.is_held(digest, Some(self.generation.config))? {
+            let untold = current.as_ref().map_or(Ok(None), resume)?;
             tell_held(context, place);
-            return Ok(Shown::still(site, How::Held, current.as_ref().unwrap_or(&self.generation)));
+            return Ok(Shown { untold, ..Shown::still(site, How::Held, current.as_ref().unwrap_or(&self.generation)) });
         }
-        let passage = |action| Passage { context, project, site: self.site, place, gating: manner.gating, action };
         if let Some(current) = current.filter(|current| self.is_shown_by(current)) {
-            let untold = match place.awaits_after_switch() {
-                true => passage(manner.action).resume(&current)?,
-                false => None,
-            };
+            let untold = resume(&current)?;
             context.ui.done("unchanged", format!("site `{site}` stays at generation {}", current.number));
             return Ok(Shown { untold, ..Shown::still(site, How::Unchanged, &current) });
         }
@@ -190,7 +212,6 @@ impl Ready<'_> {
             context.ui.detail(format!("run `envy switch {site} {number}` to make it so"));
             return Ok(shown(How::Made, None));
         }
-        let passage = passage(manner.action);
         if let Err(failure) = passage.check(&generation, &note) {
             if is_new {
                 // What was never shown is nobody's.
@@ -202,7 +223,10 @@ impl Ready<'_> {
         let count = crate::ui::count(generation.packages.len(), "package");
         context.ui.done("switched", format!("site `{site}` to generation {number} ({count})"));
         context.ui.detail(format!("prefix {prefix}"));
-        generations::tidy(context, project, place)?;
+        if let Err(failure) = generations::tidy(context, project, place) {
+            // The site shows it, whatever becomes of older ones.
+            warn(context, format!("older generations of site `{site}` were not removed: {}", failure.outcome));
+        }
         Ok(shown(How::Switched, untold))
     }
 
@@ -223,11 +247,15 @@ impl Ready<'_> {
     }
 
     /// Show again what was current before a command that failed.
-    pub fn show_again(&self, context: &Context<'_>, project: &Project, before: u64) -> Result<(), Failure> {
-        let (site, place) = (self.site, &self.place);
-        let passage = Passage { context, project, site, place, gating: Gating::Off, action: Move::Undo };
-        passage.go_back(&place.generation(before)?, "undone, since the command failed")?;
-        Ok(())
+    pub fn show_again(&self, context: &Context<'_>, project: &Project, before: Option<u64>) -> Result<(), Failure> {
+        let manner = Manner { gating: Gating::Off, action: Move::Undo, ..Manner::of_edit() };
+        let passage = manner.passage(context, project, self.site, &self.place);
+        match before {
+            Some(before) => {
+                passage.go_back(&self.place.generation(before)?, "undone, since the command failed").map(drop)
+            }
+            None => passage.show_nothing(),
+        }
     }
 }
 
@@ -250,7 +278,7 @@ pub fn begin_empty(
         .with_config(&config(site))
         .with_note(note.clone());
     let generation = place.add_generation(generation, &prefix, built_from, &Files::default())?;
-    switch(place, Move::Create, &generation, Some(lockfile), note)
+    switch(context, place, Move::Create, &generation, Some(lockfile), note)
 }
 
 /// Say that a site stays where somebody put it.
@@ -263,6 +291,7 @@ pub fn tell_held(context: &Context<'_>, place: &Place) {
 
 /// Make a generation current, with the scripts that go with it.
 pub fn switch(
+    context: &Context<'_>,
     place: &Place,
     action: Move,
     to: &Generation,
@@ -270,12 +299,22 @@ pub fn switch(
     note: Note,
 ) -> Result<(), Failure> {
     place.switch(action, to, lockfile, note)?;
-    for (name, text) in scripts(place, to) {
-        let path = place.path().join(name);
-        if crate::disk::read_if_exists(&path)?.as_deref() != Some(text.as_bytes()) {
-            // They can be made again from the generation, which is where a site's truth is.
-            crate::disk::write_whole(&path, text.as_bytes())?;
+    write_scripts(context, place, to);
+    Ok(())
+}
+
+/// Write the scripts that activate what a site shows, where they are others. The site shows it whether or not they can be
+/// written, and the next build tries again.
+pub fn write_scripts(context: &Context<'_>, place: &Place, shown: &Generation) {
+    for (name, text) in stale_scripts(place, shown) {
+        // They can be made again from the generation, which is where a site's truth is.
+        if let Err(error) = crate::disk::write_whole(&place.path().join(name), text.as_bytes()) {
+            let number = shown.number;
+            warn(context, format!("`{name}` of site `{}` is not that of generation {number}: {error}", place.site()));
         }
     }
-    Ok(())
+}
+
+fn warn(context: &Context<'_>, text: String) {
+    context.ui.tell(Event::Warning(&text));
 }

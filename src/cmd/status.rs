@@ -8,7 +8,7 @@ use crate::failure::{Exit, Failure};
 use crate::lock::Lockfile;
 use crate::manifest::Site;
 use crate::package::{PackageId, SiteName};
-use crate::site::{Config, Generation, Place, differences};
+use crate::site::{Config, Generation, Place, differences, stale_scripts};
 
 /// Arguments of `envy status`.
 #[derive(Debug, clap::Args)]
@@ -102,6 +102,9 @@ pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Re
         if place.awaits_after_switch() {
             drifts.push(format!("what is run after the switch to generation {} has not ended", generation.number));
         }
+        let stale = stale_scripts(&place, generation);
+        let number = generation.number;
+        drifts.extend(stale.iter().map(|(name, _)| format!("`{name}` is not that of generation {number}")));
         let wanted = config(site);
         // What a held site is held back from is no drift.
         if !held && (&generation.env, &generation.vars) != (&wanted.env, &wanted.vars) {

@@ -18,7 +18,11 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Print where the store is
-    Path,
+    Path {
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+    },
     /// Say what is in the store, and how much of it
     Stats {
         /// Print one JSON document
@@ -27,7 +31,7 @@ enum Command {
     },
     /// Check that everything in the store is what its name says, bit by bit
     Verify {
-        /// Remove what is damaged, so that it is fetched or built again, and make damaged prefixes anew
+        /// Heal what is damaged of what the store has whole, and remove the rest, so that it is fetched or built again
         #[arg(long)]
         repair: bool,
         /// Print one JSON document
@@ -40,7 +44,10 @@ enum Command {
 pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let store = context.store()?;
     match args.command {
-        Command::Path => context.ui.result(&format!("{}\n", store.root().display())),
+        Command::Path { json: true } => {
+            context.ui.json(&serde_json::json!({ "schema": "envy.store-path/1", "path": store.root() }));
+        }
+        Command::Path { json: false } => context.ui.result(&format!("{}\n", store.root().display())),
         Command::Stats { json } => stats(context, store, json)?,
         Command::Verify { repair, json } => verify(context, store, repair, json)?,
     }
@@ -98,7 +105,8 @@ const KINDS: [(&str, &str); 5] =
 fn word(repair: Option<&Repair>) -> &'static str {
     match repair {
         Some(Repair::MadeAnew) => "made anew",
-        _ => "removed",
+        Some(Repair::Healed) => "healed",
+        Some(Repair::Removed) | None => "removed",
     }
 }
 

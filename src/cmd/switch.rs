@@ -1,7 +1,7 @@
 //! `envy switch`
 
 use super::context::Context;
-use super::passing::{Gating, Passage};
+use super::passing::{Gating, Passage, Typed};
 use super::project::Project;
 use super::showing::{How, Shown};
 use crate::digest::TextDigest;
@@ -62,9 +62,10 @@ pub(super) fn to(
 ) -> Result<Shown, Failure> {
     let generation = place.generation(number)?;
     require_whole(context, place, &generation)?;
-    let passage = Passage { context, project, site, place, gating: Gating::unless(how.no_check), action };
+    let (gating, typed) = (Gating::unless(how.no_check), Typed::Command);
+    let passage = Passage { context, project, site, place, gating, action, typed };
     if place.current_number() == Some(number) {
-        let untold = if place.awaits_after_switch() { passage.resume(&generation)? } else { None };
+        let untold = passage.resume(&generation)?;
         context.ui.done("unchanged", format!("site `{}` is at generation {number}", place.site()));
         return Shown { untold, ..Shown::still(place.site(), How::Unchanged, &generation) }.told();
     }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::context::Context;
 use super::lock;
-use super::locking::{Moves, require_known};
+use super::locking::{self, Moves, require_known};
 use super::options::Resolution;
 use crate::failure::Failure;
 use crate::lock::Wishes;
@@ -29,6 +29,9 @@ pub struct Args {
     /// Which of the versions that fit is taken
     #[arg(long, value_name = "STRATEGY", default_value = "highest", conflicts_with = "packages")]
     resolution: Resolution,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -50,6 +53,16 @@ impl FromStr for Moving {
 
 /// Move locked versions to the highest that the manifest allows.
 pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
+    let moved = update(context, args)?;
+    if args.json {
+        let mut document = locking::of_sites("envy.update/1", moved);
+        document["dry-run"] = args.dry_run.into();
+        context.ui.json(&document);
+    }
+    Ok(())
+}
+
+fn update(context: &Context<'_>, args: &Args) -> Result<Vec<serde_json::Value>, Failure> {
     let mut project = context.project()?;
     let _held = project.hold(context)?;
     let sites = project.sites(args.site.as_slice())?;

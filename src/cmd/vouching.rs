@@ -10,7 +10,7 @@ use crate::lock::{Lockfile, Package};
 use crate::manifest::Site;
 use crate::package::PackageName;
 use crate::platform::Platform;
-use crate::site::Generation;
+use crate::site::{Generation, Member};
 
 /// What may be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,6 +73,30 @@ impl Vouching {
         }
         fail(site, facts, if otherwise { BRING } else { RECORD })
     }
+
+    /// Refuse a generation with outputs that the lockfile does not record.
+    pub fn require_generation(self, site: &Site, lockfile: &Lockfile, generation: &Generation) -> Result<(), Failure> {
+        if self.allows(lockfile, generation) {
+            return Ok(());
+        }
+        let (mut facts, mut otherwise) = (Vec::new(), false);
+        for member in not_vouched_for(lockfile, generation) {
+            let name: Option<PackageName> = member.name.parse().ok();
+            let recorded = name.iter().flat_map(|name| lockfile.outputs(name, Platform::host()));
+            let recorded: Vec<_> = recorded.map(|output| format!("  recorded {}", output.tree)).collect();
+            let package = name.as_ref().and_then(|name| lockfile.packages.get(name));
+            match package.filter(|_| recorded.is_empty()) {
+                Some(package) => facts.push(without_output(package)),
+                None => {
+                    otherwise = true;
+                    facts.push(format!("{} {} is otherwise than the lockfile records", member.name, member.version));
+                    facts.extend(recorded);
+                    facts.push(format!("  made     {}", member.tree));
+                }
+            }
+        }
+        fail(site, facts, if otherwise { BRING } else { RECORD })
+    }
 }
 
 const RECORD: &str =
@@ -81,12 +105,15 @@ const BRING: &str = "build with the tools that made the recorded ones, or bring 
 
 /// The packages of a generation that a lockfile does not vouch for.
 pub fn unvouched(lockfile: &Lockfile, generation: &Generation) -> Vec<String> {
+    not_vouched_for(lockfile, generation).map(|member| format!("{} {}", member.name, member.version)).collect()
+}
+
+fn not_vouched_for<'g>(lockfile: &Lockfile, generation: &'g Generation) -> impl Iterator<Item = &'g Member> {
     let vouches = |name: &str, tree| {
         let name: Result<PackageName, _> = name.parse();
         name.is_ok_and(|name| lockfile.outputs(&name, Platform::host()).any(|output| output.tree == tree))
     };
-    let members = generation.packages.iter().filter(|member| !vouches(&member.name, member.tree));
-    members.map(|member| format!("{} {}", member.name, member.version)).collect()
+    generation.packages.iter().filter(move |member| !vouches(&member.name, member.tree))
 }
 
 fn without_output(package: &Package) -> String {

@@ -125,7 +125,10 @@ impl From<ArchivesError> for Failure {
                 match exit {
                     Exit::Verification => failure.hint(OTHER_ARCHIVE),
                     _ if failures.iter().any(|failure| is_full(&failure.error)) => failure.hint(FULL),
-                    _ => failure,
+                    _ => match failures.iter().find_map(|failure| elsewhere(&failure.error)) {
+                        Some(hint) => failure.hint(hint),
+                        None => failure,
+                    },
                 }
             }
             ArchivesError::Download(_) => Self::of(Exit::Failed, &error),
@@ -198,17 +201,30 @@ fn other(failure: &WantedFailure) -> Option<Failure> {
 
 /// Whether the same request may be answered another time.
 fn may_pass(error: &FailureKind) -> bool {
+    matches!(error, FailureKind::Download(error) if is_passing(error))
+}
+
+fn is_passing(error: &download::Error) -> bool {
     use download::Error;
     match error {
-        FailureKind::Download(Error::Status { status, .. }) => {
-            status.is_server_error() || matches!(status.as_u16(), 408 | 429)
-        }
-        FailureKind::Download(error) => {
-            matches!(
-                error,
-                Error::Transport { .. } | Error::Stalled { .. } | Error::Malformed { .. } | Error::Later { .. }
-            )
-        }
+        Error::Status { status, .. } => status.is_server_error() || matches!(status.as_u16(), 408 | 429),
+        Error::Transport { .. } | Error::Stalled { .. } | Error::Malformed { .. } | Error::Later { .. } => true,
         _ => false,
+    }
+}
+
+/// What helps where an archive did not come from its place.
+fn elsewhere(error: &WantedFailureKind) -> Option<&'static str> {
+    match error {
+        WantedFailureKind::Mirror { source, .. } => {
+            elsewhere(source).map(|_| "try again, or correct the mirror in `[mirrors]` of `envy.toml`")
+        }
+        WantedFailureKind::Download(error) if is_passing(error) => {
+            Some("try again; where another place has the same bytes, name it in `[mirrors]` of `envy.toml`")
+        }
+        WantedFailureKind::Download(error) if error.is_missing() => {
+            Some("correct the address, or name another place that has the same bytes in `[mirrors]` of `envy.toml`")
+        }
+        _ => None,
     }
 }

@@ -23,6 +23,8 @@ mod web;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use rayon::prelude::*;
+
 pub use address::{Address, Error as AddressError};
 use directory::Directory;
 pub use pushing::{Built, Pushed, Reading};
@@ -200,9 +202,14 @@ impl Remote {
         if let Some(blob) = grove::of_two_sizes(&files) {
             return Err(Error::TwoSizes(blob));
         }
-        let files = files.into_iter().map(|(blob, executable, size)| File { blob, size, executable });
-        let (empty, missing): (Vec<_>, Vec<_>) =
-            files.filter(|file| !store.has_file(*file)).partition(|file| file.blob == BlobDigest::of(b""));
+        let files = files.into_par_iter().map(|(blob, executable, size)| File { blob, size, executable });
+        let missing = files.filter_map(|file| match store.use_proven_file(file) {
+            Ok(true) => None,
+            Ok(false) => Some(Ok(file)),
+            Err(error) => Some(Err(error)),
+        });
+        let missing = missing.collect::<Result<Vec<_>, _>>()?;
+        let (empty, missing): (Vec<_>, Vec<_>) = missing.into_iter().partition(|file| file.blob == BlobDigest::of(b""));
         // Some servers have no room for nothing.
         empty.iter().try_for_each(|file| store.put_file(b"", file.executable).map(drop))?;
         let needed = missing.iter().fold(0_u64, |all, file| all.saturating_add(file.size));

@@ -87,6 +87,24 @@ fn what_is_not_wholly_there_is_a_miss() {
 }
 
 #[test]
+fn what_is_damaged_here_comes_again_and_what_is_whole_is_used() {
+    let world = World::new();
+    let (from, to) = (world.store("from"), world.store("to"));
+    let built = built(&from);
+    world.remote().push(std::slice::from_ref(&built), &from, Reading::Sizes).unwrap();
+    let (whole, damaged) = (to.put_file(b"#!/bin/sh\n", true).unwrap(), to.put_file(b"text", false).unwrap());
+    disk::set_mode(&to.file_path(damaged), 0o644).unwrap();
+    disk::write(&to.file_path(damaged), b"tex!").unwrap();
+    let changed = || disk::usage(&to.file_path(whole)).unwrap().unwrap().changed;
+    let before = changed();
+    std::thread::sleep(Duration::from_millis(50));
+    let to = world.store("to");
+    assert_eq!(world.remote().pull(&[built.tree.digest()].into(), &to).unwrap().len(), 1);
+    assert_eq!(to.read_file(damaged).unwrap(), b"text");
+    assert!(changed() > before, "it is marked as used");
+}
+
+#[test]
 fn what_is_not_what_its_name_says_is_never_taken() {
     let world = World::new();
     let from = world.store("from");

@@ -88,6 +88,9 @@ fn posix_quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
+/// The names of the scripts.
+pub(super) const SCRIPTS: [&str; 2] = ["activate", "activate.fish"];
+
 /// The scripts that activate what a site shows, by their names. They follow `current`, so they need not be read
 /// again after a switch, but for variables of the site's own, which are those of the generation given.
 pub fn scripts(place: &Place, generation: &Generation) -> Vec<(&'static str, String)> {
@@ -100,7 +103,18 @@ pub fn scripts(place: &Place, generation: &Generation) -> Vec<(&'static str, Str
         variables.entry(name.to_owned()).or_insert(value);
     }
     let bin = current.join("bin").display().to_string();
-    vec![("activate", posix(&bin, &variables)), ("activate.fish", fish(&bin, &variables))]
+    let [sh, fishy] = SCRIPTS;
+    vec![(sh, posix(&bin, &variables)), (fishy, fish(&bin, &variables))]
+}
+
+/// Those of the scripts that are not what they should be, as they should be.
+pub fn stale_scripts(place: &Place, generation: &Generation) -> Vec<(&'static str, String)> {
+    let mut scripts = scripts(place, generation);
+    scripts.retain(|(name, text)| {
+        let there = disk::read_if_exists(&place.path().join(name)).ok().flatten();
+        there.as_deref() != Some(text.as_bytes())
+    });
+    scripts
 }
 
 fn posix(bin: &str, variables: &BTreeMap<String, String>) -> String {

@@ -46,7 +46,22 @@ fn prefixes_below(directory: &Path, found: &mut Vec<TreeDigest>) -> Result<(), d
 
 /// The prefix that a path leads into, wherever its store is.
 pub fn prefix_in(path: &Path) -> Option<TreeDigest> {
-    let mut names = path.iter().skip_while(|name| *name != "prefixes");
-    names.next()?;
-    TreeDigest::from_hex(names.next()?.to_str()?).ok()
+    let names: Vec<_> = path.iter().collect();
+    let below = names.windows(2).filter(|pair| pair[0] == "prefixes").map(|pair| pair[1]);
+    below.filter_map(|name| TreeDigest::from_hex(name.to_str()?).ok()).next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_found_wherever_its_store_lies() {
+        let digest = TreeDigest::of(b"a tree");
+        for store in ["/store", "/prefixes", "/srv/prefixes/of/all", "/prefixes/prefixes"] {
+            let path = Path::new(store).join("prefixes").join(digest.hex()).join("bin/it");
+            assert_eq!(prefix_in(&path), Some(digest), "{store}");
+        }
+        assert_eq!(prefix_in(Path::new("/srv/prefixes/all/bin/it")), None);
+    }
 }

@@ -15,6 +15,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -110,7 +111,8 @@ impl Place {
         }
         let path = self.logs().join(format!("{}-{}.log", occasion.word(), generation.number));
         disk::create_directories(&self.logs())?;
-        let mut log = disk::create(&path)?;
+        // What was left to go on when this was tried before may still write to the log of that time.
+        let mut log = disk::new_log(&path)?;
         for (number, command) in commands.iter().enumerate() {
             writeln!(log, "$ {command}").map_err(|error| disk::Error::new("write", &path, error))?;
             let from = disk::read(&path)?.len();
@@ -188,7 +190,10 @@ impl Place {
 
 /// How a command ended, as people say it.
 fn told(status: ExitStatus) -> String {
-    let code = status.code().unwrap_or_default();
+    let Some(code) = status.code() else {
+        // Not the command itself was killed, of which its watcher tells, but that.
+        return format!("killed by signal {}", status.signal().unwrap_or_default());
+    };
     match code {
         129..=192 => format!("exit status {code}, by signal {}", code - 128),
         code => format!("exit status {code}"),
@@ -211,4 +216,16 @@ fn last_lines(said: &str) -> Vec<String> {
     let mut last: Vec<String> = lines.rev().take(LAST).map(|line| line.chars().take(WIDTH).collect()).collect();
     last.reverse();
     last
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_was_killed_is_told_with_the_signal() {
+        assert_eq!(told(ExitStatus::from_raw(9)), "killed by signal 9");
+        assert_eq!(told(ExitStatus::from_raw(137 << 8)), "exit status 137, by signal 9");
+        assert_eq!(told(ExitStatus::from_raw(1 << 8)), "exit status 1");
+    }
 }

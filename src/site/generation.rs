@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files::{Files, ShownFile};
 use super::gate::Checks;
-use super::{Error, Note, Place};
+use super::{Error, Move, Note, Place};
 use crate::digest::{TextDigest, TreeDigest};
 use crate::disk;
 
@@ -196,7 +196,9 @@ impl Place {
     ) -> Result<Generation, Error> {
         let latest = self.numbers()?.last().copied().unwrap_or(0);
         // A number that was shown before means that generation in the history, even where that is gone.
-        let used = self.history()?.iter().map(|entry| entry.to).max().unwrap_or(0);
+        // That a switch was undone changes nothing of that; what was refused was never shown.
+        let lines = self.lines()?;
+        let used = lines.iter().filter(|line| line.action != Move::Refuse).map(|line| line.to).max().unwrap_or(0);
         if let Ok(existing) = self.generation(latest)
             && existing.is_same_as(&generation)
             && existing.lockfile == generation.lockfile

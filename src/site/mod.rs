@@ -35,7 +35,7 @@ use crate::disk;
 use crate::package::SiteName;
 use crate::progress::Progress;
 use crate::store::{self, Held};
-pub use activation::{Activation, scripts};
+pub use activation::{Activation, scripts, stale_scripts};
 pub use files::{FileError, FileFault, Files, InTheWay, ShownFile, differences};
 pub use found::prefix_in;
 pub use gate::{Checks, Occasion, Refusal};
@@ -256,7 +256,8 @@ impl Place {
 
     /// Show no generation, as before the first.
     pub fn show_nothing(&self) -> Result<(), Error> {
-        Ok(disk::remove_file(&self.current_link())?)
+        disk::remove_file(&self.current_link())?;
+        Ok(activation::SCRIPTS.iter().try_for_each(|name| disk::remove_file(&self.path.join(name)))?)
     }
 
     /// Remove the site with everything in it but its data, and with that too if it is asked for.

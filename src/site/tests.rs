@@ -141,3 +141,14 @@ fn removing_a_site_keeps_its_data() {
     place.remove(Data::Remove).unwrap();
     assert!(!place.path().exists());
 }
+
+#[test]
+fn a_number_whose_switch_was_undone_is_not_given_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = place(directory.path());
+    let one = build(&place, directory.path(), "one");
+    let two = build(&place, directory.path(), "two");
+    place.switch(Move::Undo, &one, None, Note::default()).unwrap();
+    place.remove_generation(two.number).unwrap();
+    assert_eq!(build(&place, directory.path(), "three").number, 3, "the history tells of another one by its number");
+}

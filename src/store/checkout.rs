@@ -147,25 +147,23 @@ impl Store {
         self.path_of("checkouts", &from)
     }
 
+    /// Where the checkout of something is, if it is here; it is used then.
+    pub fn ready_checkout<K>(&self, from: Digest<K>) -> Option<PathBuf> {
+        let place = self.checkout_path(from);
+        if !disk::is_directory(&place) {
+            return None;
+        }
+        let _using = self.using();
+        self.use_content(&place).then_some(place)
+    }
+
     /// Make a checkout, by a function that fills an empty directory, unless it is here already.
     pub fn checkout<K, E: From<Error>>(
         &self,
         from: Digest<K>,
         fill: impl FnOnce(&Path) -> Result<(), E>,
     ) -> Result<PathBuf, E> {
-        let place = self.checkout_path(from);
-        if disk::is_directory(&place) {
-            let _using = self.using();
-            if self.use_content(&place) {
-                return Ok(place);
-            }
-        }
-        let temporary = disk::temporary_directory_in(&self.temporary_directory()?).map_err(Error::from)?;
-        let inside = temporary.path().join("checkout");
-        disk::create_directory(&inside, 0o755).map_err(Error::from)?;
-        fill(&inside)?;
-        publish(&inside, &place)?;
-        Ok(place)
+        self.make_checkout(from, |directory| fill(directory).map(|()| None))
     }
 
     /// The same, where what it holds is not told by what it is made from: the function gives the tree of what it wrote, and
@@ -175,12 +173,29 @@ impl Store {
         from: Digest<K>,
         fill: impl FnOnce(&Path) -> Result<Tree, E>,
     ) -> Result<PathBuf, E> {
-        self.checkout(from, |directory| {
-            let tree = fill(directory)?.digest();
-            let seal = seal_of(&self.checkout_path(from));
-            disk::write_whole(&seal, format!("{tree}\n").as_bytes()).map_err(Error::from)?;
-            Ok(())
-        })
+        self.make_checkout(from, |directory| fill(directory).map(Some))
+    }
+
+    fn make_checkout<K, E: From<Error>>(
+        &self,
+        from: Digest<K>,
+        fill: impl FnOnce(&Path) -> Result<Option<Tree>, E>,
+    ) -> Result<PathBuf, E> {
+        if let Some(place) = self.ready_checkout(from) {
+            return Ok(place);
+        }
+        let place = self.checkout_path(from);
+        let temporary = disk::temporary_directory_in(&self.temporary_directory()?).map_err(Error::from)?;
+        let inside = temporary.path().join("checkout");
+        disk::create_directory(&inside, 0o755).map_err(Error::from)?;
+        let sealed = fill(&inside)?;
+        // Whoever removes the one removes the other too.
+        let _using = self.using();
+        if let Some(tree) = sealed {
+            disk::write_whole(&seal_of(&place), format!("{}\n", tree.digest()).as_bytes()).map_err(Error::from)?;
+        }
+        publish(&inside, &place)?;
+        Ok(place)
     }
 }
 
@@ -269,6 +284,42 @@ mod tests {
         assert_eq!(store.read_file(text).unwrap(), b"text", "the store keeps its own");
         assert_eq!(store.read_file(run).unwrap(), b"#!/bin/sh\n");
         store.lay_out_copy(&tree, &to, 0).unwrap_err();
+    }
+
+    #[test]
+    fn a_checkout_gets_its_seal_and_its_name_while_nothing_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::at(directory.path().join("store"));
+        let from = BlobDigest::of(b"archive");
+        store.temporary_directory().unwrap();
+        let disk::TryLock::Held(alone) = disk::try_lock(&store.collecting()).unwrap() else { panic!("nobody uses it") };
+        let (store, filled) = (&store, &std::sync::Barrier::new(2));
+        std::thread::scope(|scope| {
+            let fill = |_: &Path| {
+                filled.wait();
+                Ok::<_, Error>(Tree::default())
+            };
+            let made = scope.spawn(move || store.sealed_checkout(from, fill));
+            filled.wait();
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            assert!(!seal_of(&store.checkout_path(from)).exists() && store.ready_checkout(from).is_none());
+            drop(alone);
+            assert!(seal_of(&made.join().unwrap().unwrap()).exists());
+        });
+        assert!(store.ready_checkout(from).is_some());
+    }
+
+    #[test]
+    fn a_checkout_that_is_found_is_used() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::at(directory.path().join("store"));
+        let from = BlobDigest::of(b"archive");
+        let place = store.checkout::<_, Error>(from, |_| Ok(())).unwrap();
+        let changed = || disk::usage(&place).unwrap().unwrap().changed;
+        let before = changed();
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        assert_eq!(store.ready_checkout(from), Some(place.clone()));
+        assert!(changed() > before);
     }
 
     #[test]

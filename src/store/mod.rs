@@ -94,6 +94,18 @@ pub enum Error {
     /// A directory that something in the store needs is not there.
     #[error("tree {0} is not in the store")]
     MissingTree(TreeDigest),
+    /// The record of a tree is not here as it was, so nobody knows what was in it.
+    #[error("tree {tree} in the store is {how}, so nobody knows what is needed: nothing is removed")]
+    Lost {
+        /// The tree.
+        tree: String,
+        /// In which way.
+        how: &'static str,
+        /// A site that leads to it.
+        site: PathBuf,
+        /// What of that site does.
+        because: String,
+    },
     /// Something that no tree can hold.
     #[error("`{path}` cannot be kept")]
     Unfit {

@@ -53,6 +53,28 @@ impl Store {
         Ok(bytes)
     }
 
+    /// Whether the bytes of a file are here and are what their name says. Those that are not are removed.
+    pub fn prove_file(&self, file: File) -> Result<bool, Error> {
+        let path = self.file_path(file);
+        if !self.has_file(file) {
+            return Ok(false);
+        }
+        if blobs::hash(&path)? == (file.blob, file.size) {
+            return Ok(true);
+        }
+        self.proven.remove(&path);
+        disk::remove_file(&path)?;
+        Ok(false)
+    }
+
+    /// The same, to be used: whoever has something to put in its place does without it.
+    pub fn use_proven_file(&self, file: File) -> Result<bool, Error> {
+        let _using = self.using();
+        let path = self.file_path(file);
+        let is_known = self.proven.has(&path) && self.has_file(file);
+        Ok((is_known || self.prove_file(file)?) && self.use_content(&path))
+    }
+
     /// Where the bytes of a digest are, which are what it says.
     pub fn proven_blob(&self, digest: BlobDigest) -> Result<PathBuf, Error> {
         let path = self.blob_path(digest);

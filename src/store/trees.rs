@@ -36,6 +36,14 @@ impl Store {
         Tree::decode(&bytes, |child| self.load(child))
     }
 
+    /// A directory of a tree that is not here.
+    pub(super) fn missing_directory(&self, digest: TreeDigest) -> Option<TreeDigest> {
+        match self.load(digest) {
+            Err(Error::MissingTree(missing)) => Some(missing),
+            _ => None,
+        }
+    }
+
     /// A tree all of whose files are here too, to be used, or nothing.
     pub fn whole_tree(&self, digest: TreeDigest) -> Result<Option<Tree>, Error> {
         let path = self.path_of("trees", &digest);

@@ -69,20 +69,6 @@ impl Store {
         self.adopt_file(path, file)?;
         Ok(file)
     }
-
-    /// Whether the bytes of a file are here and are what their name says. Those that are not are removed.
-    pub fn prove_file(&self, file: File) -> Result<bool, Error> {
-        let path = self.file_path(file);
-        if !self.has_file(file) {
-            return Ok(false);
-        }
-        if blobs::hash(&path)? == (file.blob, file.size) {
-            return Ok(true);
-        }
-        self.proven.remove(&path);
-        disk::remove_file(&path)?;
-        Ok(false)
-    }
 }
 
 fn write(unit: &Unit) -> Vec<u8> {

@@ -2,13 +2,15 @@
 //!
 //! Blobs and the directories of trees are hashed. A prefix is read back as a tree, with its patches undone, and that is
 //! hashed; a file that is a link to a blob is read once for both. A result has no digest of its own: it is read, and
-//! that is all. What is not there is no damage, since it is fetched or made when it is needed.
+//! that is all. What is not there is no damage, since it is fetched or made when it is needed; but for the tree of a prefix
+//! that is there, without which nobody knows which blobs it is made of.
 
 mod checkouts;
 mod memory;
 mod mending;
 mod prefix;
 mod reading;
+mod repair;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -21,6 +23,7 @@ use crate::digest::{BlobDigest, TreeDigest};
 use crate::disk::{self, Identity, Kind};
 pub use memory::Memory;
 pub use prefix::Examined;
+pub use repair::Repair;
 
 /// What was looked at, and what is not as it should be.
 #[derive(Debug, Default)]
@@ -44,15 +47,6 @@ pub struct Damage {
     pub found: String,
 }
 
-/// How something was repaired.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Repair {
-    /// It is gone, and will be fetched or made again when it is needed.
-    Removed,
-    /// It was made anew from what the store has.
-    MadeAnew,
-}
-
 /// What hashing found of the files that blobs are, which prefixes link to.
 type Hashed = HashMap<Identity, (BlobDigest, u64)>;
 
@@ -62,56 +56,20 @@ impl Store {
         let _using = self.using();
         let mut report = Report::default();
         let hashed = self.verify_blobs(&mut report)?;
-        self.verify_named("trees", tree_damage, &mut report)?;
+        self.verify_named(TREES, tree_damage, &mut report)?;
         self.verify_named("results", |path, _| result_damage(path), &mut report)?;
         self.verify_prefixes(&hashed, &mut report)?;
         self.verify_checkouts(&mut report)?;
         Ok(report)
     }
 
-    /// Repair what was found, each thing once: damaged prefixes are made anew where the store has all that they need.
-    pub fn repair(&self, report: &Report) -> Result<BTreeMap<PathBuf, Repair>, Error> {
-        let (prefixes, others): (Vec<_>, Vec<_>) = report.damaged.iter().partition(|one| one.kind == PREFIXES);
-        let mut repaired = BTreeMap::new();
-        for damage in others {
-            let path = self.root().join(&damage.path);
-            if damage.kind == checkouts::CHECKOUTS {
-                self.remove_checkout(&path)?;
-            } else {
-                disk::remove_file(&path)?;
-            }
-            repaired.insert(damage.path.clone(), Repair::Removed);
-        }
-        let names: BTreeSet<_> = prefixes.iter().filter_map(|damage| name_of_prefix(&damage.path)).collect();
-        let mut how = BTreeMap::new();
-        for (name, digest) in names {
-            how.insert(name, self.repair_prefix(digest)?);
-        }
-        for damage in prefixes {
-            let name = name_of_prefix(&damage.path).map(|(name, _)| name);
-            repaired.extend(name.and_then(|name| how.get(name)).map(|repair| (damage.path.clone(), *repair)));
-        }
-        Ok(repaired)
-    }
-
-    fn repair_prefix(&self, digest: TreeDigest) -> Result<Repair, Error> {
-        let _held = self.hold_prefix(digest)?;
-        if let Some(tree) = self.whole_tree(digest)? {
-            self.make_prefix(&tree)?;
-            return Ok(Repair::MadeAnew);
-        }
-        disk::remove_tree(&self.prefix_path(digest))?;
-        self.put_patches(digest, None)?;
-        Ok(Repair::Removed)
-    }
-
     fn verify_blobs(&self, report: &mut Report) -> Result<Hashed, Error> {
-        let paths = self.named("blobs")?;
-        report.checked.insert("blobs", paths.len());
+        let paths = self.named(BLOBS)?;
+        report.checked.insert(BLOBS, paths.len());
         let look = |(path, hex): &(PathBuf, String)| {
             let hashed = blobs::hash(path);
             let damage = blob_damage(path, hex, &hashed).filter(|_| disk::exists(path));
-            let damage = damage.map(|found| self.damage("blobs", path, format!("sha256:{hex}"), found));
+            let damage = damage.map(|found| self.damage(BLOBS, path, format!("sha256:{hex}"), found));
             (hashed.ok().and_then(|found| Some((disk::identity(path).ok()?, found))), damage)
         };
         let (hashed, damaged): (Vec<_>, Vec<_>) = paths.par_iter().map(look).unzip();
@@ -137,24 +95,35 @@ impl Store {
     }
 
     fn verify_prefixes(&self, hashed: &Hashed, report: &mut Report) -> Result<(), Error> {
-        let entries = disk::list_if_exists(&self.root().join(PREFIXES))?;
-        let directories = entries.into_iter().filter(|(_, kind)| *kind == Kind::Directory);
-        let names = directories.filter_map(|(name, _)| name.into_string().ok());
-        let digests: Vec<_> = names.filter_map(|name| TreeDigest::from_hex(&name).ok()).collect();
+        let digests = self.ready_prefixes()?;
         report.checked.insert(PREFIXES, digests.len());
-        let damaged = digests.par_iter().map(|digest| self.prefix_damage(*digest, hashed));
-        report.damaged.extend(damaged.collect::<Result<Vec<_>, Error>>()?.into_iter().flatten());
+        let looked = digests.par_iter().map(|digest| self.prefix_damage(*digest, hashed));
+        let (damaged, missing): (Vec<_>, Vec<_>) = looked.collect::<Result<Vec<_>, Error>>()?.into_iter().unzip();
+        for digest in missing.into_iter().flatten().collect::<BTreeSet<_>>() {
+            let damage = self.damage(TREES, &self.path_of(TREES, &digest), digest.to_string(), "nothing".to_owned());
+            report.damaged.push(damage);
+        }
+        report.damaged.extend(damaged.into_iter().flatten());
         Ok(())
     }
 
-    fn prefix_damage(&self, digest: TreeDigest, hashed: &Hashed) -> Result<Vec<Damage>, Error> {
+    /// What is wrong with a prefix, and the directory of its tree that is not here.
+    fn prefix_damage(&self, digest: TreeDigest, hashed: &Hashed) -> Result<(Vec<Damage>, Option<TreeDigest>), Error> {
         let place = self.prefix_path(digest);
         let flaws = self.examine_knowing(digest, &prefix::hashed_already(hashed))?.flaws;
         let damage = |flaw: Flaw| {
             let path = if flaw.path.is_empty() { place.clone() } else { place.join(&flaw.path) };
             self.damage(PREFIXES, &path, flaw.expected, flaw.found)
         };
-        Ok(flaws.into_iter().map(damage).collect())
+        Ok((flaws.into_iter().map(damage).collect(), self.missing_directory(digest)))
+    }
+
+    /// The digests of all prefixes that are there.
+    fn ready_prefixes(&self) -> Result<Vec<TreeDigest>, Error> {
+        let entries = disk::list_if_exists(&self.root().join(PREFIXES))?;
+        let directories = entries.into_iter().filter(|(_, kind)| *kind == Kind::Directory);
+        let names = directories.filter_map(|(name, _)| name.into_string().ok());
+        Ok(names.filter_map(|name| TreeDigest::from_hex(&name).ok()).collect())
     }
 
     fn damage(&self, kind: &'static str, path: &Path, expected: String, found: String) -> Damage {
@@ -177,13 +146,9 @@ impl Store {
     }
 }
 
+const BLOBS: &str = "blobs";
+const TREES: &str = "trees";
 const PREFIXES: &str = "prefixes";
-
-/// The name of the prefix that a path in the store leads into, and the digest that it is.
-fn name_of_prefix(path: &Path) -> Option<(&str, TreeDigest)> {
-    let name = path.components().nth(1)?.as_os_str().to_str()?;
-    Some((name, TreeDigest::from_hex(name).ok()?))
-}
 
 fn unreadable(error: &disk::Error) -> String {
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
@@ -211,7 +176,7 @@ fn result_damage(path: &Path) -> Option<(String, String)> {
 
 /// What a blob is, where that is not what it should be.
 fn blob_damage(path: &Path, hex: &str, hashed: &disk::Result<(BlobDigest, u64)>) -> Option<String> {
-    let executable = path.extension().is_some_and(|extension| extension == "x");
+    let executable = repair::is_executable(path);
     match hashed {
         Ok((found, _)) if found.hex() != *hex => Some(found.to_string()),
         Ok(_) if disk::kind(path).ok()? != (Kind::File { executable }) => Some("the same with another mode".to_owned()),

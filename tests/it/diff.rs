@@ -110,6 +110,20 @@ fn a_site_alone_is_compared_from_what_it_shows() {
 }
 
 #[test]
+fn what_was_built_without_being_recorded_is_known_by_its_digest_too() {
+    let scratch = two_sites();
+    let text = scratch.read("envy.toml") + "[sites.third]\nextends = ['api']\n";
+    scratch.write("envy.toml", text).envy("lock third").succeeds();
+    scratch.envy("diff api third").ok(expect![[r#"
+        note: no difference between `api` and `third`
+    "#]]);
+    scratch.envy("build third --locked").succeeds();
+    scratch.envy("diff api third").ok(expect![[r#"
+        note: no difference between `api` and `third`: both are prefix sha256:[..]
+    "#]]);
+}
+
+#[test]
 fn a_lockfile_is_compared_with_how_it_was_committed() {
     let scratch = two_sites();
     scratch.envy("diff api@HEAD").fails(

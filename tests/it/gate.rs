@@ -9,7 +9,7 @@ use expect_test::expect;
 use crate::scratch::Scratch;
 
 /// A site without packages, whose releases differ by a variable.
-fn release(scratch: &Scratch, number: u32, keys: &str) {
+pub fn release(scratch: &Scratch, number: u32, keys: &str) {
     scratch.write(
         "envy.toml",
         format!("[sites.api]\n{keys}\nenv = {{ RELEASE = '{{release}}' }}\nvars = {{ release = {number} }}\n"),
@@ -17,7 +17,7 @@ fn release(scratch: &Scratch, number: u32, keys: &str) {
 }
 
 /// A site that shows generation 2, of release 1, without any gate.
-fn first() -> Scratch {
+pub fn first() -> Scratch {
     let scratch = Scratch::new();
     scratch.write("envy.toml", "[sites.api]\n").envy("build").succeeds();
     release(&scratch, 1, "");
@@ -25,11 +25,11 @@ fn first() -> Scratch {
     scratch
 }
 
-fn current(scratch: &Scratch) -> String {
+pub fn current(scratch: &Scratch) -> String {
     scratch.shell().sh("readlink .envy/sites/api/current").stdout().trim().to_owned()
 }
 
-fn history(scratch: &Scratch) -> String {
+pub fn history(scratch: &Scratch) -> String {
     let text = scratch.read(".envy/sites/api/history.jsonl");
     let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a line is JSON"));
     lines.map(|it| format!("{} {} -> {}\n", it["action"].as_str().unwrap_or_default(), it["from"], it["to"])).collect()
@@ -128,6 +128,11 @@ fn an_edit_whose_generation_fails_its_check_leaves_everything_as_it_was() {
     let manifest = scratch.read("envy.toml");
 
     scratch.envy("add --recipe tool --site api").ends(9).says("nothing was switched: the site stays at generation 1");
+    let text = scratch.envy("add --recipe tool --site api").ends(9).text();
+    expect![[r#"
+          `envy.toml` and the lockfiles are what they were
+        hint: to look at it, type the same with `--no-build`, then run `envy build api --no-switch`, and then `envy run api --generation N -- sh` with the number that it tells
+    "#]].assert_eq(&text.split_inclusive('\n').skip_while(|line| !line.contains("`envy.toml`")).collect::<String>());
 
     before[0].is_still(&scratch.snapshot(".envy/sites/api/generations"));
     before[1].is_still(&scratch.snapshot("lockfiles"));

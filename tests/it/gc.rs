@@ -103,6 +103,48 @@ fn a_site_that_is_only_not_there_now_is_not_gone() {
 }
 
 #[test]
+fn a_site_behind_a_link_is_there_and_not_gone_while_what_the_link_leads_to_is_away() {
+    let registry = Registry::new();
+    let scratch = two_projects(&registry);
+    for link in [".envy/sites/web", ".envy/sites", ".envy"] {
+        let sh = |script: &str| {
+            scratch.in_dir("../second").sh(script).succeeds();
+        };
+        sh(&format!("mkdir ../disk && mv {link} ../disk/data && ln -s \"$(realpath ../disk)/data\" {link}"));
+        scratch.envy("gc --keep-days 0").succeeds().never_says("forgot");
+        sh(".envy/sites/web/current/bin/other");
+        sh("mv ../disk ../away");
+        scratch.envy("gc --keep-days 0").ends(1).says(&format!("/second/{link}` leads to `[SCRATCH]/disk/data`"));
+        sh("mv ../away ../disk");
+        scratch.envy("gc --keep-days 0").succeeds().never_says("forgot");
+        sh(".envy/sites/web/current/bin/other");
+        sh(&format!("rm {link} && mv ../disk/data {link} && rmdir ../disk"));
+    }
+}
+
+#[test]
+fn nothing_is_removed_while_the_record_of_a_tree_is_lost_that_a_site_shows() {
+    let registry = Registry::new();
+    let scratch = two_projects(&registry);
+    let record = "p=$(readlink .envy/sites/api/current/bin | sed 's,.*/prefixes/\\([^/]*\\)/.*,\\1,'); \
+        t=../data/envy/store/trees/$(echo $p | cut -c1-2)/$(echo $p | cut -c3-)";
+    for (how, spoil) in [("missing", "rm -f $t"), ("damaged", "chmod u+w $t && echo x >>$t")] {
+        scratch.shell().sh(&format!("{record}; {spoil}")).succeeds();
+        let before = count(&scratch, "blobs");
+        scratch.envy("gc --keep-days 0 --dry-run").ends(4);
+        scratch.envy("gc --keep-days 0").ends(4).says(&format!(
+            "error: tree sha256:[..] in the store is {how}, so nobody knows what is needed: nothing is removed\n  \
+             site `[SCRATCH]/project/.envy/sites/api` needs it: "
+        ));
+        assert_eq!(count(&scratch, "blobs"), before);
+        scratch.envy("store verify --repair").succeeds().says("healed `trees/");
+        scratch.envy("gc --keep-days 0").succeeds();
+        scratch.envy("store verify").succeeds();
+        scratch.envy("run api -- hello").says("hello 1.0.0");
+    }
+}
+
+#[test]
 fn it_is_told_why_a_thing_is_kept_and_what_each_site_costs() {
     let registry = Registry::new();
     let scratch = two_projects(&registry);

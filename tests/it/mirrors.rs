@@ -93,6 +93,7 @@ fn a_mirror_that_is_gone_is_named_and_nobody_else_is_asked() {
     scratch.envy("build").fails(1, expect![[r#"
         error: could not fetch `tool 1.0`
           `https://example.org/pub/tool-1.0.tar` is fetched from its mirror `http://127.0.0.1:[PORT]/tool-1.0.tar`, and from nowhere else: `http://127.0.0.1:[PORT]/tool-1.0.tar` answered 404 Not Found
+        hint: try again, or correct the mirror in `[mirrors]` of `envy.toml`
     "#]]);
     mirror.go_away();
     let outcome = scratch.env("CARGO_NET_RETRY", "0").envy("build");

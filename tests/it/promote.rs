@@ -190,6 +190,102 @@ fn a_promotion_that_is_killed_can_be_typed_again() {
     }
 }
 
+#[test]
+fn a_promotion_that_is_killed_before_the_switch_takes_no_effect_later() {
+    let scratch = staged();
+    let checked =
+        manifest("2").replace("[sites.production]", "[sites.production]\ncheck = ['touch begun; sleep 36.7']");
+    scratch.write("envy.toml", checked);
+    let lockfile = scratch.read("lockfiles/production.lock");
+    let mut child = start(&scratch, "promote staging production");
+    while !scratch.path("begun").exists() {
+        assert!(child.try_wait().expect("it was started").is_none(), "it waits for its check");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    child.kill().expect("it still runs");
+    child.wait().expect("it was started");
+    scratch.envy("status production").succeeds();
+    assert_eq!(scratch.read("lockfiles/production.lock"), lockfile);
+}
+
+#[test]
+fn only_what_is_vouched_for_is_promoted_where_that_is_asked_for() {
+    let scratch = staged();
+    let strict = format!("[settings]\nrequire-outputs = true\n{}", manifest("2"));
+    scratch.write("envy.toml", &strict).envy("promote staging production --dry-run").succeeds();
+    // A build of exactly what is locked records nothing.
+    scratch.shell().sh("rm lockfiles/staging.lock").succeeds();
+    scratch.write("envy.toml", manifest("2")).envy("lock staging").succeeds();
+    scratch.envy("build staging --locked --switch").succeeds();
+    let before = [scratch.snapshot(".envy/sites/production/generations"), scratch.snapshot("lockfiles")];
+    for arguments in ["", " --dry-run", " --no-check"] {
+        scratch
+            .write("envy.toml", &strict)
+            .envy(&format!("promote staging production{arguments}"))
+            .fails(4, expect![[r#"
+                error: site `production` may only have outputs that its lockfile records
+                  no output of tool 2.0 is recorded for x86_64-linux-gnu
+                hint: record them: run `envy build` without `--locked` on a host that fences builds, and commit the lockfile
+            "#]]);
+    }
+    before[0].is_still(&scratch.snapshot(".envy/sites/production/generations"));
+    before[1].is_still(&scratch.snapshot("lockfiles"));
+    scratch.envy("build staging").succeeds();
+    scratch.envy("promote staging production").succeeds();
+}
+
+#[test]
+fn an_altered_lockfile_of_a_generation_is_not_promoted() {
+    let scratch = staged();
+    let copy = ".envy/sites/staging/generations/3/lockfile";
+    scratch.shell().sh(&format!("chmod u+w {copy} && sed -i 's/tool/TOOL/; s/^# .*/# mine/' {copy}")).succeeds();
+    scratch.envy("promote staging production").fails(
+        4,
+        expect![[r#"
+        error: the lockfile of generation 3 of site `staging` is not as it was written
+          expected sha256:[..]
+        hint: run `envy verify staging --repair`
+    "#]],
+    );
+    scratch.envy("verify staging --repair").succeeds();
+    scratch.envy("promote staging production").succeeds();
+    assert_eq!(scratch.read("lockfiles/production.lock"), scratch.read("lockfiles/staging.lock"));
+}
+
+#[test]
+fn another_lockfile_of_the_same_files_is_a_change_that_is_foretold() {
+    let scratch = staged();
+    // Of what production shows, no output is recorded: exactly what was locked was built.
+    scratch.shell().sh("rm lockfiles/production.lock").succeeds();
+    scratch.envy("lock production").succeeds();
+    scratch.envy("build production --locked").succeeds();
+    let changed = |arguments: &str| {
+        let document = scratch.envy(&format!("promote staging production --json{arguments}")).json();
+        (document["changed"].clone(), document["state"].clone())
+    };
+    assert_eq!(changed(" --dry-run"), (true.into(), "switched".into()));
+    assert_eq!(changed(""), (true.into(), "switched".into()));
+    assert_eq!(changed(" --dry-run"), (false.into(), "unchanged".into()));
+    let file =
+        "chmod -R u+w .envy/sites/production/generations/4/etc && echo 81 >.envy/sites/production/current/etc/port";
+    scratch.shell().sh(file).succeeds();
+    assert_eq!(changed(" --dry-run"), (true.into(), "switched".into()), "it would be made anew");
+    assert_eq!(changed(""), (true.into(), "switched".into()));
+}
+
+#[test]
+fn whoever_promotes_from_a_held_site_is_told_what_moves_it() {
+    let scratch = staged();
+    scratch.envy("rollback staging").succeeds();
+    scratch.envy("promote staging production").fails(1, expect![[r#"
+        error: generation 2 of site `staging` is not what site `production` asks for, and nothing was promoted
+          `tool` is required at ^2, but locked at 1.0
+        hint: site `staging` is held there; put `envy.toml` back to what it was then, or run `envy build staging --switch` first
+    "#]]);
+    scratch.envy("build staging --switch").succeeds();
+    scratch.envy("promote staging production").succeeds();
+}
+
 /// Starts envy, which says what it says to nobody.
 fn start(scratch: &Scratch, arguments: &str) -> Child {
     let mut command = scratch.envy_command(arguments);

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::{World, text};
 
@@ -228,4 +229,16 @@ fn the_catalogue_is_the_same_where_it_is_built_again() {
 
     assert!(other.envy("status old").contains("(proven)"));
     assert_eq!(other.lockfile("old"), world.lockfile("old"));
+}
+
+/// One of those that take minutes, each day another, so that all have their turn within a week.
+#[test]
+fn a_slow_package_is_the_same_where_it_is_built_again() {
+    let Some(world) = built() else { return };
+    let days = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / (24 * 60 * 60);
+    let turn = SLOW[usize::try_from(days).unwrap() % SLOW.len()];
+
+    let said = world.envy(&format!("verify new --rebuild {turn} --json"));
+
+    assert!(said.contains("\"same\": true"), "{turn}: {said}");
 }

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use crate::cmd::context::{Context, absolute};
 use crate::cmd::project::{Project, config};
-use crate::digest::TreeDigest;
+use crate::digest::{TextDigest, TreeDigest};
 use crate::disk;
 use crate::failure::{Exit, Failure};
 use crate::lock::{self, Lockfile, Wishes};
@@ -70,6 +70,8 @@ pub struct Side {
     pub lockfile: Lockfile,
     /// The generation that it is of.
     pub generation: Option<Generation>,
+    /// The prefix that was made from it here, if the site shows that one.
+    shown: Option<TreeDigest>,
     /// What the site shows beside its packages, where that can be told.
     pub config: Option<Config>,
     /// What `envy.toml` asks now of the site that it is of.
@@ -103,7 +105,7 @@ impl Side {
     }
 
     fn new(label: String, lockfile: Lockfile) -> Self {
-        Self { label, lockfile, generation: None, config: None, wishes: None }
+        Self { label, lockfile, generation: None, shown: None, config: None, wishes: None }
     }
 
     fn of_site(context: &Context<'_>, project: &Project, name: &SiteName) -> Result<Self, Failure> {
@@ -111,8 +113,12 @@ impl Side {
         let locked = project.locked(name)?.ok_or_else(|| Failure::not_locked(name))?;
         // A template that cannot be rendered is for `status` and `build` to tell.
         let config = project.config(site, &locked.lockfile).unwrap_or_else(|_| config(site));
+        // A generation that cannot be read is for `verify` to tell.
+        let current = project.place(name).current().ok().flatten();
+        let current = current.filter(|current| current.lockfile == TextDigest::of(locked.text.as_bytes()));
+        let shown = current.map(|generation| generation.prefix);
         let side = Self::new(name.to_string(), locked.lockfile);
-        Ok(Self { config: Some(config), ..side }.with_wishes(context, project, name))
+        Ok(Self { config: Some(config), shown, ..side }.with_wishes(context, project, name))
     }
 
     fn of_generation(
@@ -172,11 +178,11 @@ impl Side {
         trees
     }
 
-    /// The tree of its prefix on this host.
+    /// The tree of its prefix on this host: of a lockfile that which is recorded, or else what was made from it.
     pub fn prefix(&self) -> Option<TreeDigest> {
         match &self.generation {
             Some(generation) => Some(generation.prefix),
-            None => self.lockfile.prefixes.get(&Platform::host()).map(|prefix| prefix.tree),
+            None => self.lockfile.prefixes.get(&Platform::host()).map(|prefix| prefix.tree).or(self.shown),
         }
     }
 

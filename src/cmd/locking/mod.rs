@@ -2,6 +2,7 @@
 
 mod choosing;
 mod compiler;
+mod document;
 mod telling;
 
 use std::cell::OnceCell;
@@ -21,6 +22,7 @@ use crate::resolve::Strategy;
 use crate::source::Sources;
 use choosing::{Chosen, Locking, endless};
 use compiler::Compiler;
+pub use document::{document, of_sites, unchanged};
 pub use telling::{foretell, tell};
 
 /// What may move.

@@ -24,6 +24,9 @@ pub struct Args {
     /// The version that the archive is of [default: the one that its name has]
     #[arg(long, value_name = "VERSION", requires = "url")]
     version: Option<String>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 /// Write a recipe that `recipe check` accepts, with what may stand in one as comments.
@@ -46,6 +49,9 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     disk::write_atomic(&path, text.as_bytes())?;
     context.ui.done("wrote", format!("`{file}`"));
     told(context, &book, args, release.as_ref());
+    if args.json {
+        context.ui.json(&serde_json::json!({ "schema": "envy.recipe-new/1", "recipe": name, "path": path }));
+    }
     Ok(())
 }
 

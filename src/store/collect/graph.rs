@@ -69,9 +69,15 @@ impl Kind {
         if self == Self::Program { Self::Blob } else { self }
     }
 
-    /// Whether it is a directory, and was used when it changed last; of a file that was when it was modified.
+    /// Whether it is a directory.
     pub(super) fn is_directory(self) -> bool {
         matches!(self, Self::Prefix | Self::Checkout)
+    }
+
+    /// Whether it was used when it changed last, since it may be one with a file of a prefix, or a directory that nobody
+    /// modifies. Anything else was used when it was modified last.
+    pub(super) fn is_used_when_changed(self) -> bool {
+        self.is_directory() || matches!(self, Self::Blob | Self::Program)
     }
 }
 
@@ -86,6 +92,8 @@ pub struct Thing {
     pub used: i128,
     /// When it changed last in any way.
     pub changed: i128,
+    /// Whether it is not what its name says; that is looked at of trees.
+    pub is_damaged: bool,
     /// What it leads to.
     pub below: Vec<u32>,
 }
@@ -95,6 +103,8 @@ pub struct Thing {
 pub struct Graph {
     things: Vec<Thing>,
     index: HashMap<(Kind, Name), u32>,
+    /// Trees that are not here, by what leads to them: the first of each.
+    missing: HashMap<u32, Name>,
     /// Lists of patches of prefixes that are not there.
     pub strays: Vec<std::path::PathBuf>,
 }
@@ -116,6 +126,10 @@ impl Graph {
             let mut here: Vec<_> = names.iter().filter_map(|key| graph.index.get(key).copied()).collect();
             here.sort_unstable();
             here.dedup();
+            let is_missing = |key: &&(Kind, Name)| key.0 == Kind::Tree && !graph.index.contains_key(key);
+            if let Some((_, tree)) = names.iter().find(is_missing) {
+                graph.missing.insert(number(at), *tree);
+            }
             graph.things[at].below = here;
         }
         graph
@@ -132,6 +146,11 @@ impl Graph {
 
     pub fn get(&self, at: u32) -> &Thing {
         &self.things[at as usize]
+    }
+
+    /// A tree that something leads to, and that is not here.
+    pub fn missing_below(&self, at: u32) -> Option<Name> {
+        self.missing.get(&at).copied()
     }
 
     pub fn find(&self, kind: Kind, name: Name) -> Option<u32> {

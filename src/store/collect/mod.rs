@@ -8,6 +8,8 @@
 //!   rely on that;
 //! - a result or a source whose tree is kept, since it is small and says where the tree came from.
 //!
+//! Nothing is removed while the record of a tree that a root leads to is lost: nobody knows what is below it.
+//!
 //! Where the store is larger than it may be, what only a span of time or a lockfile keeps goes too, that which was not
 //! used for the longest time first.
 //!
@@ -17,6 +19,7 @@
 //! directories are its own.
 
 mod graph;
+mod lost;
 mod mark;
 mod reasons;
 mod removal;
@@ -192,6 +195,7 @@ impl Store {
     pub fn foretell_collection(&self, since: Since, roots: &[Root], policy: Policy) -> Result<Collection, Error> {
         let _using = self.using();
         let graph = scan::scan(self)?;
+        require_all_trees(&graph, roots)?;
         let marks = decide(&graph, since, roots, policy);
         Ok(told(&graph, &marks, roots))
     }
@@ -212,6 +216,7 @@ impl Store {
         let sharer = || self.another(&own);
         let _alone = Held::take_from(&self.collecting(), &what, limit, progress, sharer)?;
         let graph = scan::scan(self)?;
+        require_all_trees(&graph, roots)?;
         let marks = decide(&graph, since, roots, policy);
         let collection = told(&graph, &marks, roots);
         removal::remove(self, &graph, &marks, since.busy, &own)?;
@@ -225,6 +230,14 @@ impl Store {
         let marks = decide(&graph, since, roots, Policy { largest: None, ..policy });
         Ok(reasons::find(self, &graph, &marks, roots, begin, since.now))
     }
+}
+
+/// Refuse to go on while a tree is lost that a root leads to.
+fn require_all_trees(graph: &Graph, roots: &[Root]) -> Result<(), Error> {
+    let Some(lost) = lost::first(graph, roots) else { return Ok(()) };
+    let root = &roots[lost.root];
+    let (site, because) = (root.site.clone(), root.needs[lost.need].because.clone());
+    Err(Error::Lost { tree: lost.tree.to_string(), how: lost.how, site, because })
 }
 
 /// What is kept by what.

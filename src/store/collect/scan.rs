@@ -50,23 +50,33 @@ fn look(kind: Kind, path: &Path, name: &str) -> Result<Option<Found>, disk::Erro
     };
     let Ok(name) = Name::from_hex(name) else { return Ok(None) };
     let Some(usage) = disk::usage(path)? else { return Ok(None) };
-    let (bytes, used) = match kind.is_directory() {
-        true => (disk::usage_alone(path)?, usage.changed),
+    let bytes = if kind.is_directory() { disk::usage_alone(path)? } else { usage.bytes };
+    let used = match kind.is_used_when_changed() {
+        true => usage.changed,
         // A time of modification can be set, to one that is still to come too.
-        false => (usage.bytes, usage.modified.min(usage.changed)),
+        false => usage.modified.min(usage.changed),
     };
-    let thing = Thing { kind, name, bytes, used, changed: usage.changed, below: Vec::new() };
-    Ok(Some((thing, below(kind, path, name)?)))
+    let (is_damaged, below) = match kind {
+        Kind::Tree => tree(path, name)?,
+        kind => (false, below(kind, path, name)?),
+    };
+    let thing = Thing { kind, name, bytes, used, changed: usage.changed, is_damaged, below: Vec::new() };
+    Ok(Some((thing, below)))
+}
+
+/// Whether the directory of a tree is damaged, and the names of what it leads to.
+fn tree(path: &Path, name: Name) -> Result<(bool, Vec<(Kind, Name)>), disk::Error> {
+    let Some(bytes) = disk::read_if_exists(path)? else { return Ok((false, Vec::new())) };
+    Ok((Name::of(&bytes) != name, of_directory(&bytes)))
 }
 
 /// The names of what something leads to. What cannot be read leads nowhere: it is of no use.
 fn below(kind: Kind, path: &Path, name: Name) -> Result<Vec<(Kind, Name)>, disk::Error> {
     let read = || Ok(disk::read_if_exists(path)?.unwrap_or_default());
     Ok(match kind {
-        Kind::Blob | Kind::Program => Vec::new(),
+        Kind::Blob | Kind::Program | Kind::Tree => Vec::new(),
         // One that was laid out from a tree has the tree's name, and can be verified by it.
         Kind::Prefix | Kind::Checkout => vec![(Kind::Tree, name)],
-        Kind::Tree => of_directory(&read()?),
         Kind::Result => results::read(&read()?)
             .map(|outcome| vec![(Kind::Tree, super::name(outcome.tree)), (Kind::Blob, super::name(outcome.log))])
             .unwrap_or_default(),

@@ -127,8 +127,77 @@ fn what_was_used_of_late_stays_with_all_that_it_leads_to() {
 }
 
 #[test]
+fn a_blob_was_used_when_it_changed_last_and_all_else_when_it_was_modified() {
+    let mut blob = None;
+    let old = Old::new(|store| {
+        let digest = store.put_blob(b"an archive").unwrap();
+        disk::set_time(&store.blob_path(digest), 1_000).unwrap();
+        assert!(store.has_blob(digest));
+        blob = Some(digest);
+        let tree = store.put_tree(&Tree::default()).unwrap();
+        disk::set_time(&store.path_of("trees", &tree), 1_000).unwrap();
+    });
+    old.collect(&[], Policy { keep: 11 * DAY, largest: None });
+    assert_eq!(old.names(), [format!("blob {}", &blob.unwrap().hex()[..8])]);
+    old.collect(&[], Policy { keep: 9 * DAY, largest: None });
+    assert!(old.names().is_empty());
+}
+
+#[test]
+fn while_a_tree_is_lost_that_a_site_leads_to_nothing_is_removed() {
+    let (mut shown, mut below) = (TreeDigest::of(b""), TreeDigest::of(b""));
+    let old = Old::new(|store| {
+        let tree = tree(store, "shown");
+        store.materialise(&tree).unwrap();
+        let Some(Node::Directory(bin)) = tree.get("bin") else { panic!("bin is a directory") };
+        (shown, below) = (tree.digest(), bin.digest());
+    });
+    let store = old.store();
+    let needing = |thing, grip| [root("/a", &[(thing, grip)])];
+    let lost = |roots: &[Root]| {
+        let since = Since { busy: later(0), now: later(0) };
+        let before = old.names();
+        let foretold = store.foretell_collection(since, roots, NOTHING).map(drop);
+        let collecting = store.hold_collecting(None, &Silent).unwrap();
+        let done = store.collect(&collecting, since, roots, NOTHING, None, &Silent).map(drop);
+        match (foretold, done) {
+            (Err(Error::Lost { how, .. }), Err(Error::Lost { .. })) => {
+                assert_eq!(old.names(), before);
+                Some(how)
+            }
+            (foretold, done) => {
+                foretold.unwrap();
+                done.unwrap();
+                None
+            }
+        }
+    };
+    for digest in [shown, below] {
+        let path = store.path_of("trees", &digest);
+        let right = disk::read(&path).unwrap();
+        disk::write_atomic(&path, &[&right[..], b"x"].concat()).unwrap();
+        assert_eq!(lost(&needing(Thing::Tree(shown), Grip::Lockfile)), Some("damaged"));
+        assert_eq!(lost(&needing(Thing::Prefix(shown), Grip::Generation)), Some("damaged"));
+        disk::remove_file(&path).unwrap();
+        assert_eq!(lost(&needing(Thing::Prefix(shown), Grip::Generation)), Some("missing"));
+        store.repair(&store.verify().unwrap()).unwrap();
+        assert_eq!(lost(&needing(Thing::Prefix(shown), Grip::Generation)), None);
+        assert!(store.whole_tree(shown).unwrap().is_some());
+    }
+    // What only a lockfile names may never have been here.
+    disk::remove_file(&store.path_of("trees", &shown)).unwrap();
+    assert_eq!(lost(&needing(Thing::Tree(shown), Grip::Lockfile)), None);
+}
+
+#[test]
 fn what_a_process_that_runs_made_found_or_linked_stays() {
-    let old = Old::new(|store| drop(tree(store, "old")));
+    let (mut found, mut linked) = (None, None);
+    let old = Old::new(|store| {
+        tree(store, "neither");
+        (found, linked) = (Some(tree(store, "found").digest()), Some(tree(store, "linked")));
+    });
+    // What was made within the coarseness of times counts as made by whoever began then.
+    std::thread::sleep(Duration::from_millis(120));
     let store = old.store();
     // Its directory tells since when it runs.
     store.temporary_directory().unwrap();
@@ -137,13 +206,23 @@ fn what_a_process_that_runs_made_found_or_linked_stays() {
         other.quiet_before().unwrap().busy
             <= disk::usage(&store.temporary_directory().unwrap()).unwrap().unwrap().modified
     );
-    let found = tree(&old.store(), "old").digest();
-    assert!(store.whole_tree(found).unwrap().is_some());
+    let collect = || {
+        let collecting = other.hold_collecting(None, &Silent).unwrap();
+        let since = Since { now: later(0), ..other.quiet_before().unwrap() };
+        other.collect(&collecting, since, &[], NOTHING, None, &Silent).unwrap()
+    };
+    let all = old.names();
+    tree(&store, "made");
+    assert!(store.whole_tree(found.unwrap()).unwrap().is_some());
+    store.materialise(&linked.unwrap()).unwrap();
+    let neither = collect();
+    assert_eq!(neither.kept.keys().copied().collect::<Vec<_>>(), [Grip::Busy]);
+    let counted = |kind| neither.freed.get(&kind).map(|amount| amount.count);
+    assert_eq!((counted(Kind::Tree), counted(Kind::Blob), neither.freed.len()), (Some(3), Some(2), 2));
+    // Three trees, two blobs; and the prefix.
+    assert_eq!(old.names().len(), all.len() + 5 - 5 + 1);
     let before = old.names();
-    let collecting = other.hold_collecting(None, &Silent).unwrap();
-    let since = Since { now: later(0), ..other.quiet_before().unwrap() };
-    let collection = other.collect(&collecting, since, &[], NOTHING, None, &Silent).unwrap();
-    assert_eq!((old.names(), collection.kept.keys().copied().collect::<Vec<_>>()), (before, vec![Grip::Busy]));
+    assert_eq!((collect().freed_bytes(), old.names()), (0, before));
 }
 
 #[test]

@@ -23,7 +23,7 @@ impl Store {
         Ok(())
     }
 
-    fn checkout_damage(&self, path: &Path, hex: &str) -> Option<Damage> {
+    pub(super) fn checkout_damage(&self, path: &Path, hex: &str) -> Option<Damage> {
         let seal = disk::read_text_if_exists(&seal_of(path)).ok().flatten();
         let expected = match &seal {
             Some(seal) => seal.trim_end().parse().ok(),

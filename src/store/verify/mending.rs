@@ -4,6 +4,7 @@
 //! takes its place, and a prefix is made anew of new links.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -12,7 +13,7 @@ use super::super::{Error, Store, blobs};
 use super::prefix::Examined;
 use crate::digest::TreeDigest;
 use crate::disk::{self, Identity};
-use crate::placeholder;
+use crate::placeholder::{self, Patch};
 use crate::tree::{File, Node, Tree};
 
 impl Store {
@@ -20,10 +21,7 @@ impl Store {
     /// examined, or another name in the store still has. Gives the tree, if all of it is here now.
     pub fn mend(&self, digest: TreeDigest, examined: &Examined) -> Result<Option<Tree>, Error> {
         let _using = self.using();
-        self.remove_damaged_directories(digest)?;
-        if examined.tree.digest() == digest {
-            self.put_tree(&examined.tree)?;
-        }
+        self.restore_tree(digest, examined)?;
         let Some(tree) = self.tree(digest)? else { return Ok(None) };
         let whole = examined.whole_files(&tree);
         let good: HashSet<Identity> = whole.values().map(|(identity, _)| *identity).collect();
@@ -34,6 +32,22 @@ impl Store {
             self.mend_file(file, &good, from.map(|path| (&*place, path)), examined)
         })?;
         self.whole_tree(digest)
+    }
+
+    /// Take away the damaged directories of a tree, and bring back all of it where its prefix, as it was examined, is whole.
+    pub(super) fn restore_tree(&self, digest: TreeDigest, examined: &Examined) -> Result<(), Error> {
+        self.remove_damaged_directories(digest)?;
+        if examined.tree.digest() != digest {
+            return Ok(());
+        }
+        // What lies below one that is not here was not found from above.
+        for (directory, _) in &examined.tree.encode().directories {
+            let path = self.path_of("trees", directory);
+            if disk::read_if_exists(&path)?.is_some_and(|bytes| TreeDigest::of(&bytes) != *directory) {
+                disk::remove_file(&path)?;
+            }
+        }
+        self.put_tree(&examined.tree).map(drop)
     }
 
     /// Take away what is damaged of a tree, files and directories.
@@ -101,13 +115,20 @@ impl Store {
         }
         let Some((prefix, path)) = from else { return Ok(()) };
         let patches = examined.patches.as_ref().and_then(|all| Some((all, all.files.get(path)?)));
-        match patches {
+        let copied = match patches {
             None => self.copy_in(&prefix.join(path), file).map(drop),
-            Some((patches, places)) => {
-                let bytes = placeholder::undo(&disk::read(&prefix.join(path))?, &patches.path, places);
-                bytes.map_or(Ok(()), |bytes| self.put_file(&bytes, file.executable).map(drop))
-            }
+            Some((patches, places)) => self.copy_unpatched(&prefix.join(path), file, &patches.path, places),
+        };
+        match copied {
+            // It was taken away since it was examined, so it is of no help.
+            Err(Error::Disk(error)) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            copied => copied,
         }
+    }
+
+    fn copy_unpatched(&self, from: &Path, file: File, real: &str, places: &[Patch]) -> Result<(), Error> {
+        let bytes = placeholder::undo(&disk::read(from)?, real, places);
+        bytes.map_or(Ok(()), |bytes| self.put_file(&bytes, file.executable).map(drop))
     }
 }
 

@@ -108,8 +108,83 @@ fn a_flipped_bit_of_a_tree_is_found() {
     let damage = &sample.store.verify().unwrap().damaged[..];
     let [damage] = damage else { panic!("{damage:?}") };
     assert_eq!((damage.kind, &damage.expected), ("trees", &sample.tree.digest().to_string()));
-    assert_eq!(sample.repair(), [Repair::Removed]);
-    assert_eq!(sample.damaged(), [""; 0], "the prefix is right without it");
+    assert_eq!(sample.repair(), [Repair::Healed], "the prefix tells what it was");
+    assert_eq!(sample.damaged(), [""; 0]);
+    assert!(sample.store.whole_tree(sample.tree.digest()).unwrap().is_some());
+}
+
+#[test]
+fn a_directory_of_the_tree_of_a_prefix_that_is_missing_is_found_and_brought_back_from_there() {
+    let sample = Sample::new();
+    let Some(Node::Directory(below)) = sample.tree.get("bin") else { panic!("bin is a directory") };
+    let below = below.digest();
+    for digest in [below, sample.tree.digest()] {
+        let path = sample.store.path_of("trees", &digest);
+        disk::remove_file(&path).unwrap();
+        assert_eq!(sample.damaged(), [path.strip_prefix(sample.store.root()).unwrap().to_str().unwrap()]);
+        assert_eq!(sample.repair(), [Repair::Healed]);
+        assert_eq!(sample.damaged(), [""; 0]);
+        assert!(sample.store.whole_tree(sample.tree.digest()).unwrap().is_some());
+    }
+    // One that lies below one that is missing is written again too, though it has the right size.
+    flip(&sample.store.path_of("trees", &below), 5);
+    disk::remove_file(&sample.store.path_of("trees", &sample.tree.digest())).unwrap();
+    assert_eq!(sample.repair(), [Repair::Healed, Repair::Healed]);
+    assert!(sample.store.whole_tree(sample.tree.digest()).unwrap().is_some());
+}
+
+#[test]
+fn what_is_whole_elsewhere_is_healed_in_its_place_and_nothing_is_removed() {
+    let spoil: [fn(&Sample); 3] = [
+        |sample| disk::set_mode(&sample.store.file_path(sample.file("bin/run")), 0o444).unwrap(),
+        |sample| {
+            sample.store.put_file(b"#!/bin/sh\n", false).unwrap();
+            flip(&sample.store.file_path(sample.file("bin/run")), 3);
+        },
+        |sample| {
+            flip(&sample.store.file_path(sample.file("lib/holder")), 3);
+            disk::set_mode(&sample.prefix().join("bin"), 0o755).unwrap();
+        },
+    ];
+    for (number, spoil) in spoil.into_iter().enumerate() {
+        let sample = Sample::new();
+        spoil(&sample);
+        assert_eq!(sample.damaged().len(), 2, "{number}");
+        assert_eq!(sample.repair(), [Repair::Healed, Repair::MadeAnew], "{number}");
+        assert_eq!(sample.damaged(), [""; 0], "{number}");
+        let tree = sample.store.whole_tree(sample.tree.digest()).unwrap();
+        assert!(tree.is_some() && sample.store.has_prefix(sample.tree.digest()).unwrap(), "{number}");
+    }
+}
+
+#[test]
+fn what_somebody_else_healed_since_it_was_found_is_not_removed() {
+    let sample = Sample::new();
+    let action = ActionDigest::of(b"action");
+    let result = sample.store.path_of("results", &action);
+    sample.store.put_file(b"#!/bin/sh\n", false).unwrap();
+    flip(&sample.store.file_path(sample.file("bin/run")), 3);
+    disk::write_atomic(&result, b"\xff").unwrap();
+    let report = sample.store.verify().unwrap();
+    sample.store.repair(&report).unwrap();
+    assert!(!result.exists());
+    let again: Vec<_> = sample.store.repair(&report).unwrap().into_values().collect();
+    assert_eq!(again, [Repair::Healed, Repair::Healed, Repair::Removed]);
+    assert!(sample.store.whole_tree(sample.tree.digest()).unwrap().is_some() && sample.prefix().exists());
+}
+
+#[test]
+fn what_is_taken_away_while_it_is_mended_is_of_no_help_and_no_error() {
+    for path in ["bin/run", "lib/holder"] {
+        let sample = Sample::new();
+        let memory = Memory::blank(sample.directory.path().join("memory/file"));
+        let examined = sample.store.examine(sample.tree.digest(), &memory).unwrap();
+        disk::remove_file(&sample.store.file_path(sample.file(path))).unwrap();
+        let directory = sample.prefix().join(path.split('/').next().unwrap());
+        disk::set_mode(&directory, 0o755).unwrap();
+        disk::remove_tree(&directory).unwrap_or_else(|error| panic!("{path}: {error}"));
+        assert_eq!(sample.store.mend(sample.tree.digest(), &examined).unwrap(), None, "{path}");
+    }
 }
 
 #[test]
