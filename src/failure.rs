@@ -100,14 +100,14 @@ impl Failure {
         if is_full(error) { failure.hint(FULL) } else { failure }
     }
 
-    /// One failure of those of several sites. How it ends is how the first does.
-    pub fn several(first: Self, others: impl IntoIterator<Item = Self>) -> Self {
-        let others: Vec<_> = others.into_iter().collect();
-        if others.is_empty() {
-            return first;
+    /// One failure of those of several sites, of which there is one at least. How it ends is how the first does.
+    pub fn several(failures: impl IntoIterator<Item = Self>) -> Self {
+        let mut failures: Vec<_> = failures.into_iter().collect();
+        if failures.len() == 1 {
+            return failures.remove(0);
         }
-        let mut several = Self::new(first.exit, format!("{} sites are not what they should be", 1 + others.len()));
-        for failure in [first].into_iter().chain(others) {
+        let mut several = Self::new(failures[0].exit, format!("{} sites are not what they should be", failures.len()));
+        for failure in failures {
             several.facts.push(failure.outcome);
             several.facts.extend(failure.facts.into_iter().map(|fact| format!("  {fact}")));
             several.facts.extend(failure.causes.into_iter().map(|cause| format!("  caused by: {cause}")));
@@ -305,7 +305,7 @@ impl From<site::Error> for Failure {
                 let hint = format!("run `envy generations {site}` to see those there are");
                 Self::of(Exit::Failed, &error).hint(hint)
             }
-            site::Error::Damaged { ref site, .. } => {
+            site::Error::Damaged { ref site, .. } | site::Error::Undescribed { ref site, .. } => {
                 let hint = format!("run `envy verify {site} --repair`, which makes a new one");
                 Self::of(Exit::Verification, &error).hint(hint)
             }

@@ -18,6 +18,41 @@ use crate::recipe::{Params, Recipe, Values};
 use crate::store::{self, Store};
 use crate::tree::{File, Node, Tree};
 
+/// Where a build has what.
+pub(super) struct Places<'a> {
+    pub prefix: &'a str,
+    pub destdir: &'a str,
+    pub source: &'a str,
+    pub build: &'a str,
+}
+
+impl Places<'_> {
+    /// Do something with what templates know of the build of a package there.
+    pub fn with_values<T>(
+        &self,
+        id: &PackageId,
+        wish: &Wish,
+        platform: Platform,
+        then: impl FnOnce(&Params, &Values<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let (name, version) = (id.name.to_string(), &id.version);
+        let Self { prefix, destdir, source, build } = *self;
+        let values = Values { prefix, destdir, source, build, name: &name, version, platform };
+        let params = wish.params.map_list("install", |text| {
+            expand(text, |placeholder| match placeholder {
+                "name" => Some(name.clone()),
+                "version" => Some(version.to_string()),
+                "os" => Some(platform.os_family().to_owned()),
+                "arch" => Some(platform.arch().to_owned()),
+                "platform" => Some(platform.to_string()),
+                "target" => Some(platform.rust_target().to_owned()),
+                _ => None,
+            })
+        });
+        then(&params, &values)
+    }
+}
+
 /// Everything that the build of one package reads, beside the toolchain and the tools.
 pub struct Inputs<'a> {
     /// The package.
@@ -74,7 +109,6 @@ impl Inputs<'_> {
         root: &str,
         then: impl FnOnce(&Params, &Values<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let name = self.id.name.to_string();
         let directory = match self.source.directory.as_str() {
             "" => String::new(),
             directory => format!("/{directory}"),
@@ -83,28 +117,13 @@ impl Inputs<'_> {
             Some(directory) => format!("{root}{}/{directory}", action::SOURCE),
             None => format!("{root}{}", action::BUILD),
         };
-        let values = Values {
+        let places = Places {
             prefix: action::PLACEHOLDER,
             destdir: &format!("{root}{}", action::DESTDIR),
             source: &format!("{root}{}{directory}", action::SOURCE),
             build: &build,
-            name: &name,
-            version: &self.id.version,
-            platform: self.platform,
         };
-        let platform = self.platform;
-        let params = self.wish.params.map_list("install", |text| {
-            expand(text, |placeholder| match placeholder {
-                "name" => Some(name.clone()),
-                "version" => Some(self.id.version.to_string()),
-                "os" => Some(platform.os_family().to_owned()),
-                "arch" => Some(platform.arch().to_owned()),
-                "platform" => Some(platform.to_string()),
-                "target" => Some(platform.rust_target().to_owned()),
-                _ => None,
-            })
-        });
-        then(&params, &values)
+        places.with_values(&self.id, self.wish, self.platform, then)
     }
 
     /// Cargo's configuration, with `root` before every path of `/envy`.

@@ -80,8 +80,10 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let vouching = Vouching::of(&project, args.require_outputs);
     let jobs = if args.check_reproducible { Jobs { proof: Proof::Twice, ..args.jobs } } else { args.jobs };
     let wish = Wish { mode: args.mode, locked, vouching, manner: &manner, jobs };
+    let mut untold = Vec::new();
     let all = for_each(&project.sites(&args.sites)?, |site| {
-        let shown = bring(context, &project, site, &wish)?;
+        let mut shown = bring(context, &project, site, &wish)?;
+        untold.extend(shown.untold.take().map(|failure| *failure));
         if shown.how == How::Converged {
             let name = &site.name;
             context.ui.done("unchanged", format!("site `{name}` is at generation {}", shown.generation));
@@ -91,7 +93,11 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
             }
         }
         Ok(shown)
-    })?;
+    });
+    let all = match all {
+        Ok(all) if untold.is_empty() => all,
+        all => return Err(Failure::several(all.err().into_iter().chain(untold))),
+    };
     if args.json {
         let sites: Vec<_> = all.iter().map(Shown::to_json).collect();
         let changed = all.iter().any(|shown| shown.how.is_change());
@@ -100,7 +106,8 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Bring a site to what its lockfile says. Where it is there already, nothing but the comparison is done.
+/// Bring a site to what its lockfile says. Where it is there already, nothing but the comparison is done. How a host could
+/// not be told of it is in what became of it.
 pub(super) fn bring(context: &Context<'_>, project: &Project, site: &Site, wish: &Wish<'_>) -> Result<Shown, Failure> {
     let current = match wish.locked {
         true => project.current_lock(context, site).map(|(_, locked)| Some(locked)),
@@ -116,7 +123,7 @@ pub(super) fn bring(context: &Context<'_>, project: &Project, site: &Site, wish:
             let place = project.place(&site.name);
             let _ = context.store()?.add_root(place.path());
             let untold = catch_up(context, project, site, wish.manner)?;
-            return Shown { untold, ..Shown::still(&site.name, How::Converged, &generation) }.told();
+            return Ok(Shown { untold, ..Shown::still(&site.name, How::Converged, &generation) });
         }
         let place = project.place(&site.name);
         if wish.manner.showing == Showing::UnlessHeld
@@ -126,7 +133,7 @@ pub(super) fn bring(context: &Context<'_>, project: &Project, site: &Site, wish:
             keep_showing(context, &place)?;
             let untold = catch_up(context, project, site, wish.manner)?;
             tell_held(context, &place);
-            return Shown { untold, ..Shown::still(&site.name, How::Held, &shown) }.told();
+            return Ok(Shown { untold, ..Shown::still(&site.name, How::Held, &shown) });
         }
     }
     match current.filter(|_| wish.locked) {
@@ -168,7 +175,7 @@ fn locked_build(
         let order = Order { lockfile, generated, recording, vouching: wish.vouching, jobs: wish.jobs };
         assemble(context, project, site, &order, sources)
     })?;
-    ready(context, project, site, &assembled, &locked.text)?.show(context, project, wish.manner)?.told()
+    ready(context, project, site, &assembled, &locked.text)?.show(context, project, wish.manner)
 }
 
 /// Lock what has to be locked, build, and write down what came out.
@@ -190,7 +197,7 @@ fn recording_build(context: &Context<'_>, name: &SiteName, wish: &Wish<'_>) -> R
         let written = writes.apply(&project.root)?;
         let shown = ready.show(context, &project, wish.manner)?;
         written.keep()?;
-        shown.told()
+        Ok(shown)
     })
 }
 

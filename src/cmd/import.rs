@@ -130,6 +130,7 @@ fn install(
     let wish = Wish { mode, locked: true, vouching, manner: &manner, jobs: Jobs::default() };
     let shown = bring(context, &project, site, &wish)?;
     written.keep()?;
+    let shown = shown.told()?;
     let now = project.place(name).current_number();
     if args.json {
         context.ui.json(&serde_json::json!({

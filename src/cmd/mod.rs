@@ -110,12 +110,9 @@ fn for_each<'s, T>(
             Ok(one) => done.push(one),
             Err(failure) if failure.exit == Exit::Offline => offline.push(failure),
             Err(failure) if failure.exit == Exit::Refused => refused.push(failure),
-            Err(failure) => return Err(Failure::several(failure, refused)),
+            Err(failure) => return Err(Failure::several([failure].into_iter().chain(refused))),
         }
     }
-    let mut failures = refused.into_iter().chain((!offline.is_empty()).then(|| Failure::offline(offline)));
-    match failures.next() {
-        Some(first) => Err(Failure::several(first, failures)),
-        None => Ok(done),
-    }
+    refused.extend((!offline.is_empty()).then(|| Failure::offline(offline)));
+    if refused.is_empty() { Ok(done) } else { Err(Failure::several(refused)) }
 }

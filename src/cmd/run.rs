@@ -76,7 +76,8 @@ pub(super) fn bring_up(context: &Context<'_>, project: &Project, wish: &Use<'_>)
         let locked = context.is_locked(wish.mode);
         let manner = Manner::of_build(Showing::UnlessHeld, Gating::On, None);
         let vouching = Vouching::of(project, false);
-        bring(context, project, site, &Wish { mode: wish.mode, locked, vouching, manner: &manner, jobs: wish.jobs })?;
+        let wish = Wish { mode: wish.mode, locked, vouching, manner: &manner, jobs: wish.jobs };
+        bring(context, project, site, &wish)?.told()?;
     }
     let place = project.place(wish.site);
     let generation = place.current()?.ok_or_else(|| Error::NotBuilt(wish.site.clone()))?;

@@ -76,10 +76,15 @@ fn chosen<'p>(context: &Context<'_>, project: &'p Project, args: &Args) -> Resul
     if !args.sites.is_empty() {
         return Ok(sites);
     }
-    let is_built = |site: &&Site| project.place(&site.name).current_number().is_some();
-    let (built, others): (Vec<_>, Vec<_>) = sites.into_iter().partition(is_built);
-    for site in others {
-        context.ui.note(format!("site `{}` is not built", site.name));
+    let mut built = Vec::new();
+    for site in sites {
+        let place = project.place(&site.name);
+        // One whose link to what it shows is gone was built, and that is what is wrong with it.
+        if place.current_number().is_some() || place.lost_current()?.is_some() {
+            built.push(site);
+        } else {
+            context.ui.note(format!("site `{}` is not built", site.name));
+        }
     }
     Ok(built)
 }

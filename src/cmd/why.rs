@@ -4,11 +4,13 @@ mod file;
 mod located;
 mod making;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::context::Context;
 use super::project::Project;
 use super::tree::commit;
+use crate::build::Steps;
 use crate::failure::{Exit, Failure};
 use crate::lock::{Chain, Graph, Lockfile, Wishes};
 use crate::manifest::{Site, nearest};
@@ -142,6 +144,10 @@ impl<'l> Reasons<'l> {
             let chosen: Vec<_> =
                 recipe.chosen(&wish.params).map(|(name, value)| format!("{name} = {}", value.to_json())).collect();
             facts.extend((!chosen.is_empty()).then(|| ("params", chosen.join(", "))));
+            // What cannot be rendered is for the build to tell.
+            let steps = Steps::of(&package.id, wish, host).unwrap_or_default();
+            facts.extend(steps.variables.into_iter().map(|variable| ("env", variable)));
+            facts.extend(steps.commands.into_iter().map(|(name, command)| ("step", format!("{name}: {command}"))));
         } else {
             facts.push(("recipe", package.recipe.to_string()));
         }
@@ -197,8 +203,11 @@ impl<'l> Reasons<'l> {
             let step = |(id, required, build): (String, String, bool)| serde_json::json!({ "package": id, "requires": required, "build": build });
             self.steps(chain).into_iter().map(step).collect::<serde_json::Value>()
         };
-        let facts: serde_json::Map<_, _> =
-            self.facts().into_iter().map(|(title, fact)| (title.to_owned(), fact.into())).collect();
+        // What there is several of, as outputs and steps, stands in lines.
+        let facts = self.facts().into_iter().fold(BTreeMap::new(), |mut facts, (title, fact)| {
+            facts.entry(title).and_modify(|lines: &mut String| *lines += &format!("\n{fact}")).or_insert(fact);
+            facts
+        });
         serde_json::json!({
             "name": self.name.as_str(),
             "version": package.id.version.to_string(),

@@ -40,15 +40,23 @@ const MARK: &str = "envy: step ";
 impl Recipe {
     /// All steps as one script for `sh`, which ends at the first command that fails.
     pub fn script(&self, params: &Params, values: &Values<'_>) -> Result<String, Error> {
-        let (quoting, context) = (quoting(), self.context(params, values)?);
         let mut script = "set -eu\n".to_owned();
-        for (index, step) in self.steps.iter().enumerate() {
-            let run = self.render(&quoting, &step.run, &context, || format!("step `{}`", step.name))?;
+        for (index, (_, commands)) in self.commands(params, values)?.iter().enumerate() {
             let number = index + 1;
             // Each step starts in the source, whatever the one before did.
-            script.push_str(&format!("echo '{MARK}{number}'\ncd {}\n{}\n", quote(values.source), run.trim()));
+            script.push_str(&format!("echo '{MARK}{number}'\ncd {}\n{commands}\n", quote(values.source)));
         }
         Ok(script)
+    }
+
+    /// The steps by their names, each with its commands.
+    pub fn commands(&self, params: &Params, values: &Values<'_>) -> Result<Vec<(&str, String)>, Error> {
+        let (quoting, context) = (quoting(), self.context(params, values)?);
+        let commands = self.steps.iter().map(|step| {
+            let run = self.render(&quoting, &step.run, &context, || format!("step `{}`", step.name))?;
+            Ok((step.name.as_str(), run.trim().to_owned()))
+        });
+        commands.collect()
     }
 
     /// The commands that try out what was built, as one script; nothing where there are none.

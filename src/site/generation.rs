@@ -163,11 +163,14 @@ impl Generation {
 }
 
 impl Place {
-    /// Read a generation. One whose description is not as it was written is an error.
+    /// Read a generation. One whose description is not as it was written, or is not there, is an error.
     pub fn generation(&self, number: u64) -> Result<Generation, Error> {
         let path = self.generation_path(number).join(DESCRIPTION);
         let Some(bytes) = disk::read_if_exists(&path)? else {
-            return Err(Error::NoGeneration { site: self.name.clone(), number, existing: self.numbers()? });
+            return Err(match disk::is_directory(&self.generation_path(number)) {
+                true => Error::Undescribed { site: self.name.clone(), number },
+                false => Error::NoGeneration { site: self.name.clone(), number, existing: self.numbers()? },
+            });
         };
         let malformed = |source| Error::Malformed { site: self.name.clone(), number, source };
         let generation: Generation = serde_json::from_slice(&bytes).map_err(malformed)?;

@@ -103,6 +103,14 @@ impl Place {
         Ok(counted(self.lines()?, self.current_number()))
     }
 
+    /// The generation that was shown last, where the link to it is gone.
+    pub fn lost_current(&self) -> Result<Option<u64>, Error> {
+        match self.current_number() {
+            Some(_) => Ok(None),
+            None => Ok(self.history()?.pop().map(|last| last.to)),
+        }
+    }
+
     /// Write down that a generation was not switched to, since it did not pass its checks.
     pub fn refuse(&self, generation: &Generation, note: Note) -> Result<(), Error> {
         self.record(&Entry::new(Move::Refuse, self.current_number(), generation, None, note))

@@ -80,6 +80,14 @@ pub enum Error {
         /// The generation.
         number: u64,
     },
+    /// A generation has no description any more.
+    #[error("the description of generation {number} of site `{site}` is missing")]
+    Undescribed {
+        /// The site.
+        site: SiteName,
+        /// The generation.
+        number: u64,
+    },
     /// There is no generation of this number.
     #[error("site `{site}` has no generation {number}{}", known(existing))]
     NoGeneration {
@@ -248,10 +256,14 @@ impl Place {
         note: history::Note,
     ) -> Result<(), Error> {
         let from = self.current_number();
-        let target = Path::new("generations").join(to.number.to_string());
         // The line comes first: a line whose switch never happened is known by its `from`, and counts for nothing.
         self.record(&Entry::new(action, from, to, lockfile, note))?;
-        Ok(disk::symlink_atomic(&target, &self.current_link())?)
+        Ok(disk::symlink_atomic(&target(to.number), &self.current_link())?)
+    }
+
+    /// Show a generation that the site showed, where the link to it is gone. It was written down then.
+    pub fn show_again(&self, number: u64) -> Result<(), Error> {
+        Ok(disk::symlink_atomic(&target(number), &self.current_link())?)
     }
 
     /// Show no generation, as before the first.
@@ -283,6 +295,11 @@ impl Place {
         }
         Ok(())
     }
+}
+
+/// What `current` leads to.
+fn target(number: u64) -> PathBuf {
+    Path::new("generations").join(number.to_string())
 }
 
 /// Whether each link in a directory leads to what has its name in another one.

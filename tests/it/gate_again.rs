@@ -180,6 +180,14 @@ fn a_site_that_is_refused_keeps_no_other_from_its_turn() {
     "#]],
     );
     scratch.envy("build a b --locked").ends(9).says("error: generation 2 of site `a` failed its check");
+    // Nor does one that stays though its host could not be told.
+    let deaf = manifest(3).replace("check = ['true']", "after-switch = ['false']");
+    scratch
+        .write("envy.toml", deaf)
+        .envy("build --locked --no-check")
+        .ends(1)
+        .says("2 sites are not what they should be");
+    scratch.envy("status --exit-code").succeeds();
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Collecting garbage: what sites need stays, and the rest goes.
 
 use std::fs;
+use std::io::Write as _;
+use std::process::Stdio;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -142,6 +144,29 @@ fn nothing_is_removed_while_the_record_of_a_tree_is_lost_that_a_site_shows() {
         scratch.envy("store verify").succeeds();
         scratch.envy("run api -- hello").says("hello 1.0.0");
     }
+}
+
+#[test]
+fn a_build_that_waits_for_a_collection_says_for_whom() {
+    let registry = Registry::new();
+    let scratch = two_projects(&registry);
+    scratch.shell().sh("rm -rf .envy").succeeds();
+    let lock = fs::File::options().write(true).open(scratch.store().join("locks/collect")).expect("it is there");
+    lock.lock().expect("nobody else has it");
+    (&lock).write_all(b"4711").expect("it may be written to");
+    let waits = scratch.envy_command("build --locked --offline").stderr(Stdio::piped()).spawn().expect("it starts");
+    sleep(Duration::from_millis(2_500));
+    lock.set_len(0).expect("it may be written to");
+    drop(lock);
+    let said = waits.wait_with_output().expect("it was started");
+    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    let store = scratch.store();
+    let note = format!(
+        "note: waiting for process 4711, which holds the store `{}` alone, to remove from it what nobody needs\n",
+        store.display()
+    );
+    assert_eq!(said.matches("note: waiting").count(), 1, "{said}");
+    assert!(said.contains(&note) && said.contains("switched site `api`"), "{said}");
 }
 
 #[test]

@@ -84,7 +84,11 @@ fn a_tag_of_a_repository_is_pinned_and_built_from() {
         api: generation 2, current
           greet 1.0.0 (new)
     "#]]);
+    // Whoever reads the directory marks it as used, so that it is not collected meanwhile.
+    let changed = "find ../data/envy/store/checkouts -mindepth 2 -maxdepth 2 -printf '%C@ '";
+    let before = scratch.shell().sh(changed).stdout().to_owned();
     scratch.envy("lock --check").succeeds();
+    assert_ne!(scratch.shell().sh(changed).stdout(), before);
     scratch.envy("tree").succeeds().says("greet 1.0.0 recipe+greet");
 
     recipes.write("greet.toml", saying("greet", "two")).commit();

@@ -239,6 +239,66 @@ fn a_damaged_description_is_refused_and_a_new_generation_takes_its_place() {
 }
 
 #[test]
+fn a_description_that_is_missing_is_told_and_a_new_generation_takes_its_place() {
+    let scratch = built();
+    fs::remove_file(scratch.path(".envy/sites/api/generations/2/generation.json")).expect("it is there");
+    scratch.envy("verify").fails(
+        4,
+        expect![[r#"
+        error: 1 thing in site `api` is not what it should be
+          missing `generations/2/generation.json`
+            expected the description that was written
+            found    nothing
+        hint: run `envy verify api --repair`
+    "#]],
+    );
+    scratch.envy("env api").fails(
+        4,
+        expect![[r#"
+        error: the description of generation 2 of site `api` is missing
+        hint: run `envy verify api --repair`, which makes a new one
+    "#]],
+    );
+    scratch.envy("verify api --repair").succeeds().says("healed `generations/2/generation.json` by a new generation");
+    scratch.envy("verify api").succeeds();
+    scratch.envy("run api -- hello").says("hello");
+}
+
+#[test]
+fn a_site_whose_link_to_what_it_shows_is_gone_is_not_right_and_shows_it_again() {
+    let scratch = built();
+    let current = scratch.path(".envy/sites/api/current");
+    fs::remove_file(&current).expect("it is a link");
+    for command in ["verify", "verify api", "verify api --generation 2"] {
+        scratch.envy(command).fails(
+            4,
+            expect![[r#"
+            error: 1 thing in site `api` is not what it should be
+              missing `current`
+                expected a symlink to `generations/2`
+                found    nothing
+            hint: run `envy verify api --repair`
+        "#]],
+        );
+    }
+    scratch.envy("verify --generation 1").succeeds();
+    let document = scratch.envy("verify --json").ends(4).json();
+    assert_eq!(document["sites"][0]["flaws"][0]["in"], "site");
+    scratch.envy("verify --repair").ok(expect![[r#"
+        healed `current` from the history (missing)
+        verified site `api`: generation 2, 3 files, 133 B read
+    "#]]);
+    assert_eq!(fs::read_link(&current).expect("it is a link"), Path::new("generations/2"));
+    scratch.envy("build --locked").succeeds().says("unchanged");
+    // With the description gone as well, a new generation is shown.
+    fs::remove_file(&current).expect("it is a link");
+    fs::remove_file(scratch.path(".envy/sites/api/generations/2/generation.json")).expect("it is there");
+    scratch.envy("verify").ends(4).says("2 things in site `api`");
+    scratch.envy("verify --repair").succeeds();
+    scratch.envy("verify").succeeds().says("generation 3");
+}
+
+#[test]
 fn one_digest_of_a_lockfile_that_is_another_one_is_damage() {
     let scratch = built();
     let right = scratch.read("lockfiles/api.lock");

@@ -49,6 +49,7 @@ fn a_package_is_there_because_others_need_it() {
         lib 1.0
           source   recipe+lib
           recipe   `lib`
+          step     go: mkdir -p /envy/out/envy/prefix/share && echo hi > /envy/out/envy/prefix/share/lib
           output   sha256:[..] of action sha256:[..]
           built    [WHEN] by ada on [HOST] in [TIME] by envy [VERSION] sandbox namespaces, action sha256:[..]
           shown    by generation 2 of [WHEN] by ada on [HOST], new
@@ -77,6 +78,7 @@ fn a_file_is_there_because_a_package_has_it() {
         lib 1.0
           source   recipe+lib
           recipe   `lib`
+          step     go: mkdir -p /envy/out/envy/prefix/share && echo hi > /envy/out/envy/prefix/share/lib
           output   sha256:[..] of action sha256:[..]
           built    [WHEN] by ada on [HOST] in [TIME] by envy [VERSION] sandbox namespaces, action sha256:[..]
           shown    by generation 2 of [WHEN] by ada on [HOST], new

@@ -10,7 +10,7 @@ use crate::lock::{Lockfile, outputs_digest};
 use crate::manifest::Site;
 use crate::package::{PackageName, SiteName};
 use crate::platform::Platform;
-use crate::site::{self, Generation};
+use crate::site::{Error, Generation};
 use crate::store::{Examined, Flaw, FlawKind, Memory, Store};
 
 /// Where something is wrong.
@@ -20,6 +20,8 @@ pub enum Where {
     Prefix,
     /// The directory of the generation.
     Generation,
+    /// The directory of the site.
+    Site,
     /// The project's lockfile.
     Lockfile,
 }
@@ -30,6 +32,7 @@ impl Where {
         match self {
             Self::Prefix => "prefix",
             Self::Generation => "generation",
+            Self::Site => "site",
             Self::Lockfile => "lockfile",
         }
     }
@@ -99,12 +102,9 @@ pub fn look(
     quick: bool,
 ) -> Result<Findings, Failure> {
     let place = project.place(&site.name);
-    let current = place.current_number();
-    let number = match (number, current) {
-        (Some(number), _) => number,
-        (None, Some(current)) => current,
-        (None, None) => return Err(site::Error::NotBuilt(site.name.clone()).into()),
-    };
+    let lost = place.lost_current()?;
+    let current = place.current_number().or(lost);
+    let number = number.or(current).ok_or_else(|| Error::NotBuilt(site.name.clone()))?;
     let busy = context.ui.busy(format!("verifying site {}", site.name));
     let mut findings = Findings {
         site: site.name.clone(),
@@ -119,9 +119,12 @@ pub fn look(
         rebuilt: Vec::new(),
         details: None,
     };
+    if lost == Some(number) {
+        findings.add(Where::Site, [Flaw::missing("current", format!("a symlink to `generations/{number}`"))]);
+    }
     let generation = match place.generation(number) {
         Ok(generation) => generation,
-        Err(error @ (site::Error::Malformed { .. } | site::Error::Damaged { .. })) => {
+        Err(error @ (Error::Malformed { .. } | Error::Damaged { .. } | Error::Undescribed { .. })) => {
             findings.add(Where::Generation, [description(&error)]);
             return Ok(findings);
         }
@@ -168,7 +171,10 @@ pub fn examine(
 }
 
 /// A description that is not as it was written.
-fn description(error: &site::Error) -> Flaw {
+fn description(error: &Error) -> Flaw {
+    if let Error::Undescribed { .. } = error {
+        return Flaw::missing("generation.json", "the description that was written");
+    }
     let found = match std::error::Error::source(error) {
         Some(why) => format!("something that cannot be read: {why}"),
         None => "something else than its seal says".to_owned(),

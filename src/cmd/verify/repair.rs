@@ -29,14 +29,15 @@ const BUILD: &str = "by building it again";
 const COPY: &str = "from the copy that the generation has";
 const AGAIN: &str = "by making the generation's directory again";
 const NEW: &str = "by a new generation";
+const HISTORY: &str = "from the history";
 
 /// Put right what is wrong, and look at everything again.
 pub fn repair(context: &Context<'_>, project: &Project, site: &Site, before: Findings) -> Result<Findings, Failure> {
     let mending = Mending { context, project, site };
     let (mut how, mut why_not) = (HashMap::new(), Vec::new());
-    // A generation's links lead into its prefix, so that comes first.
-    for place in [Where::Lockfile, Where::Prefix, Where::Generation].into_iter().filter(|place| before.is_wrong(*place))
-    {
+    // A generation's links lead into its prefix, so that comes first; and what is shown is whole by then.
+    let places = [Where::Lockfile, Where::Prefix, Where::Generation, Where::Site];
+    for place in places.into_iter().filter(|place| before.is_wrong(*place)) {
         match mending.mend(place, &before)? {
             Ok(from) => drop(how.insert(place, from)),
             Err(reason) => why_not.push(reason),
@@ -76,7 +77,18 @@ impl Mending<'_> {
             Where::Lockfile => self.lockfile(before),
             Where::Prefix => self.prefix(before),
             Where::Generation => self.generation(before),
+            Where::Site => self.current(),
         }
+    }
+
+    /// Show again what the site showed last, unless it shows something by now.
+    fn current(&self) -> Result<Healed, Failure> {
+        let place = self.project.place(&self.site.name);
+        let _held = place.hold(self.context.globals.patience(), self.context.ui)?;
+        if let Some(number) = place.lost_current()? {
+            place.show_again(number)?;
+        }
+        Ok(Ok(HISTORY))
     }
 
     /// Put back the text that the generation was made from.
@@ -149,7 +161,7 @@ impl Mending<'_> {
             let manner = Manner::of_build(Showing::Always, Gating::On, Some(message));
             let (mode, vouching) = (LockMode::default(), Vouching::of(project, false));
             let wish = Wish { mode, locked: true, vouching, manner: &manner, jobs: Jobs::default() };
-            bring(context, project, site, &wish)?;
+            bring(context, project, site, &wish)?.told()?;
             return Ok(Ok(NEW));
         };
         let store = context.store()?;
