@@ -45,7 +45,9 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let store = context.store()?;
     match args.command {
         Command::Path { json: true } => {
-            context.ui.json(&serde_json::json!({ "schema": "envy.store-path/1", "path": store.root() }));
+            context.ui.json(
+                &serde_json::json!({ "schema": "envy.store-path/1", "path": store.root().display().to_string() }),
+            );
         }
         Command::Path { json: false } => context.ui.result(&format!("{}\n", store.root().display())),
         Command::Stats { json } => stats(context, store, json)?,
@@ -61,7 +63,7 @@ fn stats(context: &Context<'_>, store: &Store, json: bool) -> Result<(), Failure
             .into_iter()
             .map(|kind| (kind.name.to_owned(), serde_json::json!({ "count": kind.count, "bytes": kind.bytes })));
         let kinds: serde_json::Map<_, _> = kinds.collect();
-        context.ui.json(&serde_json::json!({ "schema": "envy.store-stats/1", "path": store.root(), "kinds": kinds }));
+        context.ui.json(&serde_json::json!({ "schema": "envy.store-stats/1", "path": store.root().display().to_string(), "kinds": kinds }));
         return Ok(());
     }
     for kind in kinds {
@@ -128,7 +130,7 @@ fn to_json(store: &Store, report: &Report, repaired: &BTreeMap<PathBuf, Repair>)
         let repair = repaired.get(&damage.path).map(|repair| word(Some(repair)).replace(' ', "-"));
         serde_json::json!({
             "kind": damage.kind,
-            "path": damage.path,
+            "path": damage.path.display().to_string(),
             "expected": damage.expected,
             "found": damage.found,
             "repair": repair,
@@ -137,7 +139,7 @@ fn to_json(store: &Store, report: &Report, repaired: &BTreeMap<PathBuf, Repair>)
     let damaged: Vec<_> = damaged.collect();
     serde_json::json!({
         "schema": "envy.store-verify/1",
-        "path": store.root(),
+        "path": store.root().display().to_string(),
         "checked": report.checked,
         "damaged": damaged,
     })

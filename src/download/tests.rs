@@ -300,13 +300,13 @@ fn bytes_that_are_taken_slowly_may_take_longer_than_a_stall() {
         // With the head of the request a little more comes.
         while read < size {
             read += stream.read(&mut buffer).unwrap();
-            std::thread::sleep(Duration::from_millis(1));
+            std::thread::sleep(Duration::from_millis(3));
         }
         stream.write_all(b"HTTP/1.1 201 Created\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
         // Nothing is cut that is still on its way.
         let _ = stream.read(&mut buffer);
     });
-    let settings = Settings { stall_timeout: Duration::from_millis(600), retries: 0, ..Settings::default() };
+    let settings = Settings { stall_timeout: Duration::from_secs(1), retries: 0, ..Settings::default() };
     let content = Content::Bytes(vec![7; size]);
     let request = SendRequest { url, content, authorization: Authorization::Nobody };
     Downloader::new(settings).send(&[request]).unwrap().remove(0).unwrap();

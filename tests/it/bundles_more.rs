@@ -196,6 +196,11 @@ fn a_bundle_goes_to_the_standard_output_or_under_whatever_name() {
     from.envy("bundle api -o - --json").ends(2).says("cannot both go to the standard output");
     let odd = from.shell().sh(&format!("{ENVY} bundle api --json -o $(printf 'odd\\377.envy')")).succeeds().json();
     assert_eq!(odd["file"].as_str(), Some("odd\u{fffd}.envy"));
+    let store = |what: &str| format!("ENVY_STORE=$PWD/odd$(printf '\\377') {ENVY} {what} --json");
+    for what in ["store path", "store stats", "store verify", "gc"] {
+        let told = from.shell().sh(&store(what)).succeeds().json();
+        assert!(told["path"].as_str().is_some_and(|path| path.ends_with("odd\u{fffd}")), "{told}");
+    }
 }
 
 #[test]

@@ -373,12 +373,12 @@ fn nothing_is_asked_for_that_nobody_needs() {
 
 #[test]
 fn a_cache_that_cannot_be_used_says_what_to_do() {
-    let (builder, _) = hosts(&registry(), "file:///proc/no-cache");
+    let (builder, _) = hosts(&registry(), "file:///proc/no/cache");
     builder.envy("push").fails(
         1,
         expect![[r#"
-        error: the cache `file:///proc/no-cache` could not be used
-          caused by: there is no directory `/proc/no-cache`
+        error: the cache `file:///proc/no/cache` could not be used
+          caused by: there is no directory `/proc/no/cache`
         hint: mount it, or name another one by `ENVY_REMOTE_CACHE`
     "#]],
     );

@@ -84,7 +84,7 @@ fn document(context: &Context<'_>, args: &Args, survey: &Survey, collection: &Co
         collection.kept.iter().map(|(grip, one)| (grip.word().to_owned(), amount(one))).collect();
     serde_json::json!({
         "schema": "envy.gc/1",
-        "path": context.store().map(|store| store.root().to_owned()).ok(),
+        "path": context.store().map(|store| store.root().display().to_string()).ok(),
         "dry-run": args.dry_run,
         "keep-days": args.keep_days,
         "sites": sites.collect::<Vec<_>>(),
