@@ -33,6 +33,20 @@ fn the_reference_of_recipes_is_what_they_say_of_themselves() {
     expect_file!["../../docs/reference/recipes.md"].assert_eq(&text);
 }
 
+#[test]
+fn every_package_of_the_catalogue_was_built_twice_and_one_that_differs_says_why() {
+    let table = include_str!("../../docs/reference/reproducible.md");
+    let book = Book::built_in();
+    for (name, text) in BUILT_IN {
+        if book.get(name).expect("a test reads all of them").releases().is_empty() {
+            continue;
+        }
+        let row = table.lines().find(|line| line.starts_with(&format!("| `{name}` |")));
+        let row = row.unwrap_or_else(|| panic!("{name} is not in the table: `.ci/reproduce` makes it"));
+        assert!(row.ends_with("| yes |") || text.contains("not reproducible"), "{row}");
+    }
+}
+
 fn chapter(recipe: &Recipe, text: &mut String) {
     let mut line = |line: String| writeln!(text, "{line}").expect("a string takes everything");
     let name = recipe.name();
