@@ -4,11 +4,12 @@
 
 use super::context::Context;
 use super::project::Project;
-use super::showing::{switch, write_scripts};
 use crate::digest::TextDigest;
+use crate::disk;
 use crate::failure::{Exit, Failure};
 use crate::manifest::Site;
-use crate::site::{Generation, Move, Note, Occasion, Place, Refusal};
+use crate::progress::{Event, Progress as _};
+use crate::site::{Generation, Move, Note, Occasion, Place, Refusal, stale_scripts};
 
 /// Whether a site's gate may keep it from being switched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -233,4 +234,35 @@ impl Passage<'_> {
             .facts(refusal.said.iter().map(|line| format!("| {line}")))
             .fact(format!("full log: {}", refusal.log.display()))
     }
+}
+
+/// Make a generation current, with the scripts that go with it.
+pub fn switch(
+    context: &Context<'_>,
+    place: &Place,
+    action: Move,
+    to: &Generation,
+    lockfile: Option<TextDigest>,
+    note: Note,
+) -> Result<(), Failure> {
+    place.switch(action, to, lockfile, note)?;
+    write_scripts(context, place, to);
+    Ok(())
+}
+
+/// Write the scripts that activate what a site shows, where they are others. The site shows it whether or not they can be
+/// written, and the next build tries again.
+pub fn write_scripts(context: &Context<'_>, place: &Place, shown: &Generation) {
+    for (name, text) in stale_scripts(place, shown) {
+        // They can be made again from the generation, which is where a site's truth is.
+        if let Err(error) = disk::write_whole(&place.path().join(name), text.as_bytes()) {
+            let number = shown.number;
+            warn(context, format!("`{name}` of site `{}` is not that of generation {number}: {error}", place.site()));
+        }
+    }
+}
+
+/// Say what stops nothing, though somebody should look at it.
+pub fn warn(context: &Context<'_>, text: String) {
+    context.ui.tell(Event::Warning(&text));
 }

@@ -5,15 +5,14 @@ use std::path::PathBuf;
 use super::assembling::Assembled;
 use super::context::Context;
 use super::generations;
-use super::passing::{Gating, Passage, Typed, Untold};
+use super::passing::{Gating, Passage, Typed, Untold, switch, warn};
 use super::project::{Project, config};
 use crate::digest::{TextDigest, TreeDigest};
 use crate::failure::Failure;
 use crate::manifest::Site;
 use crate::package::SiteName;
 use crate::platform::Platform;
-use crate::progress::{Event, Progress as _};
-use crate::site::{Checks, Files, Generation, Move, Note, Place, Promoted, stale_scripts};
+use crate::site::{Checks, Files, Generation, Move, Note, Place, Promoted};
 use crate::store::Held;
 use crate::tree::Tree;
 
@@ -287,34 +286,4 @@ pub fn tell_held(context: &Context<'_>, place: &Place) {
     context.ui.note(format!(
         "site `{site}` is held at generation {number}, until its lockfile changes; `envy build {site} --switch` moves it"
     ));
-}
-
-/// Make a generation current, with the scripts that go with it.
-pub fn switch(
-    context: &Context<'_>,
-    place: &Place,
-    action: Move,
-    to: &Generation,
-    lockfile: Option<TextDigest>,
-    note: Note,
-) -> Result<(), Failure> {
-    place.switch(action, to, lockfile, note)?;
-    write_scripts(context, place, to);
-    Ok(())
-}
-
-/// Write the scripts that activate what a site shows, where they are others. The site shows it whether or not they can be
-/// written, and the next build tries again.
-pub fn write_scripts(context: &Context<'_>, place: &Place, shown: &Generation) {
-    for (name, text) in stale_scripts(place, shown) {
-        // They can be made again from the generation, which is where a site's truth is.
-        if let Err(error) = crate::disk::write_whole(&place.path().join(name), text.as_bytes()) {
-            let number = shown.number;
-            warn(context, format!("`{name}` of site `{}` is not that of generation {number}: {error}", place.site()));
-        }
-    }
-}
-
-fn warn(context: &Context<'_>, text: String) {
-    context.ui.tell(Event::Warning(&text));
 }

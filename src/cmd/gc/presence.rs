@@ -14,7 +14,6 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::roots::with_cause;
 use crate::disk::{self, Kind};
 
 /// Where a site is.
@@ -28,6 +27,11 @@ pub enum Presence {
 /// Whether a site is there, or gone for good.
 pub fn presence(site: &Path) -> Presence {
     look(site).unwrap_or_else(|error| Presence::Unknown(with_cause(&error)))
+}
+
+/// An error and what led to it, in one line.
+pub fn with_cause(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn look(site: &Path) -> disk::Result<Presence> {

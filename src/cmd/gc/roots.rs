@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::presence::{Presence, presence};
+use super::presence::{Presence, presence, with_cause};
 use crate::disk;
 use crate::failure::{Exit, Failure};
 use crate::lock::Lockfile;
@@ -148,10 +148,6 @@ fn of_lockfile(site: &SiteName, lockfile: &Lockfile) -> Vec<Need> {
         }
     }
     needs
-}
-
-pub(super) fn with_cause(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn not_remembered(site: &Path, remembered: &[PathBuf]) -> Failure {
