@@ -27,6 +27,11 @@ impl Vouching {
         if asked || project.manifest.require_outputs() { Self::Recorded } else { Self::Any }
     }
 
+    /// The same, or what a project wants by now.
+    pub fn or_of(self, project: &Project) -> Self {
+        Self::of(project, self == Self::Recorded)
+    }
+
     /// Whether the lockfile vouches for all of a generation, as far as that matters.
     pub fn allows(self, lockfile: &Lockfile, generation: &Generation) -> bool {
         self == Self::Any || unvouched(lockfile, generation).is_empty()
