@@ -10,15 +10,15 @@ use super::locking::{self, Moves, propose};
 use super::passing::{Gating, Untold};
 use super::project::{Locked, MANIFEST, Project};
 use super::showing::{How, Manner, Showing, Shown, ready, tell_held};
-use super::vouching::Vouching;
+use super::vouching::{Vouching, is_recorded};
 use super::{Jobs, LockMode, for_each, sharing};
-use crate::build::{Plan, Planned, Proof, Step, plan};
+use crate::build::{Plan, Planned, Proof, Step, can_record, plan};
 use crate::failure::{Exit, Failure};
 use crate::lock::Lockfile;
 use crate::manifest::Site;
 use crate::package::SiteName;
 use crate::platform::Platform;
-use crate::site::stale_scripts;
+use crate::site::{Generation, stale_scripts};
 
 /// Arguments of `envy build`.
 #[derive(Debug, clap::Args)]
@@ -59,9 +59,28 @@ pub struct Args {
 pub(super) struct Wish<'a> {
     pub mode: LockMode,
     pub locked: bool,
+    pub unrecorded: Unrecorded,
     pub vouching: Vouching,
     pub manner: &'a Manner,
     pub jobs: Jobs,
+}
+
+/// What is done where a site shows what it should, and its lockfile, which may be written, does not record all of that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unrecorded {
+    /// It is built, or found by its action, and recorded.
+    Record,
+    /// It is left so.
+    Leave,
+}
+
+impl Wish<'_> {
+    /// Whether a site may be left as it is.
+    fn is_met_by(&self, project: &Project, lockfile: &Lockfile, shown: &Generation) -> bool {
+        let records = self.unrecorded == Unrecorded::Record && !self.locked;
+        self.vouching.allows(lockfile, shown)
+            && (!records || is_recorded(lockfile, shown) || !can_record(project.sandbox()))
+    }
 }
 
 /// Build sites from their lockfiles and make the result current.
@@ -79,7 +98,8 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let manner = Manner::of_build(showing, Gating::unless(args.no_check), args.message.clone());
     let vouching = Vouching::of(&project, args.require_outputs);
     let jobs = if args.check_reproducible { Jobs { proof: Proof::Twice, ..args.jobs } } else { args.jobs };
-    let wish = Wish { mode: args.mode, locked, vouching, manner: &manner, jobs };
+    let unrecorded = Unrecorded::Record;
+    let wish = Wish { mode: args.mode, locked, unrecorded, vouching, manner: &manner, jobs };
     let mut untold = Vec::new();
     let all = for_each(&project.sites(&args.sites)?, |site| {
         let mut shown = bring(context, &project, site, &wish)?;
@@ -146,7 +166,7 @@ fn try_to_bring(
     if let Some(locked) = &current {
         let config = project.config(site, &locked.lockfile)?;
         let converged = project.converged(context, site, locked, &config)?;
-        if let Some(generation) = converged.filter(|one| wish.vouching.allows(&locked.lockfile, one)) {
+        if let Some(generation) = converged.filter(|one| wish.is_met_by(project, &locked.lockfile, one)) {
             // A site that was moved, with its project, is another root. From a store that cannot be written to nothing is
             // removed either.
             let place = project.place(&site.name);

@@ -113,6 +113,17 @@ pub fn unvouched(lockfile: &Lockfile, generation: &Generation) -> Vec<String> {
     not_vouched_for(lockfile, generation).map(|member| format!("{} {}", member.name, member.version)).collect()
 }
 
+/// Whether a lockfile records all of a generation that can be recorded: what is made from a directory cannot.
+pub fn is_recorded(lockfile: &Lockfile, generation: &Generation) -> bool {
+    let is_fixed = |member: &Member| {
+        let name: Option<PackageName> = member.name.parse().ok();
+        name.and_then(|name| lockfile.packages.get(&name)).is_some_and(|package| package.pin.is_fixed())
+    };
+    let all_fixed = !generation.packages.is_empty() && generation.packages.iter().all(is_fixed);
+    !not_vouched_for(lockfile, generation).any(is_fixed)
+        && (!all_fixed || lockfile.prefixes.contains_key(&Platform::host()))
+}
+
 fn not_vouched_for<'g>(lockfile: &Lockfile, generation: &'g Generation) -> impl Iterator<Item = &'g Member> {
     let vouches = |name: &str, tree| {
         let name: Result<PackageName, _> = name.parse();
