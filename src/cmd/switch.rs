@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::passing::{Gating, Passage, Typed};
 use super::project::Project;
-use super::showing::{How, Shown};
+use super::showing::{How, Shown, tell_held};
 use crate::digest::TextDigest;
 use crate::disk;
 use crate::failure::{Exit, Failure};
@@ -44,8 +44,9 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let place = project.place(&args.site);
     let _held = place.hold(context.globals.patience(), context.ui)?;
     let shown = to(context, &project, site, &place, args.generation, Move::Switch, &args.how)?;
+    let held = held(context, &project, site, &place)?;
     if args.how.json {
-        context.ui.json(&document("envy.switch/1", &shown, is_held(context, &project, site, &place)?));
+        context.ui.json(&document("envy.switch/1", &shown, held));
     }
     Ok(())
 }
@@ -98,6 +99,15 @@ pub(super) fn require_whole(context: &Context<'_>, place: &Place, generation: &G
 pub(super) fn lockfile(project: &Project, site: &SiteName) -> Option<TextDigest> {
     let bytes = disk::read_if_exists(&project.root.join(Lockfile::relative_path(site))).ok().flatten();
     bytes.map(|bytes| TextDigest::of(&bytes))
+}
+
+/// Whether a site that somebody moved is held there now, which is said.
+pub(super) fn held(context: &Context<'_>, project: &Project, site: &Site, place: &Place) -> Result<bool, Failure> {
+    let held = is_held(context, project, site, place)?;
+    if held {
+        tell_held(context, place);
+    }
+    Ok(held)
 }
 
 /// Whether a build would leave the site where it is, though its lockfile asks for something else.

@@ -143,6 +143,13 @@ impl Place {
         Ok(chosen.lockfile != lockfile || config.map_or(Ok(false), turned_away)?)
     }
 
+    /// Whether a site that is held is held back from another configuration alone, so that a change of that ends it too.
+    pub fn is_held_by_configuration(&self) -> bool {
+        let last = self.history().ok().and_then(|mut lines| lines.pop());
+        let chosen = last.as_ref().and_then(|last| self.generation(last.to).ok());
+        chosen.zip(last).is_some_and(|(chosen, last)| last.lockfile == Some(chosen.lockfile.to_string()))
+    }
+
     /// Whether there is a generation of this lockfile and configuration.
     fn has_shown(&self, lockfile: TextDigest, config: TextDigest) -> Result<bool, Error> {
         let is =

@@ -44,6 +44,9 @@ pub use history::{Entry, Move};
 pub use keeping::{Keeping, Read};
 pub use templates::Fault;
 
+/// Names at the top of a generation that it has for itself.
+pub const OWN_NAMES: [&str; 2] = [generation::DESCRIPTION, generation::LOCKFILE];
+
 /// The directory of one site.
 #[derive(Clone, Debug)]
 pub struct Place {
