@@ -28,7 +28,7 @@ pub struct Args {
     #[command(flatten)]
     mode: LockMode,
     /// Print what would be done, and do nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["no_switch", "switch"])]
     dry_run: bool,
     /// Make the generation, but leave the site as it is
     #[arg(long)]
@@ -109,6 +109,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
 /// Bring a site to what its lockfile says. Where it is there already, nothing but the comparison is done. How a host could
 /// not be told of it is in what became of it.
 pub(super) fn bring(context: &Context<'_>, project: &Project, site: &Site, wish: &Wish<'_>) -> Result<Shown, Failure> {
+    project.place(&site.name).require_ours()?;
     let current = match wish.locked {
         true => project.current_lock(context, site).map(|(_, locked)| Some(locked)),
         false => project.undrifted(context, site),

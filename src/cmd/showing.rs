@@ -211,7 +211,7 @@ impl Ready<'_> {
             context.ui.detail(format!("run `envy switch {site} {number}` to make it so"));
             return Ok(shown(How::Made, None));
         }
-        if let Err(failure) = passage.check(&generation, &note) {
+        if let Err(failure) = passage.check(&generation, Some(digest), &note) {
             if is_new {
                 // What was never shown is nobody's.
                 place.remove_generation(number)?;

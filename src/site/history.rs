@@ -112,8 +112,8 @@ impl Place {
     }
 
     /// Write down that a generation was not switched to, since it did not pass its checks.
-    pub fn refuse(&self, generation: &Generation, note: Note) -> Result<(), Error> {
-        self.record(&Entry::new(Move::Refuse, self.current_number(), generation, None, note))
+    pub fn refuse(&self, generation: &Generation, lockfile: Option<TextDigest>, note: Note) -> Result<(), Error> {
+        self.record(&Entry::new(Move::Refuse, self.current_number(), generation, lockfile, note))
     }
 
     /// The generation to go back to.
