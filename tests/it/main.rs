@@ -61,6 +61,7 @@ mod overrides;
 mod packed;
 mod patches;
 mod paths;
+mod places;
 mod promote;
 mod questions;
 mod racing;
