@@ -56,7 +56,7 @@ pub use host::Host;
 pub use identity::Memo;
 pub use plan::{Plan, Planned, Step, plan};
 pub use project_config::{Configured, Dropped, Error as ProjectConfigError, configured};
-pub use schedule::{Builder, Built, Origin, Proof, default_jobs, differing};
+pub use schedule::{Builder, Built, Origin, Proof, can_record, default_jobs, differing};
 pub use steps::Steps;
 pub use supplies::{Commits, Stock, Supplies};
 pub use tool_files::brought;

@@ -34,6 +34,7 @@ mod locking;
 pub mod man;
 mod options;
 pub mod outdated;
+mod output;
 mod passing;
 mod project;
 pub mod promote;
