@@ -49,6 +49,7 @@ mod journey;
 mod keeping;
 mod krate;
 mod lock;
+mod looked_over;
 mod markers;
 mod media;
 mod merging;
