@@ -26,6 +26,8 @@ pub struct Args {
 /// How the manifest, the lockfile and the directory of a site agree.
 pub(super) struct State {
     pub site: SiteName,
+    /// The number of the generation that the site shows, whether or not it can be read.
+    pub number: Option<u64>,
     pub generation: Option<Generation>,
     pub packages: usize,
     pub held: bool,
@@ -39,7 +41,7 @@ pub(super) struct State {
 impl State {
     /// The state in a word.
     pub fn word(&self) -> &'static str {
-        match (&self.generation, self.drifts.is_empty()) {
+        match (self.number, self.drifts.is_empty()) {
             (None, _) => "not built",
             _ if self.held => "held",
             (Some(_), true) => "current",
@@ -58,7 +60,7 @@ impl State {
         serde_json::json!({
             "site": self.site.as_str(),
             "state": self.word(),
-            "generation": generation.map(|generation| generation.number),
+            "generation": self.number,
             "prefix": generation.map(|generation| generation.prefix.to_string()),
             "packages": self.packages,
             "converged": self.is_converged(),
@@ -75,10 +77,16 @@ pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Re
     let place = project.place(&site.name);
     let locked = project.locked(&site.name)?;
     let mut drifts = Vec::new();
-    let generation = place.current().unwrap_or_else(|error| {
-        drifts.push(error.to_string());
-        None
-    });
+    let (number, generation) = match place.current() {
+        Ok(current) => (current.as_ref().map(|current| current.number), current),
+        Err(error) => {
+            drifts.push(format!("{error}; `envy verify {} --repair` makes a new one", site.name));
+            (place.current_number(), None)
+        }
+    };
+    if let (Some(leads), Some(lost)) = (place.current_number(), place.lost_current()?) {
+        drifts.push(format!("`current` leads to generation {leads}, which is not there, and not to {lost}"));
+    }
     let mut lockfile = "missing";
     let mut held = false;
     let mut rendered = None;
@@ -131,7 +139,7 @@ pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Re
     }
     let packages = generation.as_ref().map_or(0, |generation| generation.packages.len());
     let site = site.name.clone();
-    Ok(State { site, generation, packages, held, lockfile, drifts, yanked: Vec::new() })
+    Ok(State { site, number, generation, packages, held, lockfile, drifts, yanked: Vec::new() })
 }
 
 /// What of a generation is not what the project has now, though its lockfile is the same.
@@ -227,8 +235,8 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<u8, Failure> {
 }
 
 fn describe(state: &State) -> String {
-    let mut text = match &state.generation {
-        Some(generation) => format!("{}: generation {}, {}\n", state.site, generation.number, state.word()),
+    let mut text = match state.number {
+        Some(number) => format!("{}: generation {number}, {}\n", state.site, state.word()),
         None => format!("{}: {}\n", state.site, state.word()),
     };
     for member in state.generation.iter().flat_map(|generation| &generation.packages) {

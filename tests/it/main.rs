@@ -25,6 +25,7 @@ mod conditions;
 mod constraints;
 mod converging;
 mod cutoff;
+mod damaged_sites;
 mod data;
 mod diff;
 mod docs;
