@@ -404,6 +404,8 @@ impl From<build::Error> for Failure {
             Error::ChangedInput { .. } => {
                 failure(Exit::Failed).hint("let the recipe install under a name that nobody else has")
             }
+            Error::Unkept { recipe, .. } => failure(Exit::Failed)
+                .hint(format!("let recipe `{recipe}` install files, directories and symlinks with names in UTF-8")),
             Error::NothingInstalled { log, .. } => failure(Exit::Failed).fact(format!("full log: {}", log.display())),
             Error::NotPinned { what, expected, received, id } => failure(Exit::Verification)
                 .fact(format!("its {what} has another digest"))

@@ -215,7 +215,7 @@ impl Ready<'_> {
             context.ui.detail(format!("run `envy switch {site} {number}` to make it so"));
             return Ok(shown(How::Made, None));
         }
-        if let Err(failure) = passage.check(&generation, &note) {
+        if let Err(failure) = passage.check(&generation, Some(digest), &note) {
             if is_new {
                 // What was never shown is nobody's.
                 place.remove_generation(number)?;
@@ -287,7 +287,11 @@ pub fn begin_empty(
 /// Say that a site stays where somebody put it.
 pub fn tell_held(context: &Context<'_>, place: &Place) {
     let (site, number) = (place.site(), place.current_number().unwrap_or(0));
+    let until = match place.is_held_by_configuration() {
+        true => "its lockfile or its configuration changes",
+        false => "its lockfile changes",
+    };
     context.ui.note(format!(
-        "site `{site}` is held at generation {number}, until its lockfile changes; `envy build {site} --switch` moves it"
+        "site `{site}` is held at generation {number}, until {until}; `envy build {site} --switch` moves it"
     ));
 }

@@ -26,9 +26,11 @@ pub struct Args {
 /// How the manifest, the lockfile and the directory of a site agree.
 pub(super) struct State {
     pub site: SiteName,
-    /// The number of the generation that the site shows, whether or not it can be read.
+    /// The number of the generation that it shows, whether or not that can be read.
     pub number: Option<u64>,
+    /// What it shows. Of a place that is another project's, nothing is known.
     pub generation: Option<Generation>,
+    pub foreign: bool,
     pub packages: usize,
     pub held: bool,
     pub lockfile: &'static str,
@@ -42,6 +44,7 @@ impl State {
     /// The state in a word.
     pub fn word(&self) -> &'static str {
         match (self.number, self.drifts.is_empty()) {
+            _ if self.foreign => "foreign",
             (None, _) => "not built",
             _ if self.held => "held",
             (Some(_), true) => "current",
@@ -77,16 +80,22 @@ pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Re
     let place = project.place(&site.name);
     let locked = project.locked(&site.name)?;
     let mut drifts = Vec::new();
-    let (number, generation) = match place.current() {
+    let foreign = place.require_ours().err();
+    let shown = if foreign.is_some() { Ok(None) } else { place.current() };
+    let (number, generation) = match shown {
         Ok(current) => (current.as_ref().map(|current| current.number), current),
         Err(error) => {
             drifts.push(format!("{error}; `envy verify {} --repair` makes a new one", site.name));
             (place.current_number(), None)
         }
     };
-    if let (Some(leads), Some(lost)) = (place.current_number(), place.lost_current()?) {
+    if foreign.is_none()
+        && let (Some(leads), Some(lost)) = (place.current_number(), place.lost_current()?)
+    {
         drifts.push(format!("`current` leads to generation {leads}, which is not there, and not to {lost}"));
     }
+    drifts.extend(foreign.iter().map(ToString::to_string));
+    let foreign = foreign.is_some();
     let mut lockfile = "missing";
     let mut held = false;
     let mut rendered = None;
@@ -99,7 +108,7 @@ pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Re
             rendered = Some(project.config(site, &locked.lockfile));
         }
         let config = rendered.iter().flatten().next().map(Config::digest);
-        held = place.is_held(locked.digest(), config)?;
+        held = !foreign && place.is_held(locked.digest(), config)?;
         if generation.as_ref().is_some_and(|generation| generation.lockfile != locked.digest()) && !held {
             drifts.push("the lockfile is not the one that the current generation was built from".to_owned());
         }
@@ -139,7 +148,7 @@ pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Re
     }
     let packages = generation.as_ref().map_or(0, |generation| generation.packages.len());
     let site = site.name.clone();
-    Ok(State { site, number, generation, packages, held, lockfile, drifts, yanked: Vec::new() })
+    Ok(State { site, number, generation, foreign, packages, held, lockfile, drifts, yanked: Vec::new() })
 }
 
 /// What of a generation is not what the project has now, though its lockfile is the same.
@@ -251,6 +260,9 @@ fn describe(state: &State) -> String {
     let site = &state.site;
     match state.word() {
         "held" => text.push_str(&format!("  `envy build {site} --switch` moves it to what the lockfile says\n")),
+        "foreign" => {
+            text.push_str("  give the site another name, or sites another place: `--sites-dir` or `ENVY_SITES`\n")
+        }
         "not built" | "drifted" => text.push_str(&format!("  `envy build {site}` mends it\n")),
         _ => {}
     }

@@ -165,8 +165,8 @@ impl Place {
     }
 
     /// Write down that a generation was not switched to, since it did not pass its checks.
-    pub fn refuse(&self, generation: &Generation, note: Note) -> Result<(), Error> {
-        self.record(&Entry::new(Move::Refuse, self.current_number(), generation, None, note))
+    pub fn refuse(&self, generation: &Generation, lockfile: Option<TextDigest>, note: Note) -> Result<(), Error> {
+        self.record(&Entry::new(Move::Refuse, self.current_number(), generation, lockfile, note))
     }
 
     /// The generation to go back to.
@@ -198,6 +198,13 @@ impl Place {
         let Ok(chosen) = self.generation(last.to) else { return Ok(false) };
         let turned_away = |config| Ok::<_, Error>(chosen.config != config && self.has_shown(lockfile, config)?);
         Ok(chosen.lockfile != lockfile || config.map_or(Ok(false), turned_away)?)
+    }
+
+    /// Whether a site that is held is held back from another configuration alone, so that a change of that ends it too.
+    pub fn is_held_by_configuration(&self) -> bool {
+        let last = self.history().ok().and_then(|mut lines| lines.pop());
+        let chosen = last.as_ref().and_then(|last| self.generation(last.to).ok());
+        chosen.zip(last).is_some_and(|(chosen, last)| last.lockfile == Some(chosen.lockfile.to_string()))
     }
 
     /// Whether there is a generation of this lockfile and configuration.

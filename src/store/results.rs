@@ -79,8 +79,8 @@ impl Store {
     pub fn outcomes(&self, is_wanted: impl Fn(&Outcome) -> bool) -> Result<Vec<(ActionDigest, Outcome)>, Error> {
         let top = self.root().join("results");
         let mut found = Vec::new();
-        for begin in disk::names(&top)? {
-            for end in disk::names(&top.join(&begin))? {
+        for begin in disk::names_if_exists(&top)? {
+            for end in disk::names_if_exists(&top.join(&begin))? {
                 let hex = format!("{}{}", begin.to_string_lossy(), end.to_string_lossy());
                 let Ok(action) = ActionDigest::from_hex(&hex) else { continue };
                 let bytes = disk::read_if_exists(&top.join(&begin).join(&end))?.unwrap_or_default();

@@ -65,6 +65,7 @@ mod patches;
 mod paths;
 mod promote;
 mod questions;
+mod racing;
 mod recipe_commands;
 mod recipe_reference;
 mod recipes;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::super::assembling::{Order, Recording, assemble};
-use super::super::build::{Wish, bring};
+use super::super::build::{Unrecorded, Wish, bring};
 use super::super::context::Context;
 use super::super::passing::Gating;
 use super::super::project::Project;
@@ -172,7 +172,14 @@ impl Mending<'_> {
             let message = "in the place of a generation that was damaged".to_owned();
             let manner = Manner::of_build(Showing::Always, Gating::On, Some(message));
             let (mode, vouching) = (LockMode::default(), Vouching::of(project, false));
-            let wish = Wish { mode, locked: true, vouching, manner: &manner, jobs: Jobs::default() };
+            let wish = Wish {
+                mode,
+                locked: true,
+                unrecorded: Unrecorded::Leave,
+                vouching,
+                manner: &manner,
+                jobs: Jobs::default(),
+            };
             bring(context, project, site, &wish)?.told()?;
             return Ok(Ok(NEW));
         };
