@@ -300,6 +300,16 @@ impl From<site::Error> for Failure {
                 let hint = format!("run `envy generations {site}` to see those there are");
                 Self::of(Exit::Failed, &error).hint(hint)
             }
+            site::Error::LostHistory(ref site) => Self::of(Exit::Verification, &error)
+                .hint(format!("run `envy generations {site}` to see those there are, and `envy switch {site} N`")),
+            // Of one that is not shown nothing tells any more what it was made of.
+            site::Error::Damaged { ref site, is_shown: false, .. }
+            | site::Error::Undescribed { ref site, is_shown: false, .. }
+            | site::Error::Malformed { ref site, is_shown: false, .. } => {
+                let hint =
+                    format!("take another: `envy generations {site}` lists them, `envy switch {site} N` shows one");
+                Self::of(Exit::Verification, &error).hint(hint)
+            }
             site::Error::Damaged { ref site, .. } | site::Error::Undescribed { ref site, .. } => {
                 let hint = format!("run `envy verify {site} --repair`, which makes a new one");
                 Self::of(Exit::Verification, &error).hint(hint)

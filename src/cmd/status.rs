@@ -26,6 +26,8 @@ pub struct Args {
 /// How the manifest, the lockfile and the directory of a site agree.
 pub(super) struct State {
     pub site: SiteName,
+    /// The number of the generation that it shows, whether or not that can be read.
+    pub number: Option<u64>,
     /// What it shows. Of a place that is another project's, nothing is known.
     pub generation: Option<Generation>,
     pub foreign: bool,
@@ -41,7 +43,7 @@ pub(super) struct State {
 impl State {
     /// The state in a word.
     pub fn word(&self) -> &'static str {
-        match (&self.generation, self.drifts.is_empty()) {
+        match (self.number, self.drifts.is_empty()) {
             _ if self.foreign => "foreign",
             (None, _) => "not built",
             _ if self.held => "held",
@@ -61,7 +63,7 @@ impl State {
         serde_json::json!({
             "site": self.site.as_str(),
             "state": self.word(),
-            "generation": generation.map(|generation| generation.number),
+            "generation": self.number,
             "prefix": generation.map(|generation| generation.prefix.to_string()),
             "packages": self.packages,
             "converged": self.is_converged(),
@@ -80,10 +82,18 @@ pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Re
     let mut drifts = Vec::new();
     let foreign = place.require_ours().err();
     let shown = if foreign.is_some() { Ok(None) } else { place.current() };
-    let generation = shown.unwrap_or_else(|error| {
-        drifts.push(error.to_string());
-        None
-    });
+    let (number, generation) = match shown {
+        Ok(current) => (current.as_ref().map(|current| current.number), current),
+        Err(error) => {
+            drifts.push(format!("{error}; `envy verify {} --repair` makes a new one", site.name));
+            (place.current_number(), None)
+        }
+    };
+    if foreign.is_none()
+        && let (Some(leads), Some(lost)) = (place.current_number(), place.lost_current()?)
+    {
+        drifts.push(format!("`current` leads to generation {leads}, which is not there, and not to {lost}"));
+    }
     drifts.extend(foreign.iter().map(ToString::to_string));
     let foreign = foreign.is_some();
     let mut lockfile = "missing";
@@ -138,7 +148,7 @@ pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Re
     }
     let packages = generation.as_ref().map_or(0, |generation| generation.packages.len());
     let site = site.name.clone();
-    Ok(State { site, generation, foreign, packages, held, lockfile, drifts, yanked: Vec::new() })
+    Ok(State { site, number, generation, foreign, packages, held, lockfile, drifts, yanked: Vec::new() })
 }
 
 /// What of a generation is not what the project has now, though its lockfile is the same.
@@ -234,8 +244,8 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<u8, Failure> {
 }
 
 fn describe(state: &State) -> String {
-    let mut text = match &state.generation {
-        Some(generation) => format!("{}: generation {}, {}\n", state.site, generation.number, state.word()),
+    let mut text = match state.number {
+        Some(number) => format!("{}: generation {number}, {}\n", state.site, state.word()),
         None => format!("{}: {}\n", state.site, state.word()),
     };
     for member in state.generation.iter().flat_map(|generation| &generation.packages) {

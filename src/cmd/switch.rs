@@ -1,6 +1,7 @@
 //! `envy switch`
 
 use super::context::Context;
+use super::looking::look_over;
 use super::passing::{Gating, Passage, Typed};
 use super::project::Project;
 use super::showing::{How, Shown, tell_held};
@@ -67,6 +68,8 @@ pub(super) fn to(
         context.ui.done("unchanged", format!("site `{}` is at generation {number}", place.site()));
         return Shown { untold, ..Shown::still(place.site(), How::Unchanged, &generation) }.told();
     }
+    let repair = format!("run `envy verify {} --generation {number} --repair`", place.site());
+    look_over(context, project, generation.prefix, None, Some(repair))?;
     let (note, before) = (project.note(how.message.clone()), place.current_number());
     let lockfile = project.lockfile(place.site());
     passage.check(&generation, lockfile, &note)?;

@@ -132,6 +132,7 @@ fn failure(all: &[Findings], repaired: bool) -> Option<Failure> {
         return damage;
     }
     let outcome = match &other[..] {
+        [only] if only.is_reproduced() => format!("`{}` is not what the site shows", only.id),
         [only] => format!("`{}` is not reproducible", only.id),
         all => format!("{} packages are not reproducible", all.len()),
     };

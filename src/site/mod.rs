@@ -71,6 +71,8 @@ pub enum Error {
         site: SiteName,
         /// The generation.
         number: u64,
+        /// Whether the site shows it.
+        is_shown: bool,
         /// What the reader said.
         #[source]
         source: serde_json::Error,
@@ -82,6 +84,8 @@ pub enum Error {
         site: SiteName,
         /// The generation.
         number: u64,
+        /// Whether the site shows it.
+        is_shown: bool,
     },
     /// A generation has no description any more.
     #[error("the description of generation {number} of site `{site}` is missing")]
@@ -90,6 +94,8 @@ pub enum Error {
         site: SiteName,
         /// The generation.
         number: u64,
+        /// Whether the site shows it.
+        is_shown: bool,
     },
     /// There is no generation of this number.
     #[error("site `{site}` has no generation {number}{}", known(existing))]
@@ -112,6 +118,9 @@ pub enum Error {
     /// Nothing was live before.
     #[error("site `{0}` has no generation to go back to")]
     NothingBefore(SiteName),
+    /// Nobody knows what was live before.
+    #[error("the history of site `{0}` is lost, so nobody knows which generation to go back to")]
+    LostHistory(SiteName),
     /// A site of another project has this place.
     #[error("`{}` is a site of another project, `{}`", path.display(), owner.display())]
     NotOurs {
