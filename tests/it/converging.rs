@@ -135,3 +135,16 @@ fn a_second_build_reports_no_change() {
     let plan = scratch.envy("build --locked --dry-run --json api").json();
     assert_eq!((&plan["schema"], &plan["sites"][0]["site"]), (&"envy.build-plan/1".into(), &"api".into()));
 }
+
+#[test]
+fn a_generation_that_was_made_before_is_no_change() {
+    let scratch = site();
+    scratch.write("envy.toml", scratch.read("envy.toml") + "[sites.api.env]\nA = 'b'\n").envy("lock").succeeds();
+    let made = || {
+        let document = scratch.envy("build --locked --no-switch --json").json();
+        let site = &document["sites"][0];
+        format!("{} {} {} {}", document["changed"], site["state"], site["changed"], site["generation"])
+    };
+    assert_eq!(made(), "true \"made\" true 2");
+    assert_eq!(made(), "false \"made\" false 2");
+}
