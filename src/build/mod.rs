@@ -240,6 +240,17 @@ pub enum Error {
         /// Where the log is.
         log: PathBuf,
     },
+    /// Its build installed what cannot be kept.
+    #[error("what `{id}` installed cannot be taken into the store")]
+    Unkept {
+        /// The package.
+        id: PackageId,
+        /// The recipe.
+        recipe: String,
+        /// What it is.
+        #[source]
+        source: store::Error,
+    },
     /// Its build left something else where the directory of what it installs belongs.
     #[error("building `{id}` left no real directory at `{path}`, and what it leads to is not touched")]
     Misplaced {

@@ -28,7 +28,7 @@ pub struct Args {
     #[command(flatten)]
     mode: LockMode,
     /// Print what would be done, and do nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["no_switch", "switch"])]
     dry_run: bool,
     /// Make the generation, but leave the site as it is
     #[arg(long)]
@@ -155,6 +155,7 @@ fn try_to_bring(
     site: &Site,
     wish: &Wish<'_>,
 ) -> Result<Option<Shown>, Failure> {
+    project.place(&site.name).require_ours()?;
     let current = match wish.locked {
         true => project.current_lock(context, site).map(|(_, locked)| Some(locked)),
         false => project.undrifted(context, site),

@@ -208,6 +208,12 @@ impl Project {
         Ok(Some(Locked { lockfile: Lockfile::parse(&path, &text)?, text }))
     }
 
+    /// Names the text of a site's lockfile, whatever it is.
+    pub fn lockfile(&self, site: &SiteName) -> Option<TextDigest> {
+        let bytes = disk::read_if_exists(&self.root.join(Lockfile::relative_path(site))).ok().flatten();
+        bytes.map(|bytes| TextDigest::of(&bytes))
+    }
+
     /// How a lockfile differs from what is asked for.
     pub fn drift(&self, site: &SiteName, wishes: &Wishes, lockfile: &Lockfile) -> Vec<Drift> {
         let digest = |path: &Path| {

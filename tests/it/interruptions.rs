@@ -270,7 +270,7 @@ fn many_that_build_one_site_at_once_all_succeed() {
 }
 
 /// A command as a user who is not root, who may go wherever the test is.
-fn as_nobody(scratch: &Scratch, script: &str) -> Option<Outcome> {
+pub fn as_nobody(scratch: &Scratch, script: &str) -> Option<Outcome> {
     if !rustix::process::getuid().is_root() {
         return Some(scratch.shell().sh(script));
     }

@@ -116,6 +116,26 @@ fn another_builder_that_makes_other_bytes_is_told_and_refused_where_outputs_are_
 }
 
 #[test]
+fn what_the_site_shows_is_compared_too_when_something_is_built_again() {
+    let (_registry, scratch) = built();
+    forget(&scratch);
+    let other = wrapped(&scratch, "other", "-C link-arg=-Wl,--build-id=0xfeed");
+    other.envy("build --locked").succeeds();
+    assert_eq!(origin(&scratch), "hello 1.0.0 (unproven)");
+    // The pinned builder makes what is recorded, which is not what the site shows.
+    scratch
+        .envy("verify api --rebuild")
+        .ends(4)
+        .says("error: `hello 1.0.0` is not what the site shows")
+        .says("`hello 1.0.0` came out as the lockfile records it, and not as the site shows it")
+        .says("`bin/hello` differs")
+        .never_says("the same");
+    let rebuilt = scratch.envy("verify api --rebuild --json").ends(4).json()["sites"][0]["rebuilt"][0].clone();
+    assert_eq!((&rebuilt["same"], &rebuilt["recorded"]), (&false.into(), &rebuilt["made"]));
+    assert_ne!(rebuilt["shown"], rebuilt["made"]);
+}
+
+#[test]
 fn files_that_differ_are_named_where_the_recorded_ones_are_known() {
     let (_registry, scratch) = built();
     // The tree is known, and a blob of it is not here.

@@ -1,5 +1,6 @@
 //! Where envy keeps things: whether it may, whether the file system can, and whether there is room.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::finding::Finding;
@@ -58,16 +59,24 @@ fn of(one: &Use) -> Vec<Finding> {
         Ok(room) => room,
         Err(error) => return vec![Finding::missing(name, with_cause(&error)).hint(elsewhere(name))],
     };
-    if room.read_only {
-        let text = format!("`{path}` is on a file system that is read-only");
-        return vec![Finding::missing(name, text).hint(elsewhere(name))];
-    }
-    if !disk::may_write(&there) {
-        let text = format!("`{}` may not be written to by this user", there.display());
-        return vec![Finding::missing(name, text).hint(elsewhere(name))];
+    let unwritable = match (room.read_only, disk::may_write(&there)) {
+        (true, _) => Some(format!("`{path}` is on a file system that is read-only")),
+        (_, false) => Some(format!("`{}` may not be written to by this user", there.display())),
+        (false, true) => None,
+    };
+    if let Some(text) = unwritable {
+        // Nothing is written beside a lockfile that is used as it is.
+        let finding = match name {
+            "project" => Finding::note(name, format!("{text}: nothing can be locked; `envy build --locked` works")),
+            _ => Finding::missing(name, text),
+        };
+        return vec![finding.hint(elsewhere(name))];
     }
     let faculties = match disk::faculties(&there) {
         Ok(faculties) => faculties,
+        Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+            return vec![Finding::missing(name, with_cause(&error)).hint(FREE)];
+        }
         Err(error) => return vec![Finding::missing(name, with_cause(&error)).hint(elsewhere(name))],
     };
     let lacks = [lacks(one, &room, faculties), space(one, &room)].concat();
