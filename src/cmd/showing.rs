@@ -97,6 +97,8 @@ pub enum How {
     Held,
     /// A generation was made, and is not current.
     Made,
+    /// A generation that is not current was made before, and is still there.
+    MadeBefore,
 }
 
 impl How {
@@ -111,7 +113,7 @@ impl How {
             Self::Converged | Self::Unchanged => "unchanged",
             Self::Switched => "switched",
             Self::Held => "held",
-            Self::Made => "made",
+            Self::Made | Self::MadeBefore => "made",
         }
     }
 }
@@ -217,9 +219,10 @@ impl Ready<'_> {
         let (number, prefix) = (generation.number, generation.prefix);
         let shown = |how, untold| Shown { site: site.clone(), how, before, generation: number, prefix, untold };
         if manner.showing == Showing::Never {
+            let how = if is_new { How::Made } else { How::MadeBefore };
             context.ui.done("built", format!("generation {number} of site `{site}`, not current"));
             context.ui.detail(format!("run `envy switch {site} {number}` to make it so"));
-            return Ok(shown(How::Made, None));
+            return Ok(shown(how, None));
         }
         if let Err(failure) = passage.check(&generation, Some(digest), &note) {
             if is_new {
