@@ -108,6 +108,12 @@ pub enum Command {
 impl Cli {
     /// Do what was typed; the exit code is that of a program that was run, or 0.
     pub fn run(self, ui: &Ui) -> Result<u8, Failure> {
+        let code = self.perform(ui)?;
+        ui.require_written()?;
+        Ok(code)
+    }
+
+    fn perform(self, ui: &Ui) -> Result<u8, Failure> {
         let context = Context::new(self.globals, ui);
         match self.command {
             Command::Init(args) => cmd::init::run(&context, &args),

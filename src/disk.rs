@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods, reason = "this room is the door to the file system")]
 
 mod copying;
+mod error;
 mod faculties;
 mod identity;
 mod lock;
@@ -21,41 +22,15 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as 
 use std::path::{Path, PathBuf};
 
 pub use copying::{clone_or_copy, clone_or_copy_itself, set_time};
+pub use error::Error;
 pub use faculties::{Faculties, Room, faculties, nearest_directory, room};
 pub use identity::{Identity, Stamp, identity, stamp};
 pub use lock::{Lock, SharedLock, TryLock, TryShared, try_lock, try_lock_shared};
 pub use look::{Look, look, names};
 pub use pieces::any_piece;
-pub use replacing::{replace_directory, replace_file};
+pub use replacing::{replace_directory, replace_file, write_named};
 pub use usage::{Usage, names_if_exists, touch, touch_access, usage, usage_alone};
 pub use walk::{Found, time_in, walk_unignored};
-
-/// An operation on a path failed.
-#[derive(Debug, thiserror::Error)]
-#[error("could not {doing} `{}`", path.display())]
-pub struct Error {
-    doing: &'static str,
-    path: PathBuf,
-    #[source]
-    source: io::Error,
-}
-
-impl Error {
-    /// An error of an operation that happened elsewhere, such as while unpacking.
-    pub fn new(doing: &'static str, path: &Path, source: io::Error) -> Self {
-        Self { doing, path: path.to_owned(), source }
-    }
-
-    /// What the operating system said.
-    pub fn kind(&self) -> io::ErrorKind {
-        self.source.kind()
-    }
-
-    /// The path that the operation was about.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-}
 
 /// What an operation on a path gives.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

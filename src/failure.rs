@@ -4,6 +4,7 @@ mod builds;
 mod bundles;
 mod caches;
 mod exports;
+mod places;
 mod site_files;
 mod sources;
 
@@ -13,7 +14,7 @@ use crate::lock::{self, Drift};
 use crate::manifest;
 use crate::package::SiteName;
 use crate::resolve::Conflict;
-use crate::{build, disk, process, recipe, site, store, tree};
+use crate::{build, process, recipe, site, store, tree};
 
 /// How a command ends when it does not do what was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,13 +92,19 @@ impl Failure {
 
     /// A plain failure of an error, with its causes.
     fn of(exit: Exit, error: &(dyn StdError + 'static)) -> Self {
+        let failure = Self::caused(exit, error);
+        if is_full(error) { failure.hint(FULL) } else { failure }
+    }
+
+    /// The same, without anything to type.
+    fn caused(exit: Exit, error: &(dyn StdError + 'static)) -> Self {
         let mut failure = Self::new(exit, error.to_string());
         let mut cause = error.source();
         while let Some(error) = cause {
             failure.causes.push(error.to_string());
             cause = error.source();
         }
-        if is_full(error) { failure.hint(FULL) } else { failure }
+        failure
     }
 
     /// One failure of those of several sites, of which there is one at least. How it ends is how the first does.
@@ -173,18 +180,6 @@ fn is_full(error: &(dyn StdError + 'static)) -> bool {
     })
 }
 
-impl From<disk::Error> for Failure {
-    fn from(error: disk::Error) -> Self {
-        let failure = Self::of(Exit::Failed, &error);
-        match error.kind() {
-            std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => failure.hint(
-                "let this user write there, or choose another place: `ENVY_STORE` for the store, `--sites-dir` for sites",
-            ),
-            _ => failure,
-        }
-    }
-}
-
 impl From<process::Error> for Failure {
     fn from(error: process::Error) -> Self {
         Self::of(Exit::Failed, &error)
@@ -194,7 +189,7 @@ impl From<process::Error> for Failure {
 impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Disk(error) => error.into(),
+            store::Error::Disk(error) => places::of_store(&error),
             store::Error::Locked { .. } => {
                 Self::of(Exit::Locked, &error).hint("try again, or wait longer with `--lock-timeout`")
             }

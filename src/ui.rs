@@ -37,6 +37,8 @@ pub struct Ui {
     live: bool,
     running: Arc<Mutex<BTreeMap<String, ProgressBar>>>,
     downloads: Arc<Mutex<Option<Downloads>>>,
+    /// Why a result was not written, if one was not.
+    unwritten: Arc<Mutex<Option<std::io::Error>>>,
 }
 
 const GREEN: Style = AnsiColor::Green.on_default().bold();
@@ -57,13 +59,24 @@ impl Ui {
             live,
             running: Arc::default(),
             downloads: Arc::default(),
+            unwritten: Arc::default(),
         }
     }
 
-    /// Print a result to stdout.
+    /// Print a result to stdout. Where that fails, [`Ui::require_written`] says so in the end.
     pub fn result(&self, text: &str) {
+        let mut stdout = anstream::stdout();
+        let written = write!(stdout, "{text}").and_then(|()| stdout.flush());
         // Whoever closed the pipe has read enough.
-        let _ = write!(anstream::stdout(), "{text}");
+        if let Err(error) = written.or_else(|error| if is_closed(&error) { Ok(()) } else { Err(error) }) {
+            self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
+    }
+
+    /// Whether every result was written that somebody wants to read.
+    pub fn require_written(&self) -> Result<(), Failure> {
+        let first = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner).take();
+        first.map_or(Ok(()), |error| Err(Failure::unread(&error)))
     }
 
     /// Where a result goes that is no text; a terminal is no place for one.
@@ -176,6 +189,10 @@ impl Drop for Busy {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }
+}
+
+fn is_closed(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::BrokenPipe
 }
 
 fn style(template: &str) -> ProgressStyle {

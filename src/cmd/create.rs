@@ -59,7 +59,10 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     }
     if args.json {
         context.ui.json(&serde_json::json!({
-            "schema": "envy.create/1", "site": args.site.as_str(), "generation": place.current_number(), "path": place.path(),
+            "schema": "envy.create/1",
+            "site": args.site.as_str(),
+            "generation": place.current_number(),
+            "path": place.path().display().to_string(),
         }));
     }
     Ok(())

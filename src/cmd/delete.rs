@@ -46,7 +46,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
         context.ui.detail(format!("its data stays in `{}`; `--purge` would have removed it", place.var().display()));
     }
     if args.json {
-        let data = disk::exists(&place.var()).then(|| place.var());
+        let data = disk::exists(&place.var()).then(|| place.var().display().to_string());
         context.ui.json(&serde_json::json!({ "schema": "envy.delete/1", "site": args.site.as_str(), "data": data }));
     }
     Ok(())

@@ -3,7 +3,6 @@
 mod gathering;
 mod statements;
 
-use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -11,15 +10,14 @@ use clap::ValueEnum;
 use super::LockMode;
 use super::caching::Caching;
 use super::context::Context;
+use super::output::Output;
 use super::project::Project;
 use crate::build::Step;
 use crate::digest::TreeDigest;
-use crate::disk;
 use crate::export::{cyclonedx, spdx, tarball};
 use crate::failure::{Exit, Failure};
 use crate::manifest::Site;
 use crate::package::SiteName;
-use crate::store::Store;
 use crate::tree::Tree;
 
 /// Arguments of `envy export`.
@@ -30,7 +28,7 @@ pub struct Args {
     /// What is written
     #[arg(long, value_enum)]
     format: Format,
-    /// Where to write it [default: the standard output; for `tar`, SITE.tar]
+    /// Where to write it; `-` is the standard output [default: `-`; for `tar`, SITE.tar]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// The path at which the files of a `tar` will lie
@@ -61,12 +59,17 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     if args.at.is_some() && args.format != Format::Tar {
         return Err(Failure::new(Exit::Usage, "`--at` belongs to `--format tar`").hint("leave it out"));
     }
-    if args.json && args.output.is_none() && args.format != Format::Tar {
+    let output = match (&args.output, args.format) {
+        (Some(path), _) => Output::at(path)?,
+        (None, Format::Tar) => Output::at(Path::new(&format!("{}.tar", site.name)))?,
+        (None, _) => Output::Stdout,
+    };
+    if args.json && output.is_stdout() {
         return Err(Failure::new(Exit::Usage, "two documents cannot both go to the standard output")
-            .hint("name a file with `--output`, or leave out `--json`: what is exported is one document already"));
+            .hint("name a file with `--output`, or leave out `--json`: what is exported is what goes there"));
     }
     if args.format == Format::Tar {
-        return archive(context, &project, site, args);
+        return archive(context, &project, site, args, &output);
     }
     let text = match args.format {
         Format::Provenance => statements::statements(context, &project, site)?,
@@ -76,57 +79,48 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
             Ok(format!("{document:#}\n"))
         })?,
     };
-    let Some(path) = &args.output else {
-        context.ui.result(&text);
-        return Ok(());
-    };
-    disk::replace_file(path, |mut file| {
-        file.write_all(text.as_bytes()).map_err(|error| disk::Error::new("write", path, error))
-    })?;
+    output.text(context, &text)?;
     if args.json {
-        context.ui.json(&told(args, path, None));
-        return Ok(());
+        context.ui.json(&told(args, &output, text.len() as u64, None));
+    } else if !output.is_stdout() {
+        context.ui.done("exported", format!("site `{}` into {output}", args.site));
     }
-    context.ui.done("exported", format!("site `{}` into `{}`", args.site, path.display()));
     Ok(())
 }
 
 /// What was written, for programs.
-fn told(args: &Args, path: &Path, prefix: Option<TreeDigest>) -> serde_json::Value {
+fn told(args: &Args, output: &Output, size: u64, prefix: Option<TreeDigest>) -> serde_json::Value {
     let format = args.format.to_possible_value().map(|value| value.get_name().to_owned());
     serde_json::json!({
         "schema": "envy.export/1",
         "site": args.site.as_str(),
         "format": format,
-        "file": path.display().to_string(),
-        "size": disk::file_size(path),
+        "file": output.path().display().to_string(),
+        "size": size,
         "prefix": prefix.map(|prefix| prefix.to_string()),
     })
 }
 
 /// Write the files of the prefix that the lockfile records.
-fn archive(context: &Context<'_>, project: &Project, site: &Site, args: &Args) -> Result<(), Failure> {
+fn archive(context: &Context<'_>, project: &Project, site: &Site, args: &Args, output: &Output) -> Result<(), Failure> {
     let (store, tree) = (context.store()?, prefix(context, project, site)?);
-    let path = args.output.clone().unwrap_or_else(|| format!("{}.tar", site.name).into());
     if args.at.as_deref().is_some_and(|at| !at.starts_with('/')) {
         return Err(
             Failure::new(Exit::Usage, "`--at` is no absolute path").hint("write the whole path, as in `/opt/api`")
         );
     }
     let at = args.at.as_deref().map(|at| at.trim_end_matches('/'));
-    write_archive(&tree, store, at, &path).map_err(|error| Failure::export(error, &site.name))?;
+    let ((), size) = output.write(context, "an archive", |to| {
+        tarball::write(&tree, store, at, to).map_err(|error| Failure::export(error, &site.name))
+    })?;
     if args.json {
-        context.ui.json(&told(args, &path, Some(tree.digest())));
+        context.ui.json(&told(args, output, size, Some(tree.digest())));
         return Ok(());
     }
-    let size = crate::ui::bytes(disk::file_size(&path).unwrap_or(0));
-    context.ui.done("exported", format!("the prefix of site `{}` into `{}` ({size})", site.name, path.display()));
+    let size = crate::ui::bytes(size);
+    context.ui.done("exported", format!("the prefix of site `{}` into {output} ({size})", site.name));
     context.ui.detail(format!("prefix {}", tree.digest()));
     Ok(())
-}
-
-fn write_archive(tree: &Tree, store: &Store, at: Option<&str>, path: &Path) -> Result<(), tarball::Error> {
-    disk::replace_file(path, |file| tarball::write(tree, store, at, BufWriter::new(file)))
 }
 
 /// The tree that the recorded outputs make.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::build::{Unrecorded, Wish, bring};
 use super::context::{Context, absolute};
-use super::passing::Gating;
+use super::passing::warn;
 use super::project::Project;
 use super::showing::{How, Manner, Showing};
 use super::vouching::Vouching;
@@ -19,7 +19,7 @@ use crate::failure::{Exit, Failure};
 use crate::manifest::Site;
 use crate::package::SiteName;
 use crate::platform::Platform;
-use crate::site::Place;
+use crate::site::{Data, Place};
 use crate::store::Held;
 use settling::{Settled, settle};
 
@@ -111,7 +111,8 @@ fn install(
     new.note(root, &root.join(".envy/lock"));
     let _held = hold(context, root)?;
     let settled = settle(root, &arrived.contents, name, arrived.digest, args.replace)?;
-    let before = place(context, root, name)?.current_number();
+    let place = place(context, root, name)?;
+    let (before, is_here) = (place.current_number(), disk::exists(place.path()));
     arrived.keep(context.store()?).map_err(|error| Failure::bundle(&args.file, error))?;
     let Settled { writes, changed } = settled;
     writes.paths().for_each(|path| new.note(root, path));
@@ -125,14 +126,18 @@ fn install(
         _ => Showing::UnlessHeld,
     };
     let mode = LockMode { locked: true, frozen: true };
-    let manner = Manner::of_build(showing, Gating::On, args.message.clone());
+    let manner = Manner::of_import(showing, is_here, args.message.clone());
     let vouching = Vouching::of(&project, false);
     let wish =
         Wish { mode, locked: true, unrecorded: Unrecorded::Leave, vouching, manner: &manner, jobs: Jobs::default() };
-    let shown = bring(context, &project, site, &wish)?;
+    let shown = bring(context, &project, site, &wish).inspect_err(|failure| {
+        if !is_here {
+            take_back(context, &place, failure);
+        }
+    })?;
     written.keep()?;
     let shown = shown.told()?;
-    let now = project.place(name).current_number();
+    let now = place.current_number();
     if args.json {
         context.ui.json(&serde_json::json!({
             "schema": "envy.import/1",
@@ -151,6 +156,18 @@ fn install(
     }
     context.ui.detail(format!("contents {}", arrived.digest));
     Ok(())
+}
+
+/// Remove what was made of a site that was not here before. Whoever wants to know why its gate stayed closed reads its log.
+fn take_back(context: &Context<'_>, place: &Place, failure: &Failure) {
+    let removed = place.hold(context.globals.patience(), context.ui).and_then(|_held| match failure.exit {
+        Exit::Refused => place.remove_but_logs(),
+        _ => place.remove(Data::Keep),
+    });
+    let removed = removed.map_err(Failure::from).and_then(|()| Ok(context.store()?.remove_root(place.path())?));
+    if let Err(error) = removed {
+        warn(context, format!("not all of site `{}` could be taken back: {}", place.site(), error.outcome));
+    }
 }
 
 /// Remember what the bundle has of commits, as far as the lockfile proves it. What it does not pin is somebody's lie.

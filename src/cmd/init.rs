@@ -39,7 +39,10 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let merged = offer_merging(context, &directory)?;
     if args.json {
         context.ui.json(&serde_json::json!({
-            "schema": "envy.init/1", "project": name, "manifest": path, "merge-driver": merged.then_some(merge::DRIVER),
+            "schema": "envy.init/1",
+            "project": name,
+            "manifest": path.display().to_string(),
+            "merge-driver": merged.then_some(merge::DRIVER),
         }));
     }
     Ok(())

@@ -35,6 +35,7 @@ mod looking;
 pub mod man;
 mod options;
 pub mod outdated;
+mod output;
 mod passing;
 mod project;
 pub mod promote;

@@ -53,6 +53,10 @@ pub enum Typed {
     Command,
     /// An edit of `envy.toml`, which is put back where it fails.
     Edit,
+    /// An import, whose files are taken back where it fails.
+    Import,
+    /// The import of a site that is not here yet; where it fails, only logs stay.
+    FirstImport,
 }
 
 impl Passage<'_> {
@@ -166,6 +170,7 @@ impl Passage<'_> {
         let (one, of) = refusal.place;
         let which = if of == 1 { "its check".to_owned() } else { format!("check {one} of {of}") };
         let stays = match self.place.current_number() {
+            _ if self.typed == Typed::FirstImport => "nothing was switched".to_owned(),
             Some(current) => format!("nothing was switched: the site stays at generation {current}"),
             None => "nothing was switched: the site shows nothing yet".to_owned(),
         };
@@ -174,11 +179,15 @@ impl Passage<'_> {
                 "to look at it, type the same with `--no-build`, then run `envy build {site} --no-switch`, and then \
                  `envy run {site} --generation N -- sh` with the number that it tells"
             ),
-            (_, Move::Build) => format!(
+            (Typed::Import | Typed::FirstImport, _) => format!(
+                "to look at it, type the same with `--no-switch`, and then `envy run {site} --generation N -- sh` with the \
+                 number that it tells"
+            ),
+            (Typed::Command, Move::Build) => format!(
                 "to look at it, run `envy build {site} --no-switch`, and then `envy run {site} --generation {number} -- sh`"
             ),
-            (_, Move::Promote) => "to show it all the same, give `--no-check`".to_owned(),
-            _ => format!(
+            (Typed::Command, Move::Promote) => "to show it all the same, give `--no-check`".to_owned(),
+            (Typed::Command, _) => format!(
                 "to look at it, run `envy run {site} --generation {number} -- sh`; `--no-check` shows it all the same"
             ),
         };
@@ -208,16 +217,27 @@ impl Passage<'_> {
 
     /// What else became of an edit.
     fn put_back(&self) -> Option<String> {
-        (self.typed == Typed::Edit).then(|| "`envy.toml` and the lockfiles are what they were".to_owned())
+        match self.typed {
+            Typed::Command => None,
+            Typed::Edit => Some("`envy.toml` and the lockfiles are what they were".to_owned()),
+            Typed::Import => Some("the project's files are what they were".to_owned()),
+            Typed::FirstImport => {
+                Some("the project's files are what they were, and of the site only logs stay".to_owned())
+            }
+        }
     }
 
     /// What can be typed once a command after the switch has failed.
     fn again(&self) -> String {
         let cause = "mend the cause or `after-switch` in `envy.toml`, and type the same again";
+        let site = self.place.site();
         match self.typed {
             Typed::Command => format!("{cause}; `--no-check` stays all the same"),
+            Typed::Import | Typed::FirstImport => format!(
+                "mend the cause, and type the same again; with `--no-switch`, and then `envy switch {site} N --no-check` with \
+                 the number that it tells, it stays all the same"
+            ),
             Typed::Edit => {
-                let site = self.place.site();
                 format!("{cause}; with `--no-build`, and then `envy build {site} --no-check`, it stays all the same")
             }
         }

@@ -52,6 +52,12 @@ impl Manner {
         Self { typed: Typed::Edit, ..Self::of_build(Showing::UnlessHeld, Gating::On, None) }
     }
 
+    /// A build of what came in a bundle, of a site that is here or not.
+    pub fn of_import(showing: Showing, is_here: bool, message: Option<String>) -> Self {
+        let typed = if is_here { Typed::Import } else { Typed::FirstImport };
+        Self { typed, ..Self::of_build(showing, Gating::On, message) }
+    }
+
     /// The way of it through the gate of a site.
     pub fn passage<'a>(
         &self,

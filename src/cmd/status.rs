@@ -261,7 +261,7 @@ fn describe(state: &State) -> String {
     match state.word() {
         "held" => text.push_str(&format!("  `envy build {site} --switch` moves it to what the lockfile says\n")),
         "foreign" => {
-            text.push_str("  give the site another name, or sites another place: `--sites-dir` or `ENVY_SITES`\n")
+            text.push_str("  give the site another name, or sites another place: `--sites-dir` or `ENVY_SITES`\n");
         }
         "not built" | "drifted" => text.push_str(&format!("  `envy build {site}` mends it\n")),
         _ => {}

@@ -33,15 +33,11 @@ impl Failure {
     }
 
     /// A bundle cannot be written.
-    pub fn writing_bundle(file: &Path, error: Error) -> Self {
+    pub fn writing_bundle(place: impl std::fmt::Display, error: Error) -> Self {
         match error {
             Error::Disk(error) => error.into(),
             Error::Store(error) => error.into(),
-            error => {
-                let failure = Self::of(Exit::Failed, &error);
-                let told = Self { outcome: format!("bundle `{}` cannot be written", file.display()), ..failure };
-                told.hint("name another place for it with `--output`")
-            }
+            error => Self::unwritten(format!("the bundle cannot be written to {place}"), &error),
         }
     }
 }

@@ -10,7 +10,7 @@ impl Failure {
         match error {
             Error::Store(error) => error.into(),
             Error::Disk(error) => error.into(),
-            Error::Write(_) => Self::of(Exit::Failed, &error),
+            Error::Write(_) => Self::unwritten(error.to_string(), &error),
             Error::NoPath(_) => Self::of(Exit::Failed, &error)
                 .hint(format!("say where the files will lie: `envy export {site} --format tar --at /opt/{site}`")),
             Error::LongPath { .. } => Self::of(Exit::Failed, &error).hint("name a shorter path with `--at`"),

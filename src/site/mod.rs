@@ -305,13 +305,20 @@ impl Place {
             // What the service wrote is the likeliest to resist, and then the site should still be there.
             disk::remove_tree(&self.var())?;
         }
+        self.remove_but(|name| name == "var" && data == Data::Keep)
+    }
+
+    /// Remove a site that was never there for anybody, but what was said while it was tried.
+    pub fn remove_but_logs(&self) -> Result<(), Error> {
+        self.remove_but(|name| ["var", "logs"].contains(&name))
+    }
+
+    fn remove_but(&self, stays: impl Fn(&str) -> bool) -> Result<(), Error> {
         if !disk::is_directory(&self.path) {
             return Ok(());
         }
         disk::remove_file(&self.current_link())?;
-        let keep = |name: &str| {
-            name == "var" && data == Data::Keep && disk::list(&self.var()).is_ok_and(|list| !list.is_empty())
-        };
+        let keep = |name: &str| stays(name) && disk::list(&self.path.join(name)).is_ok_and(|list| !list.is_empty());
         for (name, _) in disk::list_if_exists(&self.path)? {
             if !keep(&name.to_string_lossy()) {
                 disk::remove_tree(&self.path.join(name))?;

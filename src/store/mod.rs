@@ -46,7 +46,7 @@ pub use locks::Held;
 pub use patched::LONGEST_ROOT;
 pub use results::{Made, Outcome, Provenance};
 pub use sources::Content;
-pub use stats::Kind;
+pub use stats::{Kind, holds};
 pub use units::Unit;
 pub use verify::{Damage, Examined, LookedOver, Memory, Repair, Report};
 

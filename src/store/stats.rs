@@ -20,6 +20,12 @@ pub struct Kind {
 const KINDS: [(&str, usize); 6] =
     [("blobs", 2), ("trees", 2), ("results", 2), ("units", 2), ("checkouts", 2), ("prefixes", 1)];
 
+/// Whether a path is in a store, by what lies beside it.
+pub fn holds(path: &Path) -> bool {
+    let is_store = |above: &Path| KINDS.iter().filter(|(name, _)| disk::is_directory(&above.join(name))).count() > 2;
+    path.ancestors().skip(1).any(is_store)
+}
+
 impl Store {
     /// Count everything.
     pub fn stats(&self) -> Result<Vec<Kind>, Error> {

@@ -221,6 +221,23 @@ fn an_import_whose_check_fails_changes_nothing_and_keeps_the_log() {
     let left: Vec<_> = fs::read_dir(to.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, [".envy"]);
     assert!(to.path(".envy/sites/api/logs").read_dir().unwrap().next().is_some());
+    let of_site: Vec<_> =
+        fs::read_dir(to.path(".envy/sites/api")).unwrap().map(|one| one.unwrap().file_name()).collect();
+    assert_eq!(of_site, ["logs"]);
+    assert_eq!(fs::read_dir(to.store().join("roots")).unwrap().count(), 0, "the store knows of no site");
+    assert!(
+        told.contains("and of the site only logs stay") && told.contains("type the same with `--no-switch`"),
+        "{told}"
+    );
+
+    // What the hint says works, also where the site has a place of its own.
+    let aside = "--project ../srv --sites-dir ../sites";
+    to.envy(&format!("import ../api.envy {aside}")).ends(9);
+    to.envy(&format!("import ../api.envy {aside} --no-switch")).succeeds().says("built generation 2 of site `api`");
+    to.envy(&format!("run api {aside} --generation 2 -- hello")).succeeds().says("hello 1.0.0");
+    to.envy(&format!("import ../api.envy {aside}")).ends(9).says("the site stays at generation 1");
+    to.envy(&format!("switch api 2 {aside}")).ends(9);
+
     fs::write(&gate, "").unwrap();
     to.envy("import ../api.envy").succeeds();
     to.envy("run api --frozen -- hello").succeeds().says("hello 1.0.0");

@@ -6,7 +6,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::registry::{Crate, Registry};
-use crate::repository::Repository;
+use crate::repository::{MAIN, Repository, cargo_lock, manifest};
 use crate::scratch::Scratch;
 
 fn registry() -> Registry {
@@ -182,6 +182,25 @@ fn a_statement_tells_how_each_package_was_built() {
     fs::copy(scratch.path("api.envy"), other.path("api.envy")).unwrap();
     other.envy("import api.envy").succeeds();
     other.envy("export api --format provenance").ends(1).says("nobody here knows how the packages");
+}
+
+#[test]
+fn a_directory_that_was_built_here_has_its_statement() {
+    let scratch = Scratch::new();
+    scratch.write("apps/one/Cargo.toml", manifest("one", "1.0.0")).write("apps/one/src/main.rs", MAIN);
+    scratch.write("apps/one/Cargo.lock", cargo_lock(&[("one", "1.0.0")]));
+    scratch.write("envy.toml", "[sites.api.dependencies]\none = { path = 'apps/one' }\n").envy("lock").succeeds();
+    scratch.envy("export api --format provenance").ends(1).says("or are not built");
+    scratch.envy("build").succeeds();
+    let statement = scratch.envy("export api --format provenance").json();
+    let text = scratch.read(".envy/sites/api/current/generation.json");
+    let shown: Value = serde_json::from_str(&text).expect("it is JSON");
+    let plain =
+        |key: &str| shown["packages"][0][key].as_str().expect("a digest").trim_start_matches("sha256:").to_owned();
+    assert_eq!(statement["subject"][0]["digest"]["sha256"], plain("tree"));
+    let inputs = statement["predicate"]["buildDefinition"]["resolvedDependencies"].as_array().expect("a list");
+    let source = plain("source");
+    assert!(inputs.iter().any(|input| input["digest"]["sha256"] == *source), "{inputs:#?}");
 }
 
 #[test]

@@ -63,6 +63,7 @@ mod overrides;
 mod packed;
 mod patches;
 mod paths;
+mod places;
 mod promote;
 mod questions;
 mod racing;

@@ -1,5 +1,6 @@
 //! Where envy keeps things: whether it may, whether the file system can, and whether there is room.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::finding::Finding;
@@ -73,6 +74,9 @@ fn of(one: &Use) -> Vec<Finding> {
     }
     let faculties = match disk::faculties(&there) {
         Ok(faculties) => faculties,
+        Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+            return vec![Finding::missing(name, with_cause(&error)).hint(FREE)];
+        }
         Err(error) => return vec![Finding::missing(name, with_cause(&error)).hint(elsewhere(name))],
     };
     let lacks = [lacks(one, &room, faculties), space(one, &room)].concat();

@@ -4,29 +4,36 @@ use super::super::caching::Caching;
 use super::super::context::Context;
 use super::super::project::Project;
 use crate::build::Step;
+use crate::digest::{ActionDigest, TreeDigest};
 use crate::export::provenance::{Made, statement};
 use crate::failure::{Exit, Failure};
-use crate::lock::{Lockfile, Output, Package, Pin, Wishes};
+use crate::lock::{Lockfile, Package, Pin, Wishes};
 use crate::manifest::Site;
 use crate::package::PackageId;
 use crate::platform::Platform;
-use crate::store::Outcome;
+use crate::site::Generation;
+use crate::store::{Outcome, Store};
 
 /// One line for each package whose result is here.
 pub fn statements(context: &Context<'_>, project: &Project, site: &Site) -> Result<String, Failure> {
     let (wishes, locked) = project.current_lock(context, site)?;
     let plan = Caching::open(context, project)?.plan(context, &locked.lockfile, &wishes)?;
+    let shown = project.place(&site.name).current()?.filter(|shown| shown.lockfile == locked.digest());
     let (store, mut lines, mut unknown) = (context.store()?, Vec::new(), Vec::new());
     for planned in plan.packages.iter().filter(|planned| planned.installed) {
-        let outcome = match &planned.step {
-            Step::Use(output, _) => store.outcome(output.action)?.filter(|outcome| outcome.tree == output.tree),
-            Step::Make => None,
-        };
-        match (&planned.step, outcome) {
-            (Step::Use(output, _), Some(outcome)) => {
-                lines.push(line(&planned.id, &locked.lockfile, &wishes, output, &outcome));
+        let found = match &planned.step {
+            Step::Use(output, _) => {
+                let outcome = store.outcome(output.action)?.filter(|outcome| outcome.tree == output.tree);
+                outcome.map(|outcome| Found { action: output.action, outcome, source: None })
             }
-            _ => unknown.push(&planned.id),
+            Step::Make => found(store, shown.as_ref(), &planned.id)?,
+        };
+        match found {
+            Some(found) => lines.push(line(&planned.id, &locked.lockfile, &wishes, &found)),
+            None if shown.is_none() && matches!(planned.step, Step::Make) => {
+                unknown.push(format!("`{}` is not built as the lockfile says", planned.id));
+            }
+            None => unknown.push(format!("`{}` was not built here", planned.id)),
         }
     }
     if lines.is_empty() && !unknown.is_empty() {
@@ -35,13 +42,37 @@ pub fn statements(context: &Context<'_>, project: &Project, site: &Site) -> Resu
             .fact("they came from a bundle or a cache, or are not built")
             .hint(format!("run the same command where `envy build {}` built them", site.name)));
     }
-    for id in unknown {
-        context.ui.note(format!("`{id}` was not built here, so nothing is stated of it"));
+    for why in unknown {
+        context.ui.note(format!("{why}, so nothing is stated of it"));
     }
     Ok(lines.concat())
 }
 
-fn line(id: &PackageId, lockfile: &Lockfile, wishes: &Wishes, output: &Output, outcome: &Outcome) -> String {
+/// What a build gave.
+struct Found {
+    action: ActionDigest,
+    outcome: Outcome,
+    /// The tree that it was made from, where the lockfile pins none.
+    source: Option<TreeDigest>,
+}
+
+/// What the site shows of a package that the lockfile records nothing of: a directory, or what was built without a sandbox.
+/// Of several builds that gave the same, the last.
+fn found(store: &Store, shown: Option<&Generation>, id: &PackageId) -> Result<Option<Found>, Failure> {
+    let is_it = |name: &str, version: &str| (name, version) == (id.name.as_str(), &*id.version.to_string());
+    let members = shown.into_iter().flat_map(|shown| &shown.packages);
+    let Some(member) = members.into_iter().find(|member| is_it(&member.name, &member.version)) else {
+        return Ok(None);
+    };
+    let name = id.to_string();
+    let built = store.outcomes(|one| one.tree == member.tree && one.provenance.package == name)?;
+    let time = |outcome: &Outcome| outcome.provenance.made.as_ref().map(|made| made.time.clone());
+    let last = built.into_iter().max_by_key(|(action, outcome)| (time(outcome), *action));
+    Ok(last.map(|(action, outcome)| Found { action, outcome, source: member.source }))
+}
+
+fn line(id: &PackageId, lockfile: &Lockfile, wishes: &Wishes, found: &Found) -> String {
+    let Found { action, outcome, source } = found;
     let package: &Package = &lockfile.packages[&id.name];
     let wish = &wishes.packages()[&id.name];
     let platform = Platform::host();
@@ -60,8 +91,8 @@ fn line(id: &PackageId, lockfile: &Lockfile, wishes: &Wishes, output: &Output, o
         version: &id.version.to_string(),
         source: &package.source,
         platform,
-        action: output.action,
-        tree: output.tree,
+        action: *action,
+        tree: outcome.tree,
         log: outcome.log,
         provenance: &outcome.provenance,
         recipe: package.recipe,
@@ -71,7 +102,7 @@ fn line(id: &PackageId, lockfile: &Lockfile, wishes: &Wishes, output: &Output, o
             Pin::Git { commit, .. } => Some(*commit),
             _ => None,
         },
-        source_tree: package.pin.tree(platform),
+        source_tree: package.pin.tree(platform).or(*source),
         patches: &package.patches,
         cargo_lock: crates.map(|crates| crates.digest),
         crate_sources: sources.map(|one| (one.url.clone(), one.commit, one.tree)).collect(),

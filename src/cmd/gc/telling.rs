@@ -74,7 +74,7 @@ fn document(context: &Context<'_>, args: &Args, survey: &Survey, collection: &Co
     let amount = |amount: &Amount| serde_json::json!({ "count": amount.count, "bytes": amount.bytes });
     let sites = by_cost(collection).into_iter().map(|(at, share)| {
         serde_json::json!({
-            "site": survey.roots[at].site, "generations": survey.generations[at],
+            "site": survey.roots[at].site.display().to_string(), "generations": survey.generations[at],
             "bytes": share.all, "bytes-alone": share.alone,
         })
     });
@@ -88,7 +88,7 @@ fn document(context: &Context<'_>, args: &Args, survey: &Survey, collection: &Co
         "dry-run": args.dry_run,
         "keep-days": args.keep_days,
         "sites": sites.collect::<Vec<_>>(),
-        "forgotten": survey.gone,
+        "forgotten": survey.gone.iter().map(|site| site.display().to_string()).collect::<Vec<_>>(),
         "freed-bytes": collection.freed_bytes(),
         "freed": freed,
         "kept-bytes": collection.kept_bytes(),
@@ -146,7 +146,10 @@ pub fn text(reasons: &Reasons, days: u32) -> String {
 
 /// The same of one thing, as data.
 pub fn document_of(reasons: &Reasons) -> serde_json::Value {
-    let chain = |chain: &crate::store::collect::Chain| serde_json::json!({ "site": chain.site, "because": chain.because, "steps": chain.steps });
+    let chain = |chain: &crate::store::collect::Chain| {
+        let site = chain.site.display().to_string();
+        serde_json::json!({ "site": site, "because": chain.because, "steps": chain.steps })
+    };
     serde_json::json!({
         "kind": reasons.kind.word(),
         "digest": reasons.digest,

@@ -50,6 +50,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     context.ui.done("wrote", format!("`{file}`"));
     told(context, &book, args, release.as_ref());
     if args.json {
+        let path = path.display().to_string();
         context.ui.json(&serde_json::json!({ "schema": "envy.recipe-new/1", "recipe": name, "path": path }));
     }
     Ok(())

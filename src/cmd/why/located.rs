@@ -70,7 +70,7 @@ pub(super) fn run(context: &Context<'_>, asked: &str, json: bool) -> Result<(), 
         true => context.ui.json(&serde_json::json!({
             "schema": "envy.why/1",
             "site": place.site().as_str(),
-            "directory": place.path(),
+            "directory": place.path().display().to_string(),
             "generation": generation.number,
             "what": asked,
             "found": [document],
