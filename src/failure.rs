@@ -300,6 +300,16 @@ impl From<site::Error> for Failure {
                 let hint = format!("run `envy generations {site}` to see those there are");
                 Self::of(Exit::Failed, &error).hint(hint)
             }
+            site::Error::LostHistory(ref site) => Self::of(Exit::Verification, &error)
+                .hint(format!("run `envy generations {site}` to see those there are, and `envy switch {site} N`")),
+            // Of one that is not shown nothing tells any more what it was made of.
+            site::Error::Damaged { ref site, is_shown: false, .. }
+            | site::Error::Undescribed { ref site, is_shown: false, .. }
+            | site::Error::Malformed { ref site, is_shown: false, .. } => {
+                let hint =
+                    format!("take another: `envy generations {site}` lists them, `envy switch {site} N` shows one");
+                Self::of(Exit::Verification, &error).hint(hint)
+            }
             site::Error::Damaged { ref site, .. } | site::Error::Undescribed { ref site, .. } => {
                 let hint = format!("run `envy verify {site} --repair`, which makes a new one");
                 Self::of(Exit::Verification, &error).hint(hint)
@@ -389,6 +399,8 @@ impl From<build::Error> for Failure {
             Error::ChangedInput { .. } => {
                 failure(Exit::Failed).hint("let the recipe install under a name that nobody else has")
             }
+            Error::Unkept { recipe, .. } => failure(Exit::Failed)
+                .hint(format!("let recipe `{recipe}` install files, directories and symlinks with names in UTF-8")),
             Error::NothingInstalled { log, .. } => failure(Exit::Failed).fact(format!("full log: {}", log.display())),
             Error::NotPinned { what, expected, received, id } => failure(Exit::Verification)
                 .fact(format!("its {what} has another digest"))

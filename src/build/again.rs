@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+
 use super::differing::{self, Circumstances, Differing};
 use super::inputs::Inputs;
 use super::jobs::Budget;
@@ -58,6 +60,7 @@ impl Builder<'_, '_> {
             }
             let package = inputs.id.to_string();
             self.progress.tell(Event::Building { package: &package });
+            std::thread::sleep(self.until_later(prepared.action)?);
             let begun = Instant::now();
             let _place = site.fence.place(self.patience, self.progress)?;
             let tree = site.run_again(&inputs, &prepared, self.jobs)?;
@@ -68,6 +71,22 @@ impl Builder<'_, '_> {
             told(remade)?;
         }
         Ok(())
+    }
+
+    /// How long it is until a build begins later than the one that gave a result ended, where that was just now.
+    fn until_later(&self, action: ActionDigest) -> Result<Duration, Error> {
+        let made = self.store.outcome(action)?.and_then(|outcome| outcome.provenance.made);
+        Ok(made.map_or(Duration::ZERO, |made| until_later(&made.time, Timestamp::now())))
+    }
+}
+
+/// How long it is from now until something begins later than what ended at a time in whole seconds, where that was just now.
+/// Pure. Another host's clock may be ahead; nobody waits for that.
+fn until_later(ended: &str, now: Timestamp) -> Duration {
+    let Ok(ended) = ended.parse::<Timestamp>() else { return Duration::ZERO };
+    match Duration::try_from(now.duration_since(ended)) {
+        Ok(since) => LATER.saturating_sub(since),
+        Err(_) => Duration::ZERO,
     }
 }
 
@@ -136,4 +155,19 @@ pub fn told(files: &[Differing]) -> Vec<String> {
         }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_ended_just_now_is_waited_for() {
+        let wait = |now: &str| until_later("2026-01-01T00:00:10Z", now.parse().unwrap()).as_millis();
+        assert_eq!(wait("2026-01-01T00:00:10Z"), 1100);
+        assert_eq!(wait("2026-01-01T00:00:10.9Z"), 200);
+        assert_eq!(wait("2026-01-01T00:00:12Z"), 0);
+        assert_eq!(wait("2026-01-01T00:00:09Z"), 0, "a clock that is ahead");
+        assert_eq!(until_later("soon", Timestamp::now()), Duration::ZERO);
+    }
 }

@@ -2,6 +2,7 @@
 
 use object::Endianness;
 use object::elf::FileHeader64;
+use object::read::ReadRef;
 use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _, SectionHeader as _, SectionTable, Sym as _};
 
 /// How many of its first bytes tell whether a file is ELF, and what for.
@@ -103,12 +104,12 @@ pub(super) fn symbol_of(bytes: &[u8], version: &str) -> Option<String> {
 }
 
 /// The versions of symbols that a library defines, as in `GLIBC_2.36`.
-pub(super) fn defined_versions(bytes: &[u8]) -> object::read::Result<Vec<String>> {
-    let header = FileHeader64::<Endianness>::parse(bytes)?;
+pub(super) fn defined_versions<'d>(library: impl ReadRef<'d>) -> object::read::Result<Vec<String>> {
+    let header = FileHeader64::<Endianness>::parse(library)?;
     let endian = header.endian()?;
-    let sections = header.sections(endian, bytes)?;
-    let Some((mut definitions, link)) = sections.gnu_verdef(endian, bytes)? else { return Ok(Vec::new()) };
-    let strings = sections.strings(endian, bytes, link)?;
+    let sections = header.sections(endian, library)?;
+    let Some((mut definitions, link)) = sections.gnu_verdef(endian, library)? else { return Ok(Vec::new()) };
+    let strings = sections.strings(endian, library, link)?;
     let mut names = Vec::new();
     while let Some((_, mut auxiliaries)) = definitions.next()? {
         // The first names the version, the others those that it builds on.

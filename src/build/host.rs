@@ -96,9 +96,10 @@ impl Host {
     }
 }
 
-/// The highest version that a libc defines.
+/// The highest version that a libc defines. A few of its bytes tell.
 fn version_of(libc: &Path) -> Option<String> {
-    let versions = elf::defined_versions(&disk::read(libc).ok()?).ok()?;
+    let parts = object::ReadCache::new(disk::open(libc).ok()?);
+    let versions = elf::defined_versions(&parts).ok()?;
     elf::highest_glibc(&versions).map(|(_, text)| text)
 }
 

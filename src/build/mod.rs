@@ -56,7 +56,7 @@ pub use host::Host;
 pub use identity::Memo;
 pub use plan::{Plan, Planned, Step, plan};
 pub use project_config::{Configured, Dropped, Error as ProjectConfigError, configured};
-pub use schedule::{Builder, Built, Origin, Proof, default_jobs, differing};
+pub use schedule::{Builder, Built, Origin, Proof, can_record, default_jobs, differing};
 pub use steps::Steps;
 pub use supplies::{Commits, Stock, Supplies};
 pub use tool_files::brought;
@@ -239,6 +239,17 @@ pub enum Error {
         id: PackageId,
         /// Where the log is.
         log: PathBuf,
+    },
+    /// Its build installed what cannot be kept.
+    #[error("what `{id}` installed cannot be taken into the store")]
+    Unkept {
+        /// The package.
+        id: PackageId,
+        /// The recipe.
+        recipe: String,
+        /// What it is.
+        #[source]
+        source: store::Error,
     },
     /// Its build left something else where the directory of what it installs belongs.
     #[error("building `{id}` left no real directory at `{path}`, and what it leads to is not touched")]

@@ -107,7 +107,13 @@ impl Runner<'_> {
     fn capture(&self, inputs: &Inputs<'_>, scratch: &Path) -> Result<Tree, Error> {
         let taken = |directory: &Path| -> Result<Tree, Error> {
             relocate(directory, &self.fence.root(scratch))?;
-            Ok(self.store.ingest(directory)?)
+            self.store.ingest(directory).map_err(|error| match error {
+                source @ (store::Error::Special(_) | store::Error::Unfit { .. }) => {
+                    let recipe = inputs.recipe().name().to_string();
+                    Error::Unkept { id: inputs.id.clone(), recipe, source }
+                }
+                error => error.into(),
+            })
         };
         let own =
             installed(&inputs.id, &scratch.join("out"))?.map_or(Ok(Tree::default()), |directory| taken(&directory))?;

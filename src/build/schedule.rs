@@ -318,7 +318,7 @@ impl Site<'_, '_> {
             false => Origin::Unproven,
         };
         // What was built without a fence may hold anything of the host: it is used, but never recorded.
-        let recordable = self.fence.mode() == Mode::Namespaces && inputs.source.unpinned.is_none();
+        let recordable = is_recordable(&self.fence) && inputs.source.unpinned.is_none();
         let needs = outcome.provenance.needs.clone();
         let output = recordable.then_some(Output { platform, action, tree: outcome.tree, needs });
         let needs = outcome.provenance.needs.clone();
@@ -335,6 +335,15 @@ impl Site<'_, '_> {
             files: known.map(|known| differing(&known, made)).unwrap_or_default(),
         }
     }
+}
+
+fn is_recordable(fence: &Fence) -> bool {
+    fence.mode() == Mode::Namespaces
+}
+
+/// Whether what is built on this host, fenced in this way, can be recorded.
+pub fn can_record(setting: Setting) -> bool {
+    Fence::choose(setting, None).is_ok_and(|(fence, _)| is_recordable(&fence))
 }
 
 /// Now, here, and by this user.

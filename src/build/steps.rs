@@ -9,10 +9,10 @@ use crate::platform::Platform;
 /// What is run to build a package.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Steps {
-    /// What the recipe adds to the environment, each as `NAME=VALUE`.
-    pub variables: Vec<String>,
-    /// The commands, each with the name of its step.
-    pub commands: Vec<(String, String)>,
+    /// What the recipe adds to the environment, by name.
+    pub variables: Vec<(String, String)>,
+    /// The script of each step, with its name.
+    pub scripts: Vec<(String, String)>,
 }
 
 impl Steps {
@@ -23,13 +23,34 @@ impl Steps {
         let places = Places { prefix: "/envy/prefix", destdir, source, build };
         places.with_values(id, wish, platform, |params, values| {
             let variables = wish.recipe.environment(params, values)?.into_iter();
-            let steps = wish.recipe.commands(params, values)?.into_iter();
-            let lines = steps.flat_map(|(name, commands)| {
-                let lines = commands.lines().map(|line| (name.to_owned(), line.trim().to_owned())).collect::<Vec<_>>();
-                lines.into_iter().filter(|(_, line)| !line.is_empty())
-            });
-            let variables = variables.map(|(name, value)| format!("{name}={value}")).collect();
-            Ok(Self { variables, commands: lines.collect() })
+            let scripts = wish.recipe.commands(params, values)?.into_iter();
+            let scripts = scripts.map(|(name, script)| (name.to_owned(), dedented(&script)));
+            let variables = variables.map(|(name, value)| (name.to_string(), value.to_string())).collect();
+            Ok(Self { variables, scripts: scripts.filter(|(_, script)| !script.is_empty()).collect() })
         })
+    }
+}
+
+/// A script without what all of its lines begin with, and without empty lines around it. Where its lines end is for the
+/// shell to say: a command may go on in the next, as may what a command reads. Pure.
+fn dedented(script: &str) -> String {
+    let lines = || script.lines().map(str::trim_end);
+    let blank = |line: &&str| line.is_empty();
+    let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
+    let least = lines().filter(|line| !blank(line)).map(indent).min().unwrap_or(0);
+    let lines: Vec<_> = lines().skip_while(blank).map(|line| line.get(least..).unwrap_or_default()).collect();
+    lines.join("\n").trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::dedented;
+
+    #[test]
+    fn a_script_is_shown_as_it_is() {
+        let check = |script: &str, expected: &str| assert_eq!(dedented(script), expected);
+        check("\n  make \\\n    all  \n\n  make install\n\n", "make \\\n  all\n\nmake install");
+        check("  cat <<X\nab\nX\n", "  cat <<X\nab\nX");
+        check(" \n", "");
     }
 }

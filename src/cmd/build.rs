@@ -8,17 +8,17 @@ use super::context::Context;
 use super::held::keep_showing;
 use super::locking::{self, Moves, propose};
 use super::passing::{Gating, Untold};
-use super::project::{Locked, Project};
+use super::project::{Locked, MANIFEST, Project};
 use super::showing::{How, Manner, Showing, Shown, ready, tell_held};
-use super::vouching::Vouching;
+use super::vouching::{Vouching, is_recorded};
 use super::{Jobs, LockMode, for_each, sharing};
-use crate::build::{Plan, Planned, Proof, Step, plan};
-use crate::failure::Failure;
+use crate::build::{Plan, Planned, Proof, Step, can_record, plan};
+use crate::failure::{Exit, Failure};
 use crate::lock::Lockfile;
 use crate::manifest::Site;
 use crate::package::SiteName;
 use crate::platform::Platform;
-use crate::site::stale_scripts;
+use crate::site::{Generation, stale_scripts};
 
 /// Arguments of `envy build`.
 #[derive(Debug, clap::Args)]
@@ -28,7 +28,7 @@ pub struct Args {
     #[command(flatten)]
     mode: LockMode,
     /// Print what would be done, and do nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["no_switch", "switch"])]
     dry_run: bool,
     /// Make the generation, but leave the site as it is
     #[arg(long)]
@@ -59,9 +59,28 @@ pub struct Args {
 pub(super) struct Wish<'a> {
     pub mode: LockMode,
     pub locked: bool,
+    pub unrecorded: Unrecorded,
     pub vouching: Vouching,
     pub manner: &'a Manner,
     pub jobs: Jobs,
+}
+
+/// What is done where a site shows what it should, and its lockfile, which may be written, does not record all of that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unrecorded {
+    /// It is built, or found by its action, and recorded.
+    Record,
+    /// It is left so.
+    Leave,
+}
+
+impl Wish<'_> {
+    /// Whether a site may be left as it is.
+    fn is_met_by(&self, project: &Project, lockfile: &Lockfile, shown: &Generation) -> bool {
+        let records = self.unrecorded == Unrecorded::Record && !self.locked;
+        self.vouching.allows(lockfile, shown)
+            && (!records || is_recorded(lockfile, shown) || !can_record(project.sandbox()))
+    }
 }
 
 /// Build sites from their lockfiles and make the result current.
@@ -79,7 +98,8 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let manner = Manner::of_build(showing, Gating::unless(args.no_check), args.message.clone());
     let vouching = Vouching::of(&project, args.require_outputs);
     let jobs = if args.check_reproducible { Jobs { proof: Proof::Twice, ..args.jobs } } else { args.jobs };
-    let wish = Wish { mode: args.mode, locked, vouching, manner: &manner, jobs };
+    let unrecorded = Unrecorded::Record;
+    let wish = Wish { mode: args.mode, locked, unrecorded, vouching, manner: &manner, jobs };
     let mut untold = Vec::new();
     let all = for_each(&project.sites(&args.sites)?, |site| {
         let mut shown = bring(context, &project, site, &wish)?;
@@ -106,9 +126,39 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
+/// How often what a site is built from may change while it is built.
+const ROUNDS: usize = 5;
+
 /// Bring a site to what its lockfile says. Where it is there already, nothing but the comparison is done. How a host could
-/// not be told of it is in what became of it.
+/// not be told of it is in what became of it. What was built from a lockfile that is another one by then is never shown.
 pub(super) fn bring(context: &Context<'_>, project: &Project, site: &Site, wish: &Wish<'_>) -> Result<Shown, Failure> {
+    let name = &site.name;
+    if let Some(shown) = try_to_bring(context, project, site, wish)? {
+        return Ok(shown);
+    }
+    for _ in 1..ROUNDS {
+        context.ui.note(format!("what site `{name}` is built from changed meanwhile, so this begins again"));
+        let project = project.read_again()?;
+        let wish = Wish { vouching: wish.vouching.or_of(&project), ..*wish };
+        if let Some(shown) = try_to_bring(context, &project, project.site(name)?, &wish)? {
+            return Ok(shown);
+        }
+    }
+    let path = Lockfile::relative_path(name);
+    let outcome = format!("`{}` or `{MANIFEST}` changed again and again while site `{name}` was built", path.display());
+    Err(Failure::new(Exit::Failed, outcome)
+        .fact("the site shows what it showed")
+        .hint(format!("run `envy build {name}` once they stay as they are")))
+}
+
+/// Nothing where what it was built from has changed meanwhile.
+fn try_to_bring(
+    context: &Context<'_>,
+    project: &Project,
+    site: &Site,
+    wish: &Wish<'_>,
+) -> Result<Option<Shown>, Failure> {
+    project.place(&site.name).require_ours()?;
     let current = match wish.locked {
         true => project.current_lock(context, site).map(|(_, locked)| Some(locked)),
         false => project.undrifted(context, site),
@@ -117,13 +167,13 @@ pub(super) fn bring(context: &Context<'_>, project: &Project, site: &Site, wish:
     if let Some(locked) = &current {
         let config = project.config(site, &locked.lockfile)?;
         let converged = project.converged(context, site, locked, &config)?;
-        if let Some(generation) = converged.filter(|one| wish.vouching.allows(&locked.lockfile, one)) {
+        if let Some(generation) = converged.filter(|one| wish.is_met_by(project, &locked.lockfile, one)) {
             // A site that was moved, with its project, is another root. From a store that cannot be written to nothing is
             // removed either.
             let place = project.place(&site.name);
             let _ = context.store()?.add_root(place.path());
             let untold = catch_up(context, project, site, wish.manner)?;
-            return Ok(Shown { untold, ..Shown::still(&site.name, How::Converged, &generation) });
+            return Ok(Some(Shown { untold, ..Shown::still(&site.name, How::Converged, &generation) }));
         }
         let place = project.place(&site.name);
         if wish.manner.showing == Showing::UnlessHeld
@@ -133,7 +183,7 @@ pub(super) fn bring(context: &Context<'_>, project: &Project, site: &Site, wish:
             keep_showing(context, &place)?;
             let untold = catch_up(context, project, site, wish.manner)?;
             tell_held(context, &place);
-            return Ok(Shown { untold, ..Shown::still(&site.name, How::Held, &shown) });
+            return Ok(Some(Shown { untold, ..Shown::still(&site.name, How::Held, &shown) }));
         }
     }
     match current.filter(|_| wish.locked) {
@@ -168,21 +218,25 @@ fn locked_build(
     site: &Site,
     locked: &Locked,
     wish: &Wish<'_>,
-) -> Result<Shown, Failure> {
+) -> Result<Option<Shown>, Failure> {
     let generated = BTreeMap::new();
     let assembled = context.with_sources(project, wish.mode, |sources| {
         let (lockfile, generated, recording) = (&locked.lockfile, &generated, Recording::Off);
         let order = Order { lockfile, generated, recording, vouching: wish.vouching, jobs: wish.jobs };
         assemble(context, project, site, &order, sources)
     })?;
-    ready(context, project, site, &assembled, &locked.text)?.show(context, project, wish.manner)
+    let ready = ready(context, project, site, &assembled, &locked.text)?;
+    let is_still = project.is_still(&site.name, Some(locked.text.as_bytes()))?
+        && project.config(site, &locked.lockfile)?.digest() == assembled.config.digest();
+    if is_still { ready.show(context, project, wish.manner).map(Some) } else { Ok(None) }
 }
 
 /// Lock what has to be locked, build, and write down what came out.
-fn recording_build(context: &Context<'_>, name: &SiteName, wish: &Wish<'_>) -> Result<Shown, Failure> {
+fn recording_build(context: &Context<'_>, name: &SiteName, wish: &Wish<'_>) -> Result<Option<Shown>, Failure> {
     let mut project = context.project()?;
     let _held = project.hold(context)?;
     let site = project.site(name)?;
+    let before = project.lockfile_bytes(name)?;
     context.with_sources(&project, wish.mode, |sources| {
         let proposal = propose(context, &project, site, &Moves::Needed, sources)?;
         locking::tell(context, site, &proposal);
@@ -192,12 +246,16 @@ fn recording_build(context: &Context<'_>, name: &SiteName, wish: &Wish<'_>) -> R
         let assembled = assemble(context, &project, site, &order, sources)?;
         let text = assembled.lockfile.text();
         let ready = ready(context, &project, site, &assembled, &text)?;
+        // Other processes of envy wait, but git and editors do not.
+        if !project.is_still(name, before.as_deref())? {
+            return Ok(None);
+        }
         let mut writes = Writes::default();
         writes.lockfile(&project, name, &assembled.lockfile, &proposal);
         let written = writes.apply(&project.root)?;
         let shown = ready.show(context, &project, wish.manner)?;
         written.keep()?;
-        Ok(shown)
+        Ok(Some(shown))
     })
 }
 

@@ -116,11 +116,19 @@ fn directory(own: &str, xdg: &str, home: &str, name: &str) -> Result<PathBuf, Fa
     if let Some(path) = process::path_variable(xdg).filter(|path| path.is_absolute()) {
         return Ok(path.join(name));
     }
-    let home_directory =
-        process::path_variable("HOME").filter(|path| path.is_absolute()).or_else(|| etcetera::home_dir().ok());
-    let no_home =
-        || Failure::new(Exit::Failed, "this user has no home directory").hint(format!("set `{own}` to a directory"));
-    Ok(home_directory.ok_or_else(no_home)?.join(home).join(name))
+    match process::path_variable("HOME").or_else(|| etcetera::home_dir().ok()) {
+        Some(home_directory) if home_directory.is_absolute() => Ok(home_directory.join(home).join(name)),
+        // It would be another one for whoever is elsewhere.
+        Some(relative) => {
+            let outcome = format!("`HOME` is `{}`, which is no absolute path", relative.display());
+            Err(Failure::new(Exit::Failed, outcome)
+                .hint(format!("set `HOME` to an absolute path, or `{own}` to a directory")))
+        }
+        None => {
+            Err(Failure::new(Exit::Failed, "this user has no home directory")
+                .hint(format!("set `{own}` to a directory")))
+        }
+    }
 }
 
 /// A path that stays right when the current directory changes.

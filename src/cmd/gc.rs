@@ -9,13 +9,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use self::roots::Survey;
+pub(super) use self::telling::{document_of, text};
 use super::context::{Context, absolute};
 use crate::failure::{Exit, Failure};
 use crate::store::Store;
-use crate::store::collect::{Collection, Policy};
+use crate::store::collect::{Collection, Policy, Reasons};
 
 /// How long what nobody needs any more is kept, in days, where nobody says.
-const KEEP_DAYS: &str = "14";
+pub(super) const KEEP_DAYS: u32 = 14;
 
 /// Arguments of `envy gc`.
 #[derive(Debug, clap::Args)]
@@ -24,7 +25,7 @@ pub struct Args {
     #[arg(long)]
     dry_run: bool,
     /// Keep what was made or used in so many days
-    #[arg(long, value_name = "N", default_value = KEEP_DAYS, value_parser = clap::value_parser!(u32).range(..=36_500))]
+    #[arg(long, value_name = "N", default_value_t = KEEP_DAYS, value_parser = clap::value_parser!(u32).range(..=36_500))]
     keep_days: u32,
     /// Go on until the store takes no more than this, as in `5G`, with what was not used for the longest time; what
     /// generations show is kept
@@ -43,11 +44,14 @@ pub struct Args {
 
 /// Remove from the store what no site needs and nothing used of late.
 pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
+    if let Some(digest) = &args.why {
+        return telling::why(context, args, digest, &reasons(context, &digit_text(digest)?, args.keep_days)?);
+    }
     let store = context.store()?;
-    let policy = Policy { keep: Duration::from_secs(u64::from(args.keep_days) * 24 * 60 * 60), largest: args.max_size };
+    let policy = Policy { keep: days(args.keep_days), largest: args.max_size };
     let forget = args.forget.iter().cloned().map(absolute).collect::<Result<Vec<_>, _>>()?;
     // Nobody else collects meanwhile, or forgets a site.
-    let collecting = match args.dry_run || args.why.is_some() {
+    let collecting = match args.dry_run {
         true => None,
         false => Some(store.hold_collecting(context.globals.patience(), context.ui)?),
     };
@@ -55,11 +59,6 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let survey = Survey::of(store, &forget)?;
     survey.require_all_known()?;
     let busy = context.ui.busy(format!("looking through {}", store.root().display()));
-    if let Some(digest) = &args.why {
-        let reasons = store.reasons(&digit_text(digest)?, since, &survey.roots, policy)?;
-        drop(busy);
-        return telling::why(context, args, digest, &reasons);
-    }
     let collection = match &collecting {
         None => store.foretell_collection(since, &survey.roots, policy)?,
         Some(collecting) => {
@@ -72,6 +71,20 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     telling::collection(context, args, &survey, &collection);
     tell_of_too_large(context, args, store, &collection);
     Ok(())
+}
+
+fn days(count: u32) -> Duration {
+    Duration::from_secs(u64::from(count) * 24 * 60 * 60)
+}
+
+/// Why the things are kept whose digest begins with these digits.
+pub(super) fn reasons(context: &Context<'_>, digits: &str, keep_days: u32) -> Result<Vec<Reasons>, Failure> {
+    let store = context.store()?;
+    let since = store.quiet_before()?;
+    let survey = Survey::of(store, &[])?;
+    survey.require_all_known()?;
+    let _busy = context.ui.busy(format!("looking through {}", store.root().display()));
+    Ok(store.reasons(digits, since, &survey.roots, Policy { keep: days(keep_days), largest: None })?)
 }
 
 fn tell_of_too_large(context: &Context<'_>, args: &Args, store: &Store, collection: &Collection) {

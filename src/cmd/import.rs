@@ -5,7 +5,7 @@ mod settling;
 
 use std::path::{Path, PathBuf};
 
-use super::build::{Wish, bring};
+use super::build::{Unrecorded, Wish, bring};
 use super::context::{Context, absolute};
 use super::passing::warn;
 use super::project::Project;
@@ -132,7 +132,8 @@ fn install(
     let mode = LockMode { locked: true, frozen: true };
     let manner = Manner::of_import(showing, is_here, args.message.clone());
     let vouching = Vouching::of(&project, false);
-    let wish = Wish { mode, locked: true, vouching, manner: &manner, jobs: Jobs::default() };
+    let wish =
+        Wish { mode, locked: true, unrecorded: Unrecorded::Leave, vouching, manner: &manner, jobs: Jobs::default() };
     let shown = bring(context, &project, site, &wish).inspect_err(|failure| {
         if !is_here {
             take_back(context, &place, failure);

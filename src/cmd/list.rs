@@ -27,7 +27,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     }
     let width = states.iter().map(|state| state.site.as_str().len()).max().unwrap_or(0);
     let line = |state: &State| {
-        let generation = state.generation.as_ref().map_or("-".to_owned(), |generation| generation.number.to_string());
+        let generation = state.number.map_or("-".to_owned(), |number| number.to_string());
         let packages = crate::ui::count(state.packages, "package");
         format!("{:width$}  generation {generation:>3}  {packages:>11}  {}\n", state.site.as_str(), state.word())
     };

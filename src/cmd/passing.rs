@@ -60,8 +60,8 @@ pub enum Typed {
 }
 
 impl Passage<'_> {
-    /// Try a generation before it is shown. `note` is for the history, where it does not pass.
-    pub fn check(&self, generation: &Generation, note: &Note) -> Result<(), Failure> {
+    /// Try a generation before it is shown. The project's lockfile and `note` are for the history, where it does not pass.
+    pub fn check(&self, generation: &Generation, lockfile: Option<TextDigest>, note: &Note) -> Result<(), Failure> {
         let checks = &generation.check;
         if self.gating == Gating::Off || checks.is_empty() {
             return Ok(());
@@ -76,7 +76,7 @@ impl Passage<'_> {
             self.context.ui.done("checked", format!("{what} ({count})"));
             return Ok(());
         };
-        self.place.refuse(generation, note.clone())?;
+        self.place.refuse(generation, lockfile, note.clone())?;
         Err(self.not_passed(&refusal))
     }
 
@@ -142,7 +142,8 @@ impl Passage<'_> {
 
     /// Show again what was shown before, and tell the host of that too. Gives what became of it, in a sentence.
     pub fn go_back(&self, to: &Generation, why: &str) -> Result<String, Failure> {
-        switch(self.context, self.place, Move::Undo, to, None, self.project.note(Some(why.to_owned())))?;
+        let (lockfile, note) = (self.project.lockfile(self.place.site()), self.project.note(Some(why.to_owned())));
+        switch(self.context, self.place, Move::Undo, to, lockfile, note)?;
         let refusal = self.tell_host(to)?;
         self.place.end_after_switch()?;
         let number = to.number;

@@ -105,8 +105,26 @@ impl Project {
             disk::write_atomic(&ignore, b"*\n")?;
         }
         undo::recover(&self.root)?;
-        *self = Self::find(Some(&self.root), Some(&self.sites))?;
+        *self = self.read_again()?;
         Ok(held)
+    }
+
+    /// The same project as it is now.
+    pub fn read_again(&self) -> Result<Self, Failure> {
+        Self::find(Some(&self.root), Some(&self.sites))
+    }
+
+    /// Whether its manifest, and a site's lockfile, are still the texts that were read.
+    pub fn is_still(&self, site: &SiteName, lockfile: Option<&[u8]>) -> Result<bool, Failure> {
+        // What a process that died was about to write was never meant to stay.
+        undo::recover_if_abandoned(&self.root)?;
+        let manifest = disk::read_if_exists(&self.root.join(MANIFEST))?;
+        Ok(manifest.as_deref() == Some(self.text.as_bytes()) && self.lockfile_bytes(site)?.as_deref() == lockfile)
+    }
+
+    /// The bytes of a site's lockfile, whatever they are.
+    pub fn lockfile_bytes(&self, site: &SiteName) -> Result<Option<Vec<u8>>, Failure> {
+        Ok(disk::read_if_exists(&self.root.join(Lockfile::relative_path(site)))?)
     }
 
     /// The path of a directory from the project's, as `envy.toml` writes it.
@@ -184,10 +202,16 @@ impl Project {
     /// A site's lockfile, if there is one.
     pub fn locked(&self, site: &SiteName) -> Result<Option<Locked>, Failure> {
         let path = Lockfile::relative_path(site);
-        let Some(bytes) = disk::read_if_exists(&self.root.join(&path))? else { return Ok(None) };
+        let Some(bytes) = self.lockfile_bytes(site)? else { return Ok(None) };
         let text = String::from_utf8(bytes)
             .map_err(|error| lock::Error::Malformed { path: path.clone(), source: error.into() })?;
         Ok(Some(Locked { lockfile: Lockfile::parse(&path, &text)?, text }))
+    }
+
+    /// Names the text of a site's lockfile, whatever it is.
+    pub fn lockfile(&self, site: &SiteName) -> Option<TextDigest> {
+        let bytes = disk::read_if_exists(&self.root.join(Lockfile::relative_path(site))).ok().flatten();
+        bytes.map(|bytes| TextDigest::of(&bytes))
     }
 
     /// How a lockfile differs from what is asked for.

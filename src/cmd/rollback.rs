@@ -1,7 +1,6 @@
 //! `envy rollback`
 
 use super::context::Context;
-use super::showing;
 use super::switch::{self, Choosing};
 use crate::failure::Failure;
 use crate::package::SiteName;
@@ -26,10 +25,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let _held = place.hold(context.globals.patience(), context.ui)?;
     let number = args.generation.map_or_else(|| place.before_current(), Ok)?;
     let shown = switch::to(context, &project, site, &place, number, Move::Rollback, &args.how)?;
-    let held = switch::is_held(context, &project, site, &place)?;
-    if held {
-        showing::tell_held(context, &place);
-    }
+    let held = switch::held(context, &project, site, &place)?;
     if args.how.json {
         context.ui.json(&switch::document("envy.rollback/1", &shown, held));
     }

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use super::build::{Wish, bring};
+use super::build::{Unrecorded, Wish, bring};
 use super::context::Context;
 use super::passing::Gating;
 use super::project::Project;
@@ -76,7 +76,8 @@ pub(super) fn bring_up(context: &Context<'_>, project: &Project, wish: &Use<'_>)
         let locked = context.is_locked(wish.mode);
         let manner = Manner::of_build(Showing::UnlessHeld, Gating::On, None);
         let vouching = Vouching::of(project, false);
-        let wish = Wish { mode: wish.mode, locked, vouching, manner: &manner, jobs: wish.jobs };
+        let wish =
+            Wish { mode: wish.mode, locked, unrecorded: Unrecorded::Leave, vouching, manner: &manner, jobs: wish.jobs };
         bring(context, project, site, &wish)?.told()?;
     }
     let place = project.place(wish.site);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::assembling::Assembled;
 use super::context::Context;
 use super::generations;
+use super::looking::look_over;
 use super::passing::{Gating, Passage, Typed, Untold, switch, warn};
 use super::project::{Project, config};
 use crate::digest::{TextDigest, TreeDigest};
@@ -163,15 +164,18 @@ pub fn ready<'a>(
     assembled: &Assembled,
     lockfile: &'a str,
 ) -> Result<Ready<'a>, Failure> {
-    let place = project.place(&site.name);
-    let prefix = context.store()?.materialise(&assembled.tree)?;
+    let (place, store, tree) = (project.place(&site.name), context.store()?, &assembled.tree);
+    // One that is made now is made of bytes that are proven.
+    if store.has_prefix(tree.digest())? {
+        look_over(context, project, tree.digest(), Some(tree), None)?;
+    }
+    let prefix = store.materialise(tree)?;
     let held = place.hold(context.globals.patience(), context.ui)?;
     let digest = TextDigest::of(lockfile.as_bytes());
-    let generation =
-        Generation::new(site.name.as_str(), &Platform::host().to_string(), assembled.tree.digest(), digest)
-            .with_config(&assembled.config)
-            .with_checks(Checks::from(&site.gate))
-            .with_packages(assembled.members.clone());
+    let generation = Generation::new(site.name.as_str(), &Platform::host().to_string(), tree.digest(), digest)
+        .with_config(&assembled.config)
+        .with_checks(Checks::from(&site.gate))
+        .with_packages(assembled.members.clone());
     Ok(Ready { site, place, prefix, generation, files: assembled.config.files.clone(), lockfile, _held: held })
 }
 
@@ -217,7 +221,7 @@ impl Ready<'_> {
             context.ui.detail(format!("run `envy switch {site} {number}` to make it so"));
             return Ok(shown(How::Made, None));
         }
-        if let Err(failure) = passage.check(&generation, &note) {
+        if let Err(failure) = passage.check(&generation, Some(digest), &note) {
             if is_new {
                 // What was never shown is nobody's.
                 place.remove_generation(number)?;
@@ -289,7 +293,11 @@ pub fn begin_empty(
 /// Say that a site stays where somebody put it.
 pub fn tell_held(context: &Context<'_>, place: &Place) {
     let (site, number) = (place.site(), place.current_number().unwrap_or(0));
+    let until = match place.is_held_by_configuration() {
+        true => "its lockfile or its configuration changes",
+        false => "its lockfile changes",
+    };
     context.ui.note(format!(
-        "site `{site}` is held at generation {number}, until its lockfile changes; `envy build {site} --switch` moves it"
+        "site `{site}` is held at generation {number}, until {until}; `envy build {site} --switch` moves it"
     ));
 }

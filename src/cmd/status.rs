@@ -26,7 +26,11 @@ pub struct Args {
 /// How the manifest, the lockfile and the directory of a site agree.
 pub(super) struct State {
     pub site: SiteName,
+    /// The number of the generation that it shows, whether or not that can be read.
+    pub number: Option<u64>,
+    /// What it shows. Of a place that is another project's, nothing is known.
     pub generation: Option<Generation>,
+    pub foreign: bool,
     pub packages: usize,
     pub held: bool,
     pub lockfile: &'static str,
@@ -39,7 +43,8 @@ pub(super) struct State {
 impl State {
     /// The state in a word.
     pub fn word(&self) -> &'static str {
-        match (&self.generation, self.drifts.is_empty()) {
+        match (self.number, self.drifts.is_empty()) {
+            _ if self.foreign => "foreign",
             (None, _) => "not built",
             _ if self.held => "held",
             (Some(_), true) => "current",
@@ -58,7 +63,7 @@ impl State {
         serde_json::json!({
             "site": self.site.as_str(),
             "state": self.word(),
-            "generation": generation.map(|generation| generation.number),
+            "generation": self.number,
             "prefix": generation.map(|generation| generation.prefix.to_string()),
             "packages": self.packages,
             "converged": self.is_converged(),
@@ -75,10 +80,22 @@ pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Re
     let place = project.place(&site.name);
     let locked = project.locked(&site.name)?;
     let mut drifts = Vec::new();
-    let generation = place.current().unwrap_or_else(|error| {
-        drifts.push(error.to_string());
-        None
-    });
+    let foreign = place.require_ours().err();
+    let shown = if foreign.is_some() { Ok(None) } else { place.current() };
+    let (number, generation) = match shown {
+        Ok(current) => (current.as_ref().map(|current| current.number), current),
+        Err(error) => {
+            drifts.push(format!("{error}; `envy verify {} --repair` makes a new one", site.name));
+            (place.current_number(), None)
+        }
+    };
+    if foreign.is_none()
+        && let (Some(leads), Some(lost)) = (place.current_number(), place.lost_current()?)
+    {
+        drifts.push(format!("`current` leads to generation {leads}, which is not there, and not to {lost}"));
+    }
+    drifts.extend(foreign.iter().map(ToString::to_string));
+    let foreign = foreign.is_some();
     let mut lockfile = "missing";
     let mut held = false;
     let mut rendered = None;
@@ -91,7 +108,7 @@ pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Re
             rendered = Some(project.config(site, &locked.lockfile));
         }
         let config = rendered.iter().flatten().next().map(Config::digest);
-        held = place.is_held(locked.digest(), config)?;
+        held = !foreign && place.is_held(locked.digest(), config)?;
         if generation.as_ref().is_some_and(|generation| generation.lockfile != locked.digest()) && !held {
             drifts.push("the lockfile is not the one that the current generation was built from".to_owned());
         }
@@ -131,7 +148,7 @@ pub(super) fn state(context: &Context<'_>, project: &Project, site: &Site) -> Re
     }
     let packages = generation.as_ref().map_or(0, |generation| generation.packages.len());
     let site = site.name.clone();
-    Ok(State { site, generation, packages, held, lockfile, drifts, yanked: Vec::new() })
+    Ok(State { site, number, generation, foreign, packages, held, lockfile, drifts, yanked: Vec::new() })
 }
 
 /// What of a generation is not what the project has now, though its lockfile is the same.
@@ -227,8 +244,8 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<u8, Failure> {
 }
 
 fn describe(state: &State) -> String {
-    let mut text = match &state.generation {
-        Some(generation) => format!("{}: generation {}, {}\n", state.site, generation.number, state.word()),
+    let mut text = match state.number {
+        Some(number) => format!("{}: generation {number}, {}\n", state.site, state.word()),
         None => format!("{}: {}\n", state.site, state.word()),
     };
     for member in state.generation.iter().flat_map(|generation| &generation.packages) {
@@ -243,6 +260,9 @@ fn describe(state: &State) -> String {
     let site = &state.site;
     match state.word() {
         "held" => text.push_str(&format!("  `envy build {site} --switch` moves it to what the lockfile says\n")),
+        "foreign" => {
+            text.push_str("  give the site another name, or sites another place: `--sites-dir` or `ENVY_SITES`\n");
+        }
         "not built" | "drifted" => text.push_str(&format!("  `envy build {site}` mends it\n")),
         _ => {}
     }

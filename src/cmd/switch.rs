@@ -1,13 +1,11 @@
 //! `envy switch`
 
 use super::context::Context;
+use super::looking::look_over;
 use super::passing::{Gating, Passage, Typed};
 use super::project::Project;
-use super::showing::{How, Shown};
-use crate::digest::TextDigest;
-use crate::disk;
+use super::showing::{How, Shown, tell_held};
 use crate::failure::{Exit, Failure};
-use crate::lock::Lockfile;
 use crate::manifest::Site;
 use crate::package::SiteName;
 use crate::site::{Generation, Move, Place};
@@ -44,8 +42,9 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
     let place = project.place(&args.site);
     let _held = place.hold(context.globals.patience(), context.ui)?;
     let shown = to(context, &project, site, &place, args.generation, Move::Switch, &args.how)?;
+    let held = held(context, &project, site, &place)?;
     if args.how.json {
-        context.ui.json(&document("envy.switch/1", &shown, is_held(context, &project, site, &place)?));
+        context.ui.json(&document("envy.switch/1", &shown, held));
     }
     Ok(())
 }
@@ -69,9 +68,12 @@ pub(super) fn to(
         context.ui.done("unchanged", format!("site `{}` is at generation {number}", place.site()));
         return Shown { untold, ..Shown::still(place.site(), How::Unchanged, &generation) }.told();
     }
+    let repair = format!("run `envy verify {} --generation {number} --repair`", place.site());
+    look_over(context, project, generation.prefix, None, Some(repair))?;
     let (note, before) = (project.note(how.message.clone()), place.current_number());
-    passage.check(&generation, &note)?;
-    let untold = passage.enter(&generation, lockfile(project, place.site()), note)?;
+    let lockfile = project.lockfile(place.site());
+    passage.check(&generation, lockfile, &note)?;
+    let untold = passage.enter(&generation, lockfile, note)?;
     context.ui.done("switched", format!("site `{}` to generation {number}", place.site()));
     let (site, prefix) = (place.site().clone(), generation.prefix);
     Shown { site, how: How::Switched, before, generation: number, prefix, untold }.told()
@@ -94,10 +96,13 @@ pub(super) fn require_whole(context: &Context<'_>, place: &Place, generation: &G
         .hint(format!("run `envy build {}` with the lockfile of that generation", place.site())))
 }
 
-/// Names the project's lockfile of a site, which the switch may turn away from.
-pub(super) fn lockfile(project: &Project, site: &SiteName) -> Option<TextDigest> {
-    let bytes = disk::read_if_exists(&project.root.join(Lockfile::relative_path(site))).ok().flatten();
-    bytes.map(|bytes| TextDigest::of(&bytes))
+/// Whether a site that somebody moved is held there now, which is said.
+pub(super) fn held(context: &Context<'_>, project: &Project, site: &Site, place: &Place) -> Result<bool, Failure> {
+    let held = is_held(context, project, site, place)?;
+    if held {
+        tell_held(context, place);
+    }
+    Ok(held)
 }
 
 /// Whether a build would leave the site where it is, though its lockfile asks for something else.
@@ -106,7 +111,7 @@ pub(super) fn is_held(context: &Context<'_>, project: &Project, site: &Site, pla
     // What cannot be read or rendered is for the next build to tell of.
     let locked = project.locked(&site.name).ok().flatten();
     let config = locked.and_then(|locked| project.config(site, &locked.lockfile).ok());
-    match lockfile(project, &site.name) {
+    match project.lockfile(&site.name) {
         Some(lockfile) => Ok(place.is_held(lockfile, config.map(|config| config.digest()))?),
         None => Ok(false),
     }

@@ -46,6 +46,10 @@ const MOST: usize = 50;
 
 /// Compare every file of sites with what was recorded when it was built.
 pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
+    if args.rebuild.is_none() && args.jobs.asked().is_some() {
+        let failure = Failure::new(Exit::Usage, "`--jobs` is for `--rebuild`, and nothing else is built with it");
+        return Err(failure.hint("add `--rebuild`, or leave it out"));
+    }
     let project = context.project()?;
     let sites = chosen(context, &project, args)?;
     let (mut all, mut remade) = (Vec::new(), BTreeMap::new());
@@ -75,6 +79,7 @@ fn chosen<'p>(context: &Context<'_>, project: &'p Project, args: &Args) -> Resul
         let failure = Failure::new(Exit::Usage, "a generation is one of one site");
         return Err(failure.hint("name the site: `envy verify SITE --generation N`"));
     }
+    sites.iter().try_for_each(|site| project.place(&site.name).require_ours())?;
     if !args.sites.is_empty() {
         return Ok(sites);
     }
@@ -127,6 +132,7 @@ fn failure(all: &[Findings], repaired: bool) -> Option<Failure> {
         return damage;
     }
     let outcome = match &other[..] {
+        [only] if only.is_reproduced() => format!("`{}` is not what the site shows", only.id),
         [only] => format!("`{}` is not reproducible", only.id),
         all => format!("{} packages are not reproducible", all.len()),
     };

@@ -27,6 +27,11 @@ impl Vouching {
         if asked || project.manifest.require_outputs() { Self::Recorded } else { Self::Any }
     }
 
+    /// The same, or what a project wants by now.
+    pub fn or_of(self, project: &Project) -> Self {
+        Self::of(project, self == Self::Recorded)
+    }
+
     /// Whether the lockfile vouches for all of a generation, as far as that matters.
     pub fn allows(self, lockfile: &Lockfile, generation: &Generation) -> bool {
         self == Self::Any || unvouched(lockfile, generation).is_empty()
@@ -106,6 +111,17 @@ const BRING: &str = "build with the tools that made the recorded ones, or bring 
 /// The packages of a generation that a lockfile does not vouch for.
 pub fn unvouched(lockfile: &Lockfile, generation: &Generation) -> Vec<String> {
     not_vouched_for(lockfile, generation).map(|member| format!("{} {}", member.name, member.version)).collect()
+}
+
+/// Whether a lockfile records all of a generation that can be recorded: what is made from a directory cannot.
+pub fn is_recorded(lockfile: &Lockfile, generation: &Generation) -> bool {
+    let is_fixed = |member: &Member| {
+        let name: Option<PackageName> = member.name.parse().ok();
+        name.and_then(|name| lockfile.packages.get(&name)).is_some_and(|package| package.pin.is_fixed())
+    };
+    let all_fixed = !generation.packages.is_empty() && generation.packages.iter().all(is_fixed);
+    !not_vouched_for(lockfile, generation).any(is_fixed)
+        && (!all_fixed || lockfile.prefixes.contains_key(&Platform::host()))
 }
 
 fn not_vouched_for<'g>(lockfile: &Lockfile, generation: &'g Generation) -> impl Iterator<Item = &'g Member> {

@@ -3,6 +3,8 @@
 mod file;
 mod located;
 mod making;
+mod named;
+mod parts;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,7 +14,7 @@ use super::project::Project;
 use super::tree::commit;
 use crate::build::Steps;
 use crate::failure::{Exit, Failure};
-use crate::lock::{Chain, Graph, Lockfile, Wishes};
+use crate::lock::{Chain, Graph, Lockfile, Output, Wish, Wishes};
 use crate::manifest::{Site, nearest};
 use crate::package::{PackageName, Requirement, SiteName};
 use crate::platform::Platform;
@@ -22,8 +24,9 @@ use making::{Making, Shown};
 /// Arguments of `envy why`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The site; or, with nothing after it, the path of a file that any site or the store has
-    #[arg(value_name = "SITE|PATH")]
+    /// The site; or, with nothing after it, a package of any site of the project, or the path of anything that a site or the
+    /// store has
+    #[arg(value_name = "SITE|NAME|PATH")]
     site: String,
     /// A package, or a path in the site's prefix, as in `bin/rg`
     #[arg(value_name = "NAME|PATH")]
@@ -128,6 +131,19 @@ impl<'l> Reasons<'l> {
         Ok(Self { lockfile, name: name.clone(), site: site.to_string(), wishes, chains, making })
     }
 
+    /// What the project asks of the package, where that is what was locked.
+    fn wish(&self) -> Option<&Wish> {
+        let package = &self.lockfile.packages[&self.name];
+        let wish = self.wishes.as_ref()?.packages().get(&self.name)?;
+        Some(wish).filter(|wish| wish.digest(&package.id.version) == package.recipe)
+    }
+
+    /// How it is built, where that is known. What cannot be rendered is for the build to tell.
+    fn build_steps(&self) -> Steps {
+        let id = &self.lockfile.packages[&self.name].id;
+        self.wish().and_then(|wish| Steps::of(id, wish, Platform::host()).ok()).unwrap_or_default()
+    }
+
     /// What there is to know about the package itself, with its titles.
     fn facts(&self) -> Vec<(&'static str, String)> {
         let package = &self.lockfile.packages[&self.name];
@@ -136,18 +152,16 @@ impl<'l> Reasons<'l> {
         facts.extend(commit(&package.pin).map(|commit| ("commit", commit)));
         facts.extend(package.pin.archive(host).map(|unpacked| ("archive", unpacked.archive.to_string())));
         facts.extend(package.pin.tree(host).map(|tree| ("tree", tree.to_string())));
-        let wish = self.wishes.as_ref().and_then(|wishes| wishes.packages().get(&self.name));
-        if let Some(wish) = wish.filter(|wish| wish.digest(&package.id.version) == package.recipe) {
+        if let Some(wish) = self.wish() {
             let recipe = &wish.recipe;
             let extends = recipe.extends().iter().map(|one| format!(", which extends `{one}`")).collect::<String>();
             facts.push(("recipe", format!("`{}`{extends}", recipe.name())));
             let chosen: Vec<_> =
                 recipe.chosen(&wish.params).map(|(name, value)| format!("{name} = {}", value.to_json())).collect();
             facts.extend((!chosen.is_empty()).then(|| ("params", chosen.join(", "))));
-            // What cannot be rendered is for the build to tell.
-            let steps = Steps::of(&package.id, wish, host).unwrap_or_default();
-            facts.extend(steps.variables.into_iter().map(|variable| ("env", variable)));
-            facts.extend(steps.commands.into_iter().map(|(name, command)| ("step", format!("{name}: {command}"))));
+            let Steps { variables, scripts } = self.build_steps();
+            facts.extend(variables.into_iter().map(|(name, value)| ("env", format!("{name}={value}"))));
+            facts.extend(scripts.into_iter().map(|(name, script)| ("step", format!("{name}: {script}"))));
         } else {
             facts.push(("recipe", package.recipe.to_string()));
         }
@@ -182,6 +196,12 @@ impl<'l> Reasons<'l> {
     fn text(&self) -> String {
         let mut text = format!("{}\n", self.lockfile.packages[&self.name].id);
         for (title, fact) in self.facts() {
+            // The further lines of a step stand below its first.
+            let name = if title == "step" { fact.find(": ").map_or(0, |end| end + 2) } else { 0 };
+            let line =
+                |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("\n{:1$}{line}", "", 11 + name) };
+            let further = fact.lines().skip(1).map(line).collect::<String>();
+            let fact = format!("{}{further}", fact.lines().next().unwrap_or_default());
             writeln!(text, "  {title:<9}{fact}").expect("a string takes everything");
         }
         if self.chains.is_empty() && self.wishes.is_some() {
@@ -208,10 +228,17 @@ impl<'l> Reasons<'l> {
             facts.entry(title).and_modify(|lines: &mut String| *lines += &format!("\n{fact}")).or_insert(fact);
             facts
         });
+        let Steps { variables, scripts } = self.build_steps();
+        let step = |(name, run): (String, String)| serde_json::json!({ "name": name, "run": run });
+        let output = |output: &Output| serde_json::json!({ "action": output.action.to_string(), "tree": output.tree.to_string() });
         serde_json::json!({
             "name": self.name.as_str(),
             "version": package.id.version.to_string(),
             "facts": facts,
+            "environment": variables.into_iter().collect::<BTreeMap<_, _>>(),
+            "steps": scripts.into_iter().map(step).collect::<Vec<_>>(),
+            "outputs": self.lockfile.outputs(&self.name, Platform::host()).map(output).collect::<Vec<_>>(),
+            "built": self.making.built(),
             "chains": self.chains.iter().map(chain).collect::<Vec<_>>(),
         })
     }

@@ -166,17 +166,18 @@ impl Place {
     /// Read a generation. One whose description is not as it was written, or is not there, is an error.
     pub fn generation(&self, number: u64) -> Result<Generation, Error> {
         let path = self.generation_path(number).join(DESCRIPTION);
+        let (site, shown) = (|| self.name.clone(), || self.current_number() == Some(number));
         let Some(bytes) = disk::read_if_exists(&path)? else {
             return Err(match disk::is_directory(&self.generation_path(number)) {
-                true => Error::Undescribed { site: self.name.clone(), number },
-                false => Error::NoGeneration { site: self.name.clone(), number, existing: self.numbers()? },
+                true => Error::Undescribed { site: site(), number, is_shown: shown() },
+                false => Error::NoGeneration { site: site(), number, existing: self.numbers()? },
             });
         };
-        let malformed = |source| Error::Malformed { site: self.name.clone(), number, source };
+        let malformed = |source| Error::Malformed { site: site(), number, is_shown: shown(), source };
         let generation: Generation = serde_json::from_slice(&bytes).map_err(malformed)?;
         match is_as_sealed(&bytes) {
             true => Ok(generation),
-            false => Err(Error::Damaged { site: self.name.clone(), number }),
+            false => Err(Error::Damaged { site: site(), number, is_shown: shown() }),
         }
     }
 

@@ -2,11 +2,14 @@
 //!
 //! Going back means going to what was live before, as the history tells it, and never by the times of directories.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Generation, Place};
 use crate::digest::TextDigest;
 use crate::disk;
+use crate::store::{Flaw, FlawKind};
 
 /// Why a site came to show another generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,13 +91,13 @@ impl Entry {
 
 impl Place {
     pub(super) fn record(&self, entry: &Entry) -> Result<(), Error> {
-        let line = serde_json::to_string(entry).expect("an entry is plain data");
-        Ok(disk::append_line(&self.path().join("history.jsonl"), &line)?)
+        Ok(disk::append_line(&self.history_path(), &line_of(entry))?)
     }
 
     /// Every line, oldest first. One that was cut short by a power cut counts as not written.
     pub fn lines(&self) -> Result<Vec<Entry>, Error> {
-        let text = disk::read_text_if_exists(&self.path().join("history.jsonl"))?.unwrap_or_default();
+        let bytes = disk::read_if_exists(&self.history_path())?.unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
         Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
     }
 
@@ -103,17 +106,67 @@ impl Place {
         Ok(counted(self.lines()?, self.current_number()))
     }
 
-    /// The generation that was shown last, where the link to it is gone.
+    /// The generation that was shown last, where the link to it is gone, or leads to none that is there. Where no line tells
+    /// of it either, it is the latest.
     pub fn lost_current(&self) -> Result<Option<u64>, Error> {
         match self.current_number() {
-            Some(_) => Ok(None),
-            None => Ok(self.history()?.pop().map(|last| last.to)),
+            Some(number) if disk::is_directory(&self.generation_path(number)) => Ok(None),
+            _ => match &self.lines()?[..] {
+                [] => Ok(self.numbers()?.pop()),
+                lines => Ok(counted(lines.to_vec(), None).pop().map(|last| last.to)),
+            },
         }
     }
 
+    /// In what the history is not as it was written: it is gone, or has lines that nobody wrote, or does not tell of what
+    /// the site shows. A line that was cut short is none of these.
+    pub fn examine_history(&self) -> Result<Option<Flaw>, Error> {
+        if self.numbers()?.is_empty() {
+            return Ok(None);
+        }
+        let told = "a line for each switch";
+        let Some(bytes) = disk::read_if_exists(&self.history_path())? else {
+            return Ok(Some(Flaw::missing(HISTORY, told)));
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        let is_garbage = |line: &str| serde_json::from_str::<Entry>(line).is_err_and(|error| !error.is_eof());
+        let found = match text.lines().position(is_garbage) {
+            Some(at) => format!("line {} that cannot be read", at + 1),
+            None if self.tells_of_current()? => return Ok(None),
+            None => "none for what the site shows".to_owned(),
+        };
+        Ok(Some(Flaw::new(HISTORY, FlawKind::Changed, told, found)))
+    }
+
+    fn tells_of_current(&self) -> Result<bool, Error> {
+        let Some(current) = self.current_number().filter(|number| disk::is_directory(&self.generation_path(*number)))
+        else {
+            return Ok(!self.lines()?.is_empty());
+        };
+        Ok(self.lines()?.iter().any(|line| line.action != Move::Refuse && line.to == current))
+    }
+
+    /// Keep of the history what can be read, and let it tell of the generation that the site shows. The site is held.
+    pub fn mend_history(&self, shown: Option<&Generation>, note: Note) -> Result<(), Error> {
+        let lines = self.lines()?;
+        let text: String = lines.iter().map(|line| line_of(line) + "\n").collect();
+        disk::write_atomic(&self.history_path(), text.as_bytes())?;
+        match shown {
+            Some(shown) if !self.tells_of_current()? => {
+                let before = lines.iter().rfind(|line| line.action != Move::Refuse).map(|last| last.to);
+                self.record(&Entry::new(Move::Switch, before, shown, None, note))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn history_path(&self) -> PathBuf {
+        self.path().join(HISTORY)
+    }
+
     /// Write down that a generation was not switched to, since it did not pass its checks.
-    pub fn refuse(&self, generation: &Generation, note: Note) -> Result<(), Error> {
-        self.record(&Entry::new(Move::Refuse, self.current_number(), generation, None, note))
+    pub fn refuse(&self, generation: &Generation, lockfile: Option<TextDigest>, note: Note) -> Result<(), Error> {
+        self.record(&Entry::new(Move::Refuse, self.current_number(), generation, lockfile, note))
     }
 
     /// The generation to go back to.
@@ -125,7 +178,11 @@ impl Place {
         if trail.last().copied() == self.current_number() {
             trail.pop();
         }
-        trail.pop().ok_or_else(|| Error::NothingBefore(self.site().clone()))
+        let lost = || match self.examine_history() {
+            Ok(Some(_)) => Error::LostHistory(self.site().clone()),
+            _ => Error::NothingBefore(self.site().clone()),
+        };
+        trail.pop().ok_or_else(lost)
     }
 
     /// Whether the site is held at a generation that somebody chose, since the lockfile is still the one that they
@@ -143,12 +200,26 @@ impl Place {
         Ok(chosen.lockfile != lockfile || config.map_or(Ok(false), turned_away)?)
     }
 
+    /// Whether a site that is held is held back from another configuration alone, so that a change of that ends it too.
+    pub fn is_held_by_configuration(&self) -> bool {
+        let last = self.history().ok().and_then(|mut lines| lines.pop());
+        let chosen = last.as_ref().and_then(|last| self.generation(last.to).ok());
+        chosen.zip(last).is_some_and(|(chosen, last)| last.lockfile == Some(chosen.lockfile.to_string()))
+    }
+
     /// Whether there is a generation of this lockfile and configuration.
     fn has_shown(&self, lockfile: TextDigest, config: TextDigest) -> Result<bool, Error> {
         let is =
             |number: &u64| self.generation(*number).is_ok_and(|one| (one.lockfile, one.config) == (lockfile, config));
         Ok(self.numbers()?.iter().any(is))
     }
+}
+
+/// The name of the history in a site's directory.
+const HISTORY: &str = "history.jsonl";
+
+fn line_of(entry: &Entry) -> String {
+    serde_json::to_string(entry).expect("an entry is plain data")
 }
 
 /// The switches that count. Those that never happened do not, since their process died between line and switch: whatever

@@ -44,6 +44,9 @@ pub use history::{Entry, Move};
 pub use keeping::{Keeping, Read};
 pub use templates::Fault;
 
+/// Names at the top of a generation that it has for itself.
+pub const OWN_NAMES: [&str; 2] = [generation::DESCRIPTION, generation::LOCKFILE];
+
 /// The directory of one site.
 #[derive(Clone, Debug)]
 pub struct Place {
@@ -68,6 +71,8 @@ pub enum Error {
         site: SiteName,
         /// The generation.
         number: u64,
+        /// Whether the site shows it.
+        is_shown: bool,
         /// What the reader said.
         #[source]
         source: serde_json::Error,
@@ -79,6 +84,8 @@ pub enum Error {
         site: SiteName,
         /// The generation.
         number: u64,
+        /// Whether the site shows it.
+        is_shown: bool,
     },
     /// A generation has no description any more.
     #[error("the description of generation {number} of site `{site}` is missing")]
@@ -87,6 +94,8 @@ pub enum Error {
         site: SiteName,
         /// The generation.
         number: u64,
+        /// Whether the site shows it.
+        is_shown: bool,
     },
     /// There is no generation of this number.
     #[error("site `{site}` has no generation {number}{}", known(existing))]
@@ -109,6 +118,9 @@ pub enum Error {
     /// Nothing was live before.
     #[error("site `{0}` has no generation to go back to")]
     NothingBefore(SiteName),
+    /// Nobody knows what was live before.
+    #[error("the history of site `{0}` is lost, so nobody knows which generation to go back to")]
+    LostHistory(SiteName),
     /// A site of another project has this place.
     #[error("`{}` is a site of another project, `{}`", path.display(), owner.display())]
     NotOurs {
@@ -197,16 +209,31 @@ impl Place {
         if self.path.starts_with(&self.project) {
             return self.keep_out_of_version_control();
         }
-        let mark = self.path.join(".project");
-        let owner = disk::read_text_if_exists(&mark)?.map(|text| PathBuf::from(text.trim_end_matches('\n')));
-        match owner {
+        self.require_ours()?;
+        match self.owner()? {
             Some(owner) if owner == self.project => Ok(()),
-            // A project that is no longer there, such as one that was moved, has no sites.
-            Some(owner) if disk::exists(&owner.join("envy.toml")) => {
-                Err(Error::NotOurs { path: self.path.clone(), owner })
-            }
-            _ => Ok(disk::write_atomic(&mark, format!("{}\n", self.project.display()).as_bytes())?),
+            _ => Ok(disk::write_atomic(&self.owner_mark(), format!("{}\n", self.project.display()).as_bytes())?),
         }
+    }
+
+    /// Refuse the place of another project's site.
+    pub fn require_ours(&self) -> Result<(), Error> {
+        if self.path.starts_with(&self.project) {
+            return Ok(());
+        }
+        // A project that is no longer there, such as one that was moved, has no sites.
+        let owner = self.owner()?.filter(|owner| *owner != self.project && disk::exists(&owner.join("envy.toml")));
+        owner.map_or(Ok(()), |owner| Err(Error::NotOurs { path: self.path.clone(), owner }))
+    }
+
+    /// The project that it says it belongs to.
+    fn owner(&self) -> Result<Option<PathBuf>, Error> {
+        let text = disk::read_text_if_exists(&self.owner_mark())?;
+        Ok(text.map(|text| PathBuf::from(text.trim_end_matches('\n'))))
+    }
+
+    fn owner_mark(&self) -> PathBuf {
+        self.path.join(".project")
     }
 
     /// Nothing in a project's `.envy` is for version control.

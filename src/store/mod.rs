@@ -48,7 +48,7 @@ pub use results::{Made, Outcome, Provenance};
 pub use sources::Content;
 pub use stats::{Kind, holds};
 pub use units::Unit;
-pub use verify::{Damage, Examined, Memory, Repair, Report};
+pub use verify::{Damage, Examined, LookedOver, Memory, Repair, Report};
 
 /// The store of one user.
 #[derive(Debug)]

@@ -3,7 +3,8 @@
 //! The output tree is the `root_directory_digest` of the one output directory; the log is `stdout_digest`; how it
 //! was made travels as JSON in an `Any` of type [`PROVENANCE`] in the execution metadata, where caches and build
 //! farms carry it unchanged. Beside it lies a seal, of type [`SEAL`]: the digest of all the rest of what envy wrote, since
-//! a result has no name that says what it should be. One without a seal is taken as it is.
+//! a result has no name that says what it should be. What is in the store without its seal, or with more than was sealed,
+//! counts as none. What others send has none, and gets one when it is stored.
 
 use prost::Message as _;
 use serde::{Deserialize, Serialize};
@@ -78,8 +79,8 @@ impl Store {
     pub fn outcomes(&self, is_wanted: impl Fn(&Outcome) -> bool) -> Result<Vec<(ActionDigest, Outcome)>, Error> {
         let top = self.root().join("results");
         let mut found = Vec::new();
-        for begin in disk::names(&top)? {
-            for end in disk::names(&top.join(&begin))? {
+        for begin in disk::names_if_exists(&top)? {
+            for end in disk::names_if_exists(&top.join(&begin))? {
                 let hex = format!("{}{}", begin.to_string_lossy(), end.to_string_lossy());
                 let Ok(action) = ActionDigest::from_hex(&hex) else { continue };
                 let bytes = disk::read_if_exists(&top.join(&begin).join(&end))?.unwrap_or_default();
@@ -114,9 +115,12 @@ impl Outcome {
         message(self, encoded, log_size, Some(whole)).encode_to_vec()
     }
 
-    /// What a message says, if that is how envy writes a build that succeeded.
+    /// What a message of others says, if that is how envy writes a build that succeeded. It may have no seal.
     pub fn from_message(bytes: &[u8]) -> Option<Self> {
-        read(bytes)
+        let mut result = message::ActionResult::decode(bytes).ok()?;
+        let seals = take_seals(&mut result);
+        let right = seal(&result);
+        if seals.iter().all(|seal| *seal == right) { said(result) } else { None }
     }
 }
 
@@ -148,17 +152,26 @@ fn seal(result: &message::ActionResult) -> Vec<u8> {
     TextDigest::of(&result.encode_to_vec()).hex().into_bytes()
 }
 
-/// Whether a result is as its seal says; it has none afterwards.
-fn is_as_sealed(result: &mut message::ActionResult) -> bool {
-    let Some(metadata) = &mut result.execution_metadata else { return false };
-    let seals: Vec<_> = metadata.auxiliary_metadata.extract_if(.., |any| any.type_url == SEAL).collect();
-    let right = seal(result);
-    seals.iter().all(|seal| seal.value == right)
+/// Take a result's seals out of it.
+fn take_seals(result: &mut message::ActionResult) -> Vec<Vec<u8>> {
+    let Some(metadata) = &mut result.execution_metadata else { return Vec::new() };
+    metadata.auxiliary_metadata.extract_if(.., |any| any.type_url == SEAL).map(|seal| seal.value).collect()
 }
 
+/// What a result in the store says, if it is what envy wrote to the byte, and as its seal says.
 pub(super) fn read(bytes: &[u8]) -> Option<Outcome> {
-    let mut result = message::ActionResult::decode(bytes).ok().filter(|result| result.exit_code == 0)?;
-    if !is_as_sealed(&mut result) {
+    let mut result = message::ActionResult::decode(bytes).ok()?;
+    // What was added, or belongs to a field that nobody reads, is not in here.
+    if result.encode_to_vec() != bytes {
+        return None;
+    }
+    let seals = take_seals(&mut result);
+    if seals == [seal(&result)] { said(result) } else { None }
+}
+
+/// What a result says of a build that succeeded.
+fn said(result: message::ActionResult) -> Option<Outcome> {
+    if result.exit_code != 0 {
         return None;
     }
     let tree = result.output_directories.into_iter().next()?.root_directory_digest?;
@@ -247,22 +260,35 @@ mod tests {
     }
 
     #[test]
-    fn whichever_bit_is_flipped_it_is_no_result_or_the_same_one() {
+    fn whichever_bit_is_flipped_it_is_no_result() {
         let (encoded, outcome) = sample();
         let bytes = write(&outcome, &encoded, 3);
+        assert_eq!(read(&bytes), Some(outcome));
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            // Where the seal's own name is hit, all the rest is right.
-            assert!(read(&flipped).is_none_or(|found| found == outcome), "bit {bit}");
+            assert_eq!(read(&flipped), None, "bit {bit}");
         }
     }
 
     #[test]
-    fn a_result_without_a_seal_is_taken_as_it_is() {
+    fn what_was_added_to_a_result_makes_it_none() {
         let (encoded, outcome) = sample();
-        let mut plain = message::ActionResult::decode(&*write(&outcome, &encoded, 3)).unwrap();
-        plain.execution_metadata.as_mut().unwrap().auxiliary_metadata.truncate(1);
-        assert_eq!(read(&plain.encode_to_vec()), Some(outcome));
+        // An unknown field of no bytes, and an exit code of nought, which is never written.
+        for more in [&[0x7a, 0][..], &[0x20, 0]] {
+            assert_eq!(read(&[&write(&outcome, &encoded, 3), more].concat()), None, "{more:?}");
+        }
+    }
+
+    #[test]
+    fn only_what_others_send_may_have_no_seal() {
+        let (encoded, outcome) = sample();
+        let sent = outcome.to_message(&encoded, 3, b"whole");
+        assert_eq!(read(&sent), None);
+        assert_eq!(Outcome::from_message(&sent), Some(outcome.clone()));
+        let mut sealed = write(&outcome, &encoded, 3);
+        assert_eq!(Outcome::from_message(&sealed), Some(outcome));
+        *sealed.last_mut().unwrap() ^= 1;
+        assert_eq!(Outcome::from_message(&sealed), None);
     }
 }

@@ -1,6 +1,6 @@
 //! Trees: kept as one file for each directory, so that trees share what they have in common.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Error, Store};
 use crate::digest::TreeDigest;
@@ -56,6 +56,17 @@ impl Store {
         }
         let tree = self.tree(digest)?;
         Ok(tree.filter(|tree| tree.files().all(|file| self.has_file(file))))
+    }
+
+    /// A file or directory of a tree that is here and can be told to be damaged without reading files; nothing where one is
+    /// just missing.
+    pub fn damaged_part(&self, digest: TreeDigest) -> Result<Option<PathBuf>, Error> {
+        let tree = match self.tree(digest) {
+            Err(Error::Damaged { path, .. }) => return Ok(Some(path)),
+            tree => tree?.unwrap_or_default(),
+        };
+        let damaged = tree.files().find(|file| !self.has_file(*file) && disk::exists(&self.file_path(*file)));
+        Ok(damaged.map(|file| self.file_path(file)))
     }
 
     /// Move a directory's content into the store: every byte read once, no byte copied.

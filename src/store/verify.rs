@@ -11,6 +11,7 @@ mod mending;
 mod prefix;
 mod reading;
 mod repair;
+mod showing;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -24,6 +25,7 @@ use crate::disk::{self, Identity, Kind};
 pub use memory::Memory;
 pub use prefix::Examined;
 pub use repair::Repair;
+pub use showing::LookedOver;
 
 /// What was looked at, and what is not as it should be.
 #[derive(Debug, Default)]

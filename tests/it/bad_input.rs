@@ -284,3 +284,50 @@ fn a_failed_edit_leaves_everything_as_it_was() {
     );
     before.is_still(&kept(&scratch));
 }
+
+#[test]
+fn what_cannot_be_kept_names_its_package_and_recipe() {
+    let scratch = Scratch::new();
+    let check = |run: &str, expected: expect_test::Expect| {
+        let run =
+            format!("mkdir -p {{{{ destdir }}}}{{{{ prefix }}}}/bin; cd {{{{ destdir }}}}{{{{ prefix }}}}/bin; {run}");
+        let step = format!("[[step]]\nname = 'go'\nrun = \"\"\"{run}\"\"\"\n");
+        scratch.write("recipes/odd.toml", format!("summary = 'x'\ntools = ['mkfifo']\n[versions.'1.0']\n{step}"));
+        scratch.write("envy.toml", "[sites.api.dependencies]\nodd = { recipe = 'odd', version = '1' }\n");
+        let outcome = scratch.envy("build");
+        let error = outcome.ends(1).stderr().split_once("error: ").expect("it failed").1.to_owned();
+        expected.assert_eq(&error);
+    };
+    check(
+        "mkfifo f",
+        expect![[r#"
+            what `odd 1.0` installed cannot be taken into the store
+              caused by: `bin/f` is neither a file, a directory nor a symlink
+            hint: let recipe `odd` install files, directories and symlinks with names in UTF-8
+        "#]],
+    );
+    check(
+        "echo > $(printf '\\\\377')",
+        expect![[r#"
+            what `odd 1.0` installed cannot be taken into the store
+              caused by: `bin/�` cannot be kept
+              caused by: `bin/�` cannot stand in a tree: every part of a path must be a plain name
+            hint: let recipe `odd` install files, directories and symlinks with names in UTF-8
+        "#]],
+    );
+}
+
+#[test]
+fn a_home_that_is_no_absolute_path_is_refused() {
+    let scratch = Scratch::new();
+    scratch.write("envy.toml", "[sites.api]\n");
+    let shell = || scratch.env("HOME", "relhome").env_remove("XDG_DATA_HOME");
+    shell().envy("build").fails(
+        1,
+        expect![[r#"
+            error: `HOME` is `relhome`, which is no absolute path
+            hint: set `HOME` to an absolute path, or `ENVY_STORE` to a directory
+        "#]],
+    );
+    assert!(!scratch.path("relhome").exists(), "nothing is made");
+}

@@ -135,3 +135,53 @@ fn a_second_build_reports_no_change() {
     let plan = scratch.envy("build --locked --dry-run --json api").json();
     assert_eq!((&plan["schema"], &plan["sites"][0]["site"]), (&"envy.build-plan/1".into(), &"api".into()));
 }
+
+#[test]
+fn a_place_of_another_project_is_foreign_though_the_lockfiles_are_equal() {
+    let scratch = Scratch::new();
+    for project in ["one", "two"] {
+        scratch.write(format!("{project}/envy.toml"), "[sites.api]\n");
+    }
+    let sites = scratch.root().join("sites");
+    let run = |project: &str, what: &str| scratch.in_dir(project).env("ENVY_SITES", &sites).envy(what);
+    run("one", "build").succeeds();
+    run("one", "build --locked").succeeds();
+    scratch.shell().sh("mkdir -p two/lockfiles && cp one/lockfiles/api.lock two/lockfiles/").succeeds();
+    let check = |what: &str| {
+        run("two", what).fails(
+            1,
+            expect![[r#"
+                error: `[SCRATCH]/sites/api` is a site of another project, `[SCRATCH]/project/one`
+                hint: give the site another name, or keep the sites of this project elsewhere with `--sites-dir`
+            "#]],
+        );
+    };
+    ["build", "build --locked", "build --locked --no-switch", "verify"].into_iter().for_each(check);
+    run("two", "status").ok(expect![[r#"
+        --- stdout ---
+        api: foreign
+          ! `[SCRATCH]/sites/api` is a site of another project, `[SCRATCH]/project/one`
+          give the site another name, or sites another place: `--sites-dir` or `ENVY_SITES`
+    "#]]);
+    run("two", "status --exit-code").ends(2);
+    run("two", "list").ok(expect![[r#"
+        --- stdout ---
+        api  generation   -   0 packages  foreign
+    "#]]);
+    run("one", "status").succeeds().says("api: generation 1, current");
+}
+
+#[test]
+fn options_that_do_nothing_beside_others_are_refused() {
+    let scratch = site();
+    scratch.envy("verify api -j 3").fails(
+        2,
+        expect![[r#"
+            error: `--jobs` is for `--rebuild`, and nothing else is built with it
+            hint: add `--rebuild`, or leave it out
+        "#]],
+    );
+    scratch.envy("verify api -j 3 --rebuild").succeeds();
+    scratch.envy("build --dry-run --switch").ends(2).says("cannot be used with");
+    scratch.envy("build --dry-run --no-switch").ends(2).says("cannot be used with");
+}

@@ -1,7 +1,8 @@
 //! Whether a host is fit: all that it lacks at once, for a site and in general.
 
+use crate::interruptions::as_nobody;
 use crate::registry::{Crate, Registry};
-use crate::scratch::Scratch;
+use crate::scratch::{ENVY, Scratch};
 
 const TOOLS: &str = "summary = 'Needs tools'\nextends = 'script'\ntools = ['cc', 'no-such-tool', 'no-other-tool']\n\
     [versions.'1.0.0']\n[set]\nrun = ['true']\n";
@@ -83,4 +84,22 @@ fn a_store_that_cannot_be_one_and_a_clock_that_is_slow_are_told() {
         .envy("doctor")
         .ends(7)
         .says("missing store       `[SCRATCH]/project/file` is no directory");
+}
+
+#[test]
+fn a_checkout_that_cannot_be_written_to_is_enough_for_what_is_locked() {
+    let scratch = Scratch::new();
+    let run = |script: &str| scratch.env("ENVY_SITES", scratch.root().join("sites")).sh(script);
+    scratch.write("envy.toml", "[sites.api]\n").envy("lock").succeeds();
+    run(&format!("{ENVY} build")).succeeds();
+    let script = format!(
+        "chmod a-w . lockfiles; export ENVY_SITES=$PWD/../sites; {ENVY} build --locked && {ENVY} doctor api; \
+         code=$?; chmod u+w . lockfiles; exit $code"
+    );
+    if let Some(outcome) = as_nobody(&scratch, &script) {
+        outcome
+            .succeeds()
+            .says("note    project     `[SCRATCH]/project` may not be written to by this user: nothing can be locked; ")
+            .never_says("missing");
+    }
 }

@@ -200,12 +200,12 @@ fn a_command_after_the_switch_that_fails_undoes_it() {
     scratch.envy("build --locked").ends(9);
     scratch.envy("rollback api").ok(expect![[r#"
         switched site `api` to generation 1
-        note: site `api` is held at generation 1, until its lockfile changes; `envy build api --switch` moves it
+        note: site `api` is held at generation 1, until its lockfile or its configuration changes; `envy build api --switch` moves it
     "#]]);
     // What was undone holds as it held before.
     scratch.envy("build --locked --switch").ends(9);
     scratch.envy("build --locked").ok(expect![[r#"
-        note: site `api` is held at generation 1, until its lockfile changes; `envy build api --switch` moves it
+        note: site `api` is held at generation 1, until its lockfile or its configuration changes; `envy build api --switch` moves it
     "#]]);
 
     release(&scratch, 3, reload);
@@ -215,7 +215,7 @@ fn a_command_after_the_switch_that_fails_undoes_it() {
     "#]]);
     scratch.envy("rollback api").ok(expect![[r#"
         switched site `api` to generation 1
-        note: site `api` is held at generation 1, until its lockfile changes; `envy build api --switch` moves it
+        note: site `api` is held at generation 1, until its lockfile or its configuration changes; `envy build api --switch` moves it
     "#]]);
 }
 
@@ -278,7 +278,7 @@ fn going_back_runs_the_checks_that_the_generation_was_made_with() {
     scratch.envy("rollback api").ok(expect![[r#"
         checked generation 3 of site `api` (1 check)
         switched site `api` to generation 3
-        note: site `api` is held at generation 3, until its lockfile changes; `envy build api --switch` moves it
+        note: site `api` is held at generation 3, until its lockfile or its configuration changes; `envy build api --switch` moves it
     "#]]);
 }
 

@@ -242,3 +242,18 @@ fn an_edit_whose_command_after_the_switch_fails_says_what_to_type() {
     scratch.envy("build api --no-check").ends(1);
     assert_eq!(current(&scratch), "generations/2");
 }
+
+#[test]
+fn lines_of_what_was_refused_or_undone_name_the_lockfile_of_that_time() {
+    let scratch = Scratch::new();
+    scratch.write("envy.toml", "[sites.api]\n").envy("build").succeeds();
+    let gated = |gate: &str, number: u32| format!("[sites.api]\n{gate}[sites.api.env]\nNUMBER = '{number}'\n");
+    scratch.write("envy.toml", gated("check = ['false']\n", 2)).envy("build --locked").ends(9);
+    scratch.write("envy.toml", gated("after-switch = ['test $NUMBER != 3']\n", 3)).envy("build --locked").ends(9);
+    let history = scratch.read(".envy/sites/api/history.jsonl");
+    let lines: Vec<serde_json::Value> = history.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let named: Vec<_> = lines.iter().map(|line| (line["action"].as_str().unwrap(), &line["lockfile"])).collect();
+    let built = &lines[lines.len() - 2]["lockfile"];
+    assert!(built.is_string());
+    assert!(named.contains(&("refuse", built)) && named.contains(&("undo", built)), "{named:?}");
+}

@@ -72,7 +72,10 @@ fn rolling_back_goes_back_by_what_was_live_and_holds_until_the_lockfile_changes(
         hint: run `envy generations api` to see those there are
     "#]],
     );
-    scratch.envy("switch api 2").succeeds();
+    scratch.envy("switch api 2").ok(expect![[r#"
+        switched site `api` to generation 2
+        note: site `api` is held at generation 2, until its lockfile changes; `envy build api --switch` moves it
+    "#]]);
 
     scratch.envy("status").ok(expect![[r#"
         --- stdout ---
@@ -126,10 +129,12 @@ fn a_generation_is_switched_to_by_its_number() {
 
     scratch.envy("switch api 2 -m 'the last good one'").ok(expect![[r#"
         switched site `api` to generation 2
+        note: site `api` is held at generation 2, until its lockfile changes; `envy build api --switch` moves it
     "#]]);
     assert_eq!(shown(&scratch), "hello 1.0.0\n");
     scratch.envy("switch api 2").ok(expect![[r#"
         unchanged site `api` is at generation 2
+        note: site `api` is held at generation 2, until its lockfile changes; `envy build api --switch` moves it
     "#]]);
     scratch.envy("switch api 7").fails(
         1,

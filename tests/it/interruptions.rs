@@ -47,7 +47,7 @@ fn start(shell: &Shell<'_>, arguments: &str) -> Child {
 }
 
 /// Whether a process runs that sleeps so many seconds.
-fn sleeps(seconds: &str) -> bool {
+pub fn sleeps(seconds: &str) -> bool {
     let wanted = format!("sleep\0{seconds}\0");
     let processes = fs::read_dir("/proc").expect("there is /proc").filter_map(Result::ok);
     let is_it =
@@ -55,7 +55,7 @@ fn sleeps(seconds: &str) -> bool {
     processes.map(|entry| entry.path()).any(is_it)
 }
 
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !is_so() {
         assert!(begun.elapsed() < Duration::from_secs(60), "waited in vain until {what}");
@@ -270,7 +270,7 @@ fn many_that_build_one_site_at_once_all_succeed() {
 }
 
 /// A command as a user who is not root, who may go wherever the test is.
-fn as_nobody(scratch: &Scratch, script: &str) -> Option<Outcome> {
+pub fn as_nobody(scratch: &Scratch, script: &str) -> Option<Outcome> {
     if !rustix::process::getuid().is_root() {
         return Some(scratch.shell().sh(script));
     }

@@ -114,11 +114,11 @@ fn a_rollback_brings_the_old_files_back_and_holds_them() {
     scratch.envy("build").succeeds();
     scratch.envy("rollback api").ok(expect![[r#"
         switched site `api` to generation 2
-        note: site `api` is held at generation 2, until its lockfile changes; `envy build api --switch` moves it
+        note: site `api` is held at generation 2, until its lockfile or its configuration changes; `envy build api --switch` moves it
     "#]]);
     assert!(shown(&scratch, "etc/hello.toml").starts_with("port = 8001\n"));
     scratch.envy("build --locked").ok(expect![[r#"
-        note: site `api` is held at generation 2, until its lockfile changes; `envy build api --switch` moves it
+        note: site `api` is held at generation 2, until its lockfile or its configuration changes; `envy build api --switch` moves it
     "#]]);
     assert!(scratch.envy("status").succeeds().stdout().starts_with("api: generation 2, held\n"));
     // A template that was changed since is another one than what was turned away from.
@@ -340,4 +340,28 @@ fn sites_elsewhere_have_one_path_however_it_was_written() {
     scratch.envy("build --sites-dir ../srv --locked").ok(expect![[r#"
         unchanged site `api` is at generation 2
     "#]]);
+}
+
+#[test]
+fn no_package_has_what_a_generation_has_for_itself() {
+    let scratch = Scratch::new();
+    for name in ["generation.json", "lockfile"] {
+        let run = format!(
+            "mkdir -p {{{{ destdir }}}}{{{{ prefix }}}}/lib && echo > {{{{ destdir }}}}{{{{ prefix }}}}/{name}"
+        );
+        let recipe = format!("summary = 'x'\n[versions.'1.0']\n[[step]]\nname = 'go'\nrun = '{run}'\n");
+        scratch.write("recipes/odd.toml", recipe);
+        scratch.write("envy.toml", "[sites.api.dependencies]\nodd = { recipe = 'odd', version = '1' }\n");
+        let outcome = scratch.envy("build");
+        outcome.ends(1).says(&format!(
+            "error: `{name}` of odd 1.0 lies where every generation of a site has a file for itself\n\
+             hint: let its recipe install it elsewhere, as in `share/odd/{name}`, or leave it out: \
+             `odd = {{ …, without = [\"{name}\"] }}` in `envy.toml`\n"
+        ));
+        assert!(!scratch.path("lockfiles/api.lock").exists(), "nothing is written");
+        assert!(!scratch.path(".envy/sites/api/generations").exists(), "nothing is made");
+        let without = format!("odd = {{ recipe = 'odd', version = '1', without = ['{name}'] }}");
+        scratch.write("envy.toml", format!("[sites.api.dependencies]\n{without}\n")).envy("build").succeeds();
+        scratch.shell().sh("rm -rf .envy lockfiles").succeeds();
+    }
 }

@@ -115,6 +115,26 @@ fn another_builder_that_makes_other_bytes_is_told_and_refused_where_outputs_are_
 }
 
 #[test]
+fn what_the_site_shows_is_compared_too_when_something_is_built_again() {
+    let (_registry, scratch) = built();
+    forget(&scratch);
+    let other = wrapped(&scratch, "other", "-C link-arg=-Wl,--build-id=0xfeed");
+    other.envy("build --locked").succeeds();
+    assert_eq!(origin(&scratch), "hello 1.0.0 (unproven)");
+    // The pinned builder makes what is recorded, which is not what the site shows.
+    scratch
+        .envy("verify api --rebuild")
+        .ends(4)
+        .says("error: `hello 1.0.0` is not what the site shows")
+        .says("`hello 1.0.0` came out as the lockfile records it, and not as the site shows it")
+        .says("`bin/hello` differs")
+        .never_says("the same");
+    let rebuilt = scratch.envy("verify api --rebuild --json").ends(4).json()["sites"][0]["rebuilt"][0].clone();
+    assert_eq!((&rebuilt["same"], &rebuilt["recorded"]), (&false.into(), &rebuilt["made"]));
+    assert_ne!(rebuilt["shown"], rebuilt["made"]);
+}
+
+#[test]
 fn files_that_differ_are_named_where_the_recorded_ones_are_known() {
     let (_registry, scratch) = built();
     // The tree is known, and a blob of it is not here.
@@ -141,7 +161,62 @@ fn outputs_of_another_builder_are_appended_by_an_unlocked_build() {
         forget(&scratch);
         shell.envy("build --locked --require-outputs").succeeds();
         assert_eq!(origin(&scratch), "hello 1.0.0 (proven)");
+        // Each is what a build makes here, whichever prefix was recorded last.
+        shell.envy("diff api").says("no difference");
     }
+}
+
+/// How many outputs of the program the lockfile has, and how many prefixes.
+fn recorded(scratch: &Scratch) -> (usize, usize) {
+    let text = scratch.read("lockfiles/api.lock");
+    (text.matches("[[package.output]]").count(), text.matches("[[prefix]]").count())
+}
+
+#[test]
+fn what_a_locked_build_made_is_recorded_by_the_next_one_that_may() {
+    let registry = Registry::new();
+    registry.publish(Crate::new("hello", "1.0.0").bin("hello"));
+    let scratch = Scratch::with(&registry);
+    scratch.write("envy.toml", API).envy("lock").succeeds();
+    scratch.envy("build --locked").succeeds();
+    scratch
+        .envy("build --locked --require-outputs")
+        .ends(4)
+        .says("hint: record them: run `envy build` without `--locked`");
+    // Whoever only runs it waits for nothing.
+    scratch.without_rust().envy("run api -- hello").succeeds().says("hello 1.0.0");
+    assert_eq!(recorded(&scratch), (0, 0));
+
+    scratch.envy("build").ok(expect![[r#"
+        switched site `api` to generation 3 (1 package)
+          prefix sha256:[..]
+    "#]]);
+    assert_eq!(recorded(&scratch), (1, 1));
+    let unchanged = || expect!["unchanged site `api` is at generation 3\n"];
+    for command in ["build", "build --require-outputs", "build --locked --require-outputs"] {
+        scratch.without_rust().envy(command).ok(unchanged());
+    }
+    // So it is with what another builder made.
+    forget(&scratch);
+    let other = wrapped(&scratch, "other", "-C link-arg=-Wl,--build-id=0xfeed");
+    other.envy("build --locked").succeeds();
+    assert_eq!((origin(&scratch).as_str(), recorded(&scratch)), ("hello 1.0.0 (unproven)", (1, 1)));
+    other.envy("build").succeeds();
+    assert_eq!(recorded(&scratch), (2, 1));
+    scratch.without_rust().envy("build").says("unchanged site `api` is at generation 3");
+}
+
+#[test]
+fn where_nothing_can_be_recorded_an_unlocked_build_has_nothing_to_do() {
+    let (_registry, scratch) = built();
+    scratch.write("envy.toml", format!("{API}\n[settings]\nsandbox = \"off\"\n"));
+    forget(&scratch);
+    scratch.shell().sh("rm -r lockfiles").succeeds();
+    scratch.envy("build").succeeds();
+    assert_eq!(recorded(&scratch), (0, 0));
+    scratch.without_rust().envy("build").ok(expect![[r#"
+        unchanged site `api` is at generation 2
+    "#]]);
 }
 
 #[test]

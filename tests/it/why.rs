@@ -154,3 +154,105 @@ fn a_path_that_is_not_of_envy_is_said_to_be_so() {
     scratch.envy("why nothing/here").ends(1).says("there is nothing at this path");
     scratch.envy("why Not/A/Site lib").ends(2);
 }
+
+#[test]
+fn what_was_built_elsewhere_says_so() {
+    let scratch = world();
+    scratch.envy("bundle api --output ../api.envy").succeeds();
+    let to = Scratch::new();
+    std::fs::copy(scratch.root().join("api.envy"), to.root().join("api.envy")).unwrap();
+    to.envy("import ../api.envy").succeeds();
+    std::fs::remove_dir_all(to.store().join("results")).ok();
+    let elsewhere = "  built    elsewhere: its result is not in this store\n";
+    to.envy("why api lib").succeeds().says(elsewhere);
+    to.envy("why api share/lib").succeeds().says(elsewhere);
+    to.envy("why .envy/sites/api/current/share/lib").succeeds().says(elsewhere);
+}
+
+#[test]
+fn all_that_a_site_shows_is_of_all_its_packages() {
+    let scratch = world();
+    for path in [".envy/sites/api/current", ".envy/sites/api/generations/2/", "api ."] {
+        let outcome = scratch.envy(&format!("why {path}"));
+        outcome.succeeds().says(".: a directory, from `app`, `lib`, and files of the site's own\n");
+        outcome.says("\napp 1.0\n").says("\nlib 1.0\n");
+    }
+    scratch.envy("why api etc").succeeds().says("etc: a directory of the site's own files");
+}
+
+#[test]
+fn what_envy_keeps_says_what_it_is() {
+    let scratch = world();
+    let store = scratch.store();
+    let lib = std::fs::canonicalize(scratch.path(".envy/sites/api/current/share/lib")).unwrap();
+    let prefix = lib.parent().unwrap().parent().unwrap();
+    scratch.shell().sh("rm -rf ../prefix && mkdir ../prefix").succeeds();
+    let check = |path: &std::path::Path, what: &str| {
+        scratch.envy(&format!("why {}", path.display())).succeeds().says(what);
+    };
+    check(&store, ".: the store, `[SCRATCH]/data/envy/store`");
+    check(&store.join("prefixes"), "prefixes: ready prefixes, which sites lead into");
+    check(&store.join("blobs"), "blobs: the bytes of files");
+    let blob = scratch.shell().sh("find ../data/envy/store/blobs -type f | head -1").stdout().trim().to_owned();
+    let outcome = scratch.envy(&format!("why {blob}"));
+    outcome.succeeds().says(": blob sha256:[..]").says("  site `[SCRATCH]/project/.envy/sites/api`\n    generation 2");
+    let document = scratch.envy(&format!("why {blob} --json")).succeeds().json();
+    assert_eq!(document["found"][0]["kept"][0]["kind"], "blob");
+    assert!(document["found"][0]["kept"][0]["sites"][0]["site"].as_str().unwrap().ends_with("/sites/api"));
+
+    scratch.write(".envy/sites/api/var/data", "x");
+    let place = "\n  site     `api` in `[SCRATCH]/project/.envy/sites/api`\n";
+    check(".envy/sites/api/var".as_ref(), &format!("var: the service's own data, which envy never touches{place}"));
+    check(".envy/sites/api/var/data".as_ref(), "var/data: the service's own data, which envy never touches");
+    check(".envy/sites/api".as_ref(), ".: the site's directory");
+    check(".envy/sites/api/generations".as_ref(), "generations: the site's generations");
+
+    // A prefix that no site shows is kept by nothing but its time.
+    scratch.shell().sh("mv .envy aside").succeeds();
+    check(prefix, ": prefix sha256:[..]");
+}
+
+#[test]
+fn a_command_of_several_lines_stays_one_and_data_is_data() {
+    let scratch = Scratch::new();
+    let run = "mkdir -p {{ destdir }}{{ prefix }}/share\n\ncat > {{ destdir }}{{ prefix }}/share/lib \\\\\n  <<END\n$COLOR\nEND";
+    let step = format!("[[step]]\nname = 'go'\nrun = \"\"\"\n{run}\n\"\"\"\n");
+    scratch.write("recipes/lib.toml", format!("summary = 'x'\n[versions.'1.0']\n[env]\nCOLOR = 'red'\n{step}"));
+    scratch.write("envy.toml", "[sites.api.dependencies]\nlib = { recipe = 'lib', version = '1' }\n");
+    scratch.env("USER", "ada").envy("build").succeeds();
+    scratch.envy("why api lib").succeeds().says(
+        "  env      COLOR=red
+  step     go: mkdir -p /envy/out/envy/prefix/share
+
+               cat > /envy/out/envy/prefix/share/lib \\
+                 <<END
+               $COLOR
+               END
+  output   ",
+    );
+    let document = &scratch.envy("why api lib --json").succeeds().json()["found"][0];
+    assert_eq!(document["environment"], serde_json::json!({ "COLOR": "red" }));
+    assert_eq!(document["steps"][0]["name"], "go");
+    assert!(document["steps"][0]["run"].as_str().unwrap().ends_with(" \\\n  <<END\n$COLOR\nEND"), "{document}");
+    let (output, built) = (&document["outputs"][0], &document["built"][0]);
+    assert_eq!(output["action"], built["action"]);
+    assert!(output["tree"].as_str().unwrap().starts_with("sha256:"));
+    assert_eq!(built["by"], "ada");
+    assert_eq!(built["rust"], serde_json::Value::Null);
+    assert!(built["seconds"].is_number() && built["time"].is_string() && built["sandbox"].is_string());
+}
+
+#[test]
+fn a_package_alone_is_told_of_every_site_that_has_it() {
+    let scratch = world();
+    let text = scratch.read("envy.toml");
+    scratch.envy("why lib").succeeds().says("required api -> app 1.0 (^1) -> lib 1.0 (>=1)\n  site     `api` in `");
+    scratch.write("envy.toml", format!("{text}[sites.web.dependencies]\nlib = {{ recipe = 'lib', version = '1' }}\n"));
+    scratch.envy("lock").succeeds();
+    scratch.envy("why lib").succeeds().says("  site     `api` in `[SCRATCH]/project/.envy/sites/api`\nlib 1.0\n");
+    let document = scratch.envy("why lib --json").succeeds().json();
+    assert_eq!(document["site"], serde_json::Value::Null);
+    assert_eq!((&document["found"][0]["site"], &document["found"][1]["site"]), (&"api".into(), &"web".into()));
+    assert_eq!(scratch.envy("why app --json").succeeds().json()["site"], "api");
+    scratch.envy("why nothing").ends(1).says("`nothing` is in no site and in no store");
+}

@@ -74,7 +74,19 @@ fn outputs(
             Step::Make => missing.push(&planned.id),
         }
     }
-    if missing.is_empty() { Ok(trees) } else { Err(not_here(site, lockfile, &missing)) }
+    if missing.is_empty() {
+        return Ok(trees);
+    }
+    for id in &missing {
+        let Some(recorded) = lockfile.outputs(&id.name, Platform::host()).next() else { continue };
+        if let Some(path) = context.store()?.damaged_part(recorded.tree)? {
+            let outcome = format!("`{}` in the store is damaged, which is of {id}", path.display());
+            return Err(
+                Failure::new(Exit::Verification, outcome).hint(format!("run `envy verify {} --repair`", site.name))
+            );
+        }
+    }
+    Err(not_here(site, lockfile, &missing))
 }
 
 fn not_here(site: &Site, lockfile: &Lockfile, missing: &[&PackageId]) -> Failure {

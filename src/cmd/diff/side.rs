@@ -178,11 +178,12 @@ impl Side {
         trees
     }
 
-    /// The tree of its prefix on this host: of a lockfile that which is recorded, or else what was made from it.
+    /// The tree of its prefix on this host: of a lockfile what was made from it here, or else what is recorded. Where it
+    /// records several outputs of a package, what is made here need not be what was recorded last.
     pub fn prefix(&self) -> Option<TreeDigest> {
         match &self.generation {
             Some(generation) => Some(generation.prefix),
-            None => self.lockfile.prefixes.get(&Platform::host()).map(|prefix| prefix.tree).or(self.shown),
+            None => self.shown.or_else(|| Some(self.lockfile.prefixes.get(&Platform::host())?.tree)),
         }
     }
 

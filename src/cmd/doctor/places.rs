@@ -59,13 +59,18 @@ fn of(one: &Use) -> Vec<Finding> {
         Ok(room) => room,
         Err(error) => return vec![Finding::missing(name, with_cause(&error)).hint(elsewhere(name))],
     };
-    if room.read_only {
-        let text = format!("`{path}` is on a file system that is read-only");
-        return vec![Finding::missing(name, text).hint(elsewhere(name))];
-    }
-    if !disk::may_write(&there) {
-        let text = format!("`{}` may not be written to by this user", there.display());
-        return vec![Finding::missing(name, text).hint(elsewhere(name))];
+    let unwritable = match (room.read_only, disk::may_write(&there)) {
+        (true, _) => Some(format!("`{path}` is on a file system that is read-only")),
+        (_, false) => Some(format!("`{}` may not be written to by this user", there.display())),
+        (false, true) => None,
+    };
+    if let Some(text) = unwritable {
+        // Nothing is written beside a lockfile that is used as it is.
+        let finding = match name {
+            "project" => Finding::note(name, format!("{text}: nothing can be locked; `envy build --locked` works")),
+            _ => Finding::missing(name, text),
+        };
+        return vec![finding.hint(elsewhere(name))];
     }
     let faculties = match disk::faculties(&there) {
         Ok(faculties) => faculties,

@@ -121,7 +121,8 @@ pub fn why(context: &Context<'_>, args: &Args, digest: &str, reasons: &[Reasons]
 /// How many sites are told that lead to something.
 const CHAINS: usize = 10;
 
-fn text(reasons: &Reasons, days: u32) -> String {
+/// The same of one thing, for people.
+pub fn text(reasons: &Reasons, days: u32) -> String {
     let mut text = format!("{} {} ({})\n", reasons.kind.word(), reasons.digest, bytes(reasons.bytes));
     for chain in reasons.chains.iter().take(CHAINS) {
         text.push_str(&format!("  site `{}`\n    {}\n", chain.site.display(), chain.because));
@@ -143,7 +144,8 @@ fn text(reasons: &Reasons, days: u32) -> String {
     text
 }
 
-fn document_of(reasons: &Reasons) -> serde_json::Value {
+/// The same of one thing, as data.
+pub fn document_of(reasons: &Reasons) -> serde_json::Value {
     let chain = |chain: &crate::store::collect::Chain| {
         let site = chain.site.display().to_string();
         serde_json::json!({ "site": site, "because": chain.because, "steps": chain.steps })

@@ -5,12 +5,13 @@ use super::super::project::Project;
 use super::lockfile;
 use super::rebuild::Rebuilt;
 use crate::digest::TreeDigest;
+use crate::disk;
 use crate::failure::Failure;
 use crate::lock::{Lockfile, outputs_digest};
 use crate::manifest::Site;
 use crate::package::{PackageName, SiteName};
 use crate::platform::Platform;
-use crate::site::{Error, Generation};
+use crate::site::{Error, Generation, Place};
 use crate::store::{Examined, Flaw, FlawKind, Memory, Store};
 
 /// Where something is wrong.
@@ -103,7 +104,7 @@ pub fn look(
 ) -> Result<Findings, Failure> {
     let place = project.place(&site.name);
     let lost = place.lost_current()?;
-    let current = place.current_number().or(lost);
+    let current = lost.or_else(|| place.current_number());
     let number = number.or(current).ok_or_else(|| Error::NotBuilt(site.name.clone()))?;
     let busy = context.ui.busy(format!("verifying site {}", site.name));
     let mut findings = Findings {
@@ -120,10 +121,18 @@ pub fn look(
         details: None,
     };
     if lost == Some(number) {
-        findings.add(Where::Site, [Flaw::missing("current", format!("a symlink to `generations/{number}`"))]);
+        findings.add(Where::Site, [no_link(&place, number)]);
+    }
+    if findings.is_current {
+        findings.add(Where::Site, place.examine_history()?);
     }
     let generation = match place.generation(number) {
         Ok(generation) => generation,
+        // What the history tells of is gone with all that it was.
+        Err(Error::NoGeneration { .. }) if lost == Some(number) => {
+            findings.add(Where::Generation, [Flaw::missing("", "a generation that the site showed")]);
+            return Ok(findings);
+        }
         Err(error @ (Error::Malformed { .. } | Error::Damaged { .. } | Error::Undescribed { .. })) => {
             findings.add(Where::Generation, [description(&error)]);
             return Ok(findings);
@@ -168,6 +177,15 @@ pub fn examine(
     let file = store.memory_of(generation.prefix, cache);
     let memory = if quick { Memory::recall(file) } else { Memory::blank(file) };
     Ok(store.examine(generation.prefix, &memory)?)
+}
+
+/// The link to what a site shows is not there, or leads to nothing.
+fn no_link(place: &Place, number: u64) -> Flaw {
+    let expected = format!("a symlink to `generations/{number}`");
+    match disk::read_link(&place.current_link()) {
+        Some(found) => Flaw::new("current", FlawKind::Target, expected, format!("a symlink to `{}`", found.display())),
+        None => Flaw::missing("current", expected),
+    }
 }
 
 /// A description that is not as it was written.

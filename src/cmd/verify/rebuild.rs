@@ -6,7 +6,7 @@ use super::super::context::Context;
 use super::super::project::Project;
 use super::super::{Jobs, LockMode};
 use crate::build::differing::{self, Cause, Circumstances, Differing};
-use crate::build::{Builder, Built, Memo, Proof, Remade, other_jobs, plan, told};
+use crate::build::{Builder, Built, Memo, Origin, Proof, Remade, other_jobs, plan, told};
 use crate::digest::{ActionDigest, TreeDigest};
 use crate::failure::{Exit, Failure};
 use crate::lock::{Lockfile, Wishes};
@@ -24,18 +24,28 @@ pub struct Rebuilt {
     same_action: bool,
     recorded: TreeDigest,
     made: TreeDigest,
+    /// What the site shows, where that is another output than what is recorded.
+    shown: Option<TreeDigest>,
     files: Vec<Differing>,
 }
 
 impl Rebuilt {
-    /// Whether it came out the same.
+    /// Whether it came out the same as what is recorded, and as what the site shows.
     pub fn is_same(&self) -> bool {
+        self.is_reproduced() && self.shown.is_none_or(|shown| shown == self.made)
+    }
+
+    /// Whether it came out as it is recorded.
+    pub fn is_reproduced(&self) -> bool {
         self.recorded == self.made
     }
 
     /// How it did not, in lines.
     pub fn facts(&self) -> Vec<String> {
-        let mut lines = vec![format!("`{}` came out otherwise when it was built again", self.id)];
+        let mut lines = vec![match self.is_reproduced() {
+            true => format!("`{}` came out as the lockfile records it, and not as the site shows it", self.id),
+            false => format!("`{}` came out otherwise when it was built again", self.id),
+        }];
         if !self.same_action {
             lines.push(
                 "  what is recorded was made by another builder, so that the compiler may be to blame".to_owned(),
@@ -43,6 +53,7 @@ impl Rebuilt {
         }
         lines.push(format!("  recorded {}", self.recorded));
         lines.push(format!("  made     {}", self.made));
+        lines.extend(self.shown.map(|shown| format!("  shown    {shown}")));
         lines.extend(told(&self.files).into_iter().map(|line| format!("  {line}")));
         lines
     }
@@ -69,6 +80,7 @@ impl Rebuilt {
             "recorded": self.recorded.to_string(),
             "made": self.made.to_string(),
             "same": self.is_same(),
+            "shown": self.shown.unwrap_or(self.recorded).to_string(),
             "same-action": self.same_action,
             "differing": self.files.iter().map(file).collect::<Vec<_>>(),
         })
@@ -91,6 +103,15 @@ pub fn rebuild(
     let (store, platform, place) = (context.store()?, Platform::host(), project.place(&site.name));
     let needed =
         chosen.iter().flat_map(|id| lockfile.inputs(&id.name, platform)).chain(chosen.iter().map(|id| &id.name));
+    let current = place.current().ok().flatten();
+    let shown = |id: &PackageId| {
+        let current = current.as_ref()?;
+        let (name, version) = (id.name.as_str(), id.version.to_string());
+        let member = current.packages.iter().find(|member| member.name == name && member.version == version)?;
+        // One that was made of another lockfile may show something else, and for a reason.
+        let is_of_it = current.lockfile == locked.digest() || member.origin == Origin::Unproven.word();
+        (is_of_it && member.source.is_none()).then_some(member.tree)
+    };
     let plan = plan(lockfile, needed, platform, |tree| store.whole_tree(tree).ok().flatten());
     let (memo, logs) = (Memo::open(&context.cache()?), place.logs());
     context.with_sources(project, LockMode::default(), |sources| {
@@ -114,7 +135,7 @@ pub fn rebuild(
         let mut rebuilt = Vec::new();
         let jobs = jobs.asked().unwrap_or_else(|| other_jobs(usual));
         builder(jobs).again(&chosen, &outputs, done, |remade| {
-            rebuilt.push(compared(store, lockfile, platform, &outputs, &remade)?);
+            rebuilt.push(compared(store, lockfile, platform, &outputs, &remade, shown(&remade.id))?);
             Ok(())
         })?;
         Ok(rebuilt)
@@ -140,13 +161,15 @@ fn chosen<'l>(
     Ok(lockfile.packages.values().map(|package| &package.id).filter(|id| wanted.contains(&id.name)).collect())
 }
 
-/// What was made, beside what is recorded of the same action, or else beside what the site has.
+/// What was made, beside what is recorded of the same action, or else beside what was there; and beside what the site shows,
+/// where that is another one.
 fn compared(
     store: &Store,
     lockfile: &Lockfile,
     platform: Platform,
     outputs: &BTreeMap<PackageName, Built>,
     remade: &Remade,
+    shown: Option<TreeDigest>,
 ) -> Result<Rebuilt, crate::build::Error> {
     let built = &outputs[&remade.id.name];
     let of_action = lockfile.outputs(&remade.id.name, platform).find(|output| output.action == remade.action);
@@ -154,13 +177,16 @@ fn compared(
     // What has no recorded output was looked up by its action a moment ago.
     let same_action = of_action.is_some() || built.output.as_ref().is_none_or(|output| output.action == remade.action);
     let made = remade.tree.digest();
-    let known: Option<Tree> = store.tree(recorded)?.filter(|_| recorded != made);
+    let shown = shown.filter(|shown| *shown != recorded);
+    // Of two that it is not, the one that is recorded is of more interest.
+    let other = if recorded == made { shown.unwrap_or(recorded) } else { recorded };
+    let known: Option<Tree> = store.tree(other)?.filter(|_| other != made);
     let circumstances = Circumstances { first_jobs: None, second_jobs: remade.jobs };
     let files = match known {
-        Some(known) if store.whole_tree(recorded)?.is_some() => {
+        Some(known) if store.whole_tree(other)?.is_some() => {
             differing::differing(&known, &remade.tree, store, circumstances)?
         }
         _ => Vec::new(),
     };
-    Ok(Rebuilt { id: remade.id.clone(), action: remade.action, same_action, recorded, made, files })
+    Ok(Rebuilt { id: remade.id.clone(), action: remade.action, same_action, recorded, made, shown, files })
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::super::assembling::{Order, Recording, assemble};
-use super::super::build::{Wish, bring};
+use super::super::build::{Unrecorded, Wish, bring};
 use super::super::context::Context;
 use super::super::passing::Gating;
 use super::super::project::Project;
@@ -14,7 +14,7 @@ use super::findings::{Details, Findings, Where, look};
 use crate::build::Origin;
 use crate::digest::TextDigest;
 use crate::disk;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::lock::Lockfile;
 use crate::manifest::Site;
 use crate::site::Generation;
@@ -30,6 +30,7 @@ const COPY: &str = "from the copy that the generation has";
 const AGAIN: &str = "by making the generation's directory again";
 const NEW: &str = "by a new generation";
 const HISTORY: &str = "from the history";
+const REST: &str = "from what is left";
 
 /// Put right what is wrong, and look at everything again.
 pub fn repair(context: &Context<'_>, project: &Project, site: &Site, before: Findings) -> Result<Findings, Failure> {
@@ -38,9 +39,15 @@ pub fn repair(context: &Context<'_>, project: &Project, site: &Site, before: Fin
     // A generation's links lead into its prefix, so that comes first; and what is shown is whole by then.
     let places = [Where::Lockfile, Where::Prefix, Where::Generation, Where::Site];
     for place in places.into_iter().filter(|place| before.is_wrong(*place)) {
-        match mending.mend(place, &before)? {
-            Ok(from) => drop(how.insert(place, from)),
-            Err(reason) => why_not.push(reason),
+        match mending.mend(place, &before) {
+            Ok(Ok(from)) => drop(how.insert(place, from)),
+            Ok(Err(reason)) => why_not.push(reason),
+            Err(failure) if failure.exit == Exit::Locked => return Err(failure),
+            // The others may be healed all the same, and none of them is forgotten over it.
+            Err(failure) => {
+                why_not.push(failure.outcome);
+                why_not.extend(failure.facts.into_iter().chain(failure.causes).map(|fact| format!("  {fact}")));
+            }
         }
     }
     let current = project.place(&site.name).current_number().filter(|_| before.is_current);
@@ -81,14 +88,19 @@ impl Mending<'_> {
         }
     }
 
-    /// Show again what the site showed last, unless it shows something by now.
+    /// Show again what the site showed last, unless it shows something by now; and let the history tell of it.
     fn current(&self) -> Result<Healed, Failure> {
         let place = self.project.place(&self.site.name);
         let _held = place.hold(self.context.globals.patience(), self.context.ui)?;
         if let Some(number) = place.lost_current()? {
             place.show_again(number)?;
         }
-        Ok(Ok(HISTORY))
+        if place.examine_history()?.is_none() {
+            return Ok(Ok(HISTORY));
+        }
+        let note = self.project.note(Some("what the history told before is lost".to_owned()));
+        place.mend_history(place.current().ok().flatten().as_ref(), note)?;
+        Ok(Ok(REST))
     }
 
     /// Put back the text that the generation was made from.
@@ -160,7 +172,14 @@ impl Mending<'_> {
             let message = "in the place of a generation that was damaged".to_owned();
             let manner = Manner::of_build(Showing::Always, Gating::On, Some(message));
             let (mode, vouching) = (LockMode::default(), Vouching::of(project, false));
-            let wish = Wish { mode, locked: true, vouching, manner: &manner, jobs: Jobs::default() };
+            let wish = Wish {
+                mode,
+                locked: true,
+                unrecorded: Unrecorded::Leave,
+                vouching,
+                manner: &manner,
+                jobs: Jobs::default(),
+            };
             bring(context, project, site, &wish)?.told()?;
             return Ok(Ok(NEW));
         };

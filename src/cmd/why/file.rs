@@ -15,7 +15,7 @@ pub(super) struct Found {
     path: String,
     /// What it is: a digest, a link's target, or that it is a directory.
     what: String,
-    /// Whether the site has it by itself, and no package.
+    /// Whether the site has it, or something in it, by itself.
     of_site: bool,
     /// The packages that have something there: one, unless it is a directory.
     pub packages: Vec<PackageName>,
@@ -47,16 +47,29 @@ pub(super) fn find(
     };
     // What `without` leaves out of a package is not in the prefix.
     let prefix = store.tree(generation.prefix)?.ok_or_else(missing)?;
-    let Some(shown) = prefix.get(&path) else { return Ok(None) };
+    let of_site = generation.files.keys().any(|file| path.is_empty() || is_below(file, &path));
+    let top = Node::Directory(prefix.clone());
+    let shown = if path.is_empty() { Some(&top) } else { prefix.get(&path) };
+    let Some(shown) = shown else {
+        let what = "a directory of the site's own files, by `[files]` in `envy.toml`".to_owned();
+        return Ok(of_site.then(|| Found { what, path, of_site, packages: Vec::new(), lockfile }));
+    };
     let is_there = |node: &Node| node == shown || matches!((node, shown), (Node::Directory(_), Node::Directory(_)));
     let mut packages = Vec::new();
     for member in &generation.packages {
         let tree = store.tree(member.tree)?.ok_or_else(missing)?;
-        if let (true, Ok(name)) = (tree.get(&path).is_some_and(is_there), member.name.parse()) {
+        let has_it = if path.is_empty() { !tree.is_empty() } else { tree.get(&path).is_some_and(is_there) };
+        if let (true, Ok(name)) = (has_it, member.name.parse()) {
             packages.push(name);
         }
     }
-    Ok(Some(Found { what: described(shown), path, of_site: false, packages, lockfile }))
+    let path = if path.is_empty() { ".".to_owned() } else { path };
+    Ok(Some(Found { what: described(shown), path, of_site, packages, lockfile }))
+}
+
+/// Whether a path lies below a directory.
+fn is_below(path: &str, directory: &str) -> bool {
+    path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// A path from the beginning of the prefix, however it was written.
@@ -78,8 +91,9 @@ fn described(node: &Node) -> String {
 impl Found {
     pub fn text(&self) -> String {
         let from: Vec<_> = self.packages.iter().map(|name| format!("`{name}`")).collect();
-        let from = if self.of_site { String::new() } else { format!(", from {}", from.join(", ")) };
-        format!("{}: {}{from}\n", self.path, self.what)
+        let from = if from.is_empty() { String::new() } else { format!(", from {}", from.join(", ")) };
+        let own = if self.of_site && !from.is_empty() { ", and files of the site's own" } else { "" };
+        format!("{}: {}{from}{own}\n", self.path, self.what)
     }
 
     pub fn document(&self) -> serde_json::Value {

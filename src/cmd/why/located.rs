@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::{file, making, with_owners};
+use super::{file, making, named, parts, with_owners};
 use crate::cmd::context::{Context, absolute};
 use crate::cmd::project::{MANIFEST, Project};
 use crate::digest::TreeDigest;
@@ -24,18 +24,26 @@ enum Spot {
 /// Say which package a file is of, and where that came from.
 pub(super) fn run(context: &Context<'_>, asked: &str, json: bool) -> Result<(), Failure> {
     let whole = absolute(PathBuf::from(asked))?;
-    let spot = spot(&plain(&whole)).or_else(|| spot(&disk::canonical(&whole).ok()?));
-    let (mut text, found) = (
-        String::new(),
-        match spot {
-            Some(Spot::Site { directory, number, path }) => in_site(&directory, number, &path)?,
-            Some(Spot::Prefix { prefix, path }) => match shown_by(context, prefix)? {
-                Some((place, generation)) => (place, generation, path),
-                None => return in_store(context, asked, prefix, &path, json),
-            },
-            None => return Err(nowhere(asked, &whole)),
+    let paths = [Some(plain(&whole)), disk::canonical(&whole).ok()];
+    let mut found = None;
+    for path in paths.iter().flatten() {
+        let spot = spot(path);
+        if let Some(part) = spot.is_none().then(|| parts::find(context, path)).transpose()?.flatten() {
+            part.tell(context, asked, json);
+            return Ok(());
+        }
+        found = found.or(spot);
+    }
+    let found = match found {
+        Some(Spot::Site { directory, number, path }) => in_site(&directory, number, &path)?,
+        Some(Spot::Prefix { prefix, path }) => match shown_by(context, prefix)? {
+            Some((place, generation)) => (place, generation, path),
+            None => return in_store(context, asked, prefix, &path, json),
         },
-    );
+        None if named::run(context, asked, json)? => return Ok(()),
+        None => return Err(nowhere(asked, &whole)),
+    };
+    let mut text = String::new();
     let (place, generation, path) = found;
     let nothing = || {
         Failure::new(
@@ -57,7 +65,7 @@ pub(super) fn run(context: &Context<'_>, asked: &str, json: bool) -> Result<(), 
         text.clear();
         with_owners(context, None, place.site(), &found, &shown, &mut text)
     })?;
-    let site = format!("  site     `{}` in `{}`\n", place.site(), place.path().display());
+    let site = site_line(&place);
     match json {
         true => context.ui.json(&serde_json::json!({
             "schema": "envy.why/1",
@@ -70,6 +78,11 @@ pub(super) fn run(context: &Context<'_>, asked: &str, json: bool) -> Result<(), 
         false => context.ui.result(&format!("{text}{site}")),
     }
     Ok(())
+}
+
+/// Which site it is, and where.
+pub(super) fn site_line(place: &Place) -> String {
+    format!("  site     `{}` in `{}`\n", place.site(), place.path().display())
 }
 
 fn nowhere(asked: &str, whole: &Path) -> Failure {
@@ -116,13 +129,19 @@ fn shown_by(context: &Context<'_>, prefix: TreeDigest) -> Result<Option<(Place, 
 /// Of a prefix that no site shows, the store tells what it can.
 fn in_store(context: &Context<'_>, asked: &str, prefix: TreeDigest, path: &str, json: bool) -> Result<(), Failure> {
     let store = context.store()?;
+    if path.is_empty() {
+        let directory = store.prefix_path(prefix);
+        if let Some(part) = parts::find(context, &directory)? {
+            part.tell(context, asked, json);
+            return Ok(());
+        }
+    }
     let gone = || {
         Failure::new(Exit::Failed, format!("the store does not know what is in prefix {prefix}"))
             .hint("run `envy store verify`")
     };
     let tree = store.tree(prefix)?.ok_or_else(gone)?;
-    let is_here = if path.is_empty() { None } else { tree.get(path) };
-    let Some(node) = is_here else {
+    let Some(node) = tree.get(path) else {
         return Err(Failure::new(Exit::Failed, format!("prefix {prefix} has no `{path}`")).hint("name a file in it"));
     };
     let has_it = |outcome: &Outcome| {
@@ -136,7 +155,12 @@ fn in_store(context: &Context<'_>, asked: &str, prefix: TreeDigest, path: &str, 
         Node::Directory(_) => "a directory".to_owned(),
     };
     if json {
-        let built = |(action, outcome): &(_, Outcome)| serde_json::json!({ "package": outcome.provenance.package, "action": ToString::to_string(action), "provenance": outcome.provenance });
+        let built = |(action, outcome): &(_, Outcome)| {
+            let mut built = making::document(*action, &outcome.provenance);
+            built["package"] = outcome.provenance.package.as_str().into();
+            built["provenance"] = serde_json::to_value(&outcome.provenance).expect("provenance is plain data");
+            built
+        };
         context.ui.json(&serde_json::json!({
             "schema": "envy.why/1", "site": null, "what": asked,
             "found": [{ "path": path, "what": what, "of-site": false, "built": outcomes.iter().map(built).collect::<Vec<_>>() }],

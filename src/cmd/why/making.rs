@@ -64,6 +64,11 @@ impl Making {
         Ok(Self { pinned, built, shown })
     }
 
+    /// Every build whose result is here, as data.
+    pub fn built(&self) -> serde_json::Value {
+        self.built.iter().map(|(action, provenance)| document(*action, provenance)).collect()
+    }
+
     /// The same, with titles.
     pub fn facts(&self) -> Vec<(&'static str, String)> {
         let mut facts = Vec::new();
@@ -83,7 +88,22 @@ impl Making {
     }
 }
 
-/// When, where, by whom and how something was built.
+/// When, where, by whom and how something was built, as data.
+pub(super) fn document(action: ActionDigest, provenance: &Provenance) -> serde_json::Value {
+    let made = provenance.made.as_ref();
+    serde_json::json!({
+        "action": action.to_string(),
+        "time": made.map(|made| &made.time),
+        "by": made.and_then(|made| made.by.as_ref()),
+        "host": made.and_then(|made| made.host.as_ref()),
+        "seconds": provenance.seconds,
+        "envy": provenance.envy,
+        "sandbox": provenance.sandbox,
+        "rust": Some(&provenance.toolchain).filter(|rust| !rust.is_empty()),
+    })
+}
+
+/// The same in a sentence.
 pub(super) fn sentence(action: ActionDigest, provenance: &Provenance) -> String {
     let made = provenance.made.as_ref();
     let parts = [

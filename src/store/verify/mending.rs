@@ -65,7 +65,7 @@ impl Store {
         self.make_prefix(tree)
     }
 
-    fn remove_damaged_directories(&self, digest: TreeDigest) -> Result<(), Error> {
+    pub(super) fn remove_damaged_directories(&self, digest: TreeDigest) -> Result<(), Error> {
         let path = self.path_of("trees", &digest);
         let Some(bytes) = disk::read_if_exists(&path)? else { return Ok(()) };
         let mut below = Vec::new();
