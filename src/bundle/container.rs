@@ -122,7 +122,7 @@ impl<R: Read> Unpacker<R> {
         let padded = &mut padded[..padding(size)];
         self.from.read_exact(padded).map_err(cut)?;
         if padded.iter().any(|byte| *byte != 0) {
-            return Err(Error::Unexpected { expected: "nothing".to_owned(), found: "bytes between files".to_owned() });
+            return Err(Error::Between);
         }
         Ok(())
     }
@@ -221,6 +221,15 @@ mod tests {
         assert!(matches!(unpacked(&more, &[("a", 3)]), Err(Error::Unexpected { .. })));
         let twice = [&bytes[..], &bytes[..]].concat();
         assert!(matches!(unpacked(&twice, &[("a", 3)]), Err(Error::Unexpected { .. })));
+    }
+
+    #[test]
+    fn bytes_between_files_are_told() {
+        let mut plain = zstd::decode_all(&packed(&[("a", "one"), ("b", "two")])[..]).unwrap();
+        plain[BLOCK + 3] = b'!';
+        let told =
+            unpacked(&zstd::encode_all(&plain[..], LEVEL).unwrap(), &[("a", 3), ("b", 3)]).unwrap_err().to_string();
+        assert_eq!(told, "there are bytes between two files that belong to neither");
     }
 
     #[test]

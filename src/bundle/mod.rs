@@ -96,6 +96,9 @@ pub enum Error {
         /// What comes.
         found: String,
     },
+    /// Bytes where a file is over and the next has not begun.
+    #[error("there are bytes between two files that belong to neither")]
+    Between,
     /// Bytes that are not what they have to be.
     #[error("`{path}` is not what it has to be: expected sha256:{expected}, received sha256:{received}")]
     Digest {

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::context::{Context, absolute};
 use super::options::switch;
@@ -28,6 +29,8 @@ pub struct Caching {
     config: Config,
     /// Whether it is left alone for the rest of this command.
     left: AtomicBool,
+    /// Outputs that came from it.
+    came: Mutex<BTreeSet<TreeDigest>>,
 }
 
 impl Caching {
@@ -46,7 +49,7 @@ impl Caching {
         }
         let named = own.or_else(|| Some((project.manifest.remote_cache()?.to_owned(), "`envy.toml`".to_owned())));
         let Some((text, place)) = named.filter(|(text, _)| text != "off") else {
-            return Ok(Self { remote: None, config, left: AtomicBool::new(false) });
+            return Ok(Self { remote: None, config, left: AtomicBool::new(false), came: Mutex::default() });
         };
         let address = Address::parse(&text).map_err(|error| {
             Failure::new(Exit::Failed, "the cache cannot be used")
@@ -58,7 +61,7 @@ impl Caching {
         settings.offline |= context.is_frozen();
         let patience = config.timeout.unwrap_or(PATIENCE);
         let remote = Some(Remote::at(address, settings, patience, authorization));
-        Ok(Self { remote, config, left: AtomicBool::new(false) })
+        Ok(Self { remote, config, left: AtomicBool::new(false), came: Mutex::default() })
     }
 
     /// The cache, or a failure that says how to name one.
@@ -67,6 +70,11 @@ impl Caching {
             Failure::new(Exit::Failed, "no cache is named")
                 .hint("write `cache = \"file:///srv/envy-cache\"` below `[remote]` of `envy.toml` or of `~/.config/envy/config.toml`")
         })
+    }
+
+    /// Outputs that came from it while this command ran.
+    pub fn came(&self) -> BTreeSet<TreeDigest> {
+        self.came.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What the user said of sending.
@@ -120,7 +128,10 @@ impl Caching {
             drop(busy);
             match pulled {
                 Ok(came) if came.is_empty() => {}
-                Ok(came) => tell_pulled(context, remote, came.len()),
+                Ok(came) => {
+                    tell_pulled(context, remote, came.len());
+                    self.came.lock().unwrap_or_else(PoisonError::into_inner).extend(came);
+                }
                 Err(error) => self.leave(context, &error),
             }
             asked.extend(wanted);

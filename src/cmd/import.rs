@@ -67,6 +67,10 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
 /// Read the bundle, and prove it, before anything else is touched.
 fn receive(context: &Context<'_>, file: &Path) -> Result<Arrived, Failure> {
     let store = context.store()?;
+    if disk::is_directory(file) {
+        return Err(Failure::new(Exit::Failed, format!("`{}` is a directory, and no bundle", file.display()))
+            .hint("name the file that `envy bundle` wrote"));
+    }
     let busy = context.ui.busy(format!("reading {}", file.display()));
     let arrived = match file.as_os_str() == "-" {
         true => bundle::receive(std::io::stdin().lock(), store),

@@ -8,6 +8,7 @@ use super::project::Project;
 use crate::build::Step;
 use crate::failure::{Exit, Failure};
 use crate::manifest::Site;
+use crate::tree::grove;
 
 /// Bring all outputs that lockfiles record.
 pub fn run(context: &Context<'_>, args: &SitesArgs) -> Result<(), Failure> {
@@ -25,9 +26,24 @@ pub fn run(context: &Context<'_>, args: &SitesArgs) -> Result<(), Failure> {
         let sites: Vec<_> = sites
             .map(|(site, packages)| serde_json::json!({ "site": site.name.as_str(), "packages": packages }))
             .collect();
-        context.ui.json(&serde_json::json!({ "schema": "envy.pull/1", "cache": remote.shown(), "sites": sites }));
+        context.ui.json(&serde_json::json!({
+            "schema": "envy.pull/1",
+            "cache": remote.shown(),
+            "came": came(context, &caching)?,
+            "sites": sites,
+        }));
     }
     Ok(())
+}
+
+/// How many outputs came, and the files that they have.
+fn came(context: &Context<'_>, caching: &Caching) -> Result<serde_json::Value, Failure> {
+    let (store, outputs) = (context.store()?, caching.came());
+    let trees: Vec<_> =
+        outputs.iter().filter_map(|output| store.tree(*output).transpose()).collect::<Result<_, _>>()?;
+    let files = grove::files(&trees);
+    let bytes: u64 = files.iter().map(|(_, _, size)| size).sum();
+    Ok(serde_json::json!({ "outputs": outputs.len(), "files": files.len(), "bytes": bytes }))
 }
 
 /// Bring the outputs of one site; gives how many packages it has.

@@ -85,6 +85,10 @@ fn a_host_without_a_compiler_installs_from_a_server() {
     assert_eq!(lock(&kept).keys().filter(|path| path.starts_with("/envy/ac/")).count(), 1);
     server.forget_requests();
 
+    let data = installs(&other).env("ENVY_STORE", other.root().join("aside")).envy("pull --json").succeeds().json();
+    assert_eq!(data["came"]["outputs"], 1, "{data:#}");
+    assert!(data["came"]["files"].as_u64() > Some(0) && data["came"]["bytes"].as_u64() > Some(0), "{data:#}");
+    server.forget_requests();
     other.without_rust().envy("pull").ok(expect![[r#"
         pulled 1 output from `http://127.0.0.1:[PORT]/envy`
         complete all outputs of site `api` are here (1 package)

@@ -1,11 +1,13 @@
 //! Where results go: files, links, pipes, devices, disks that are full; and projects at strange paths.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use expect_test::expect;
+use serde_json::Value;
 
 use crate::scratch::{ENVY, Scratch};
 
@@ -168,9 +170,12 @@ fn documents_are_printed_wherever_a_project_is() {
     fs::write(at("recipes/one.toml"), RECIPE).unwrap();
     fs::write(at("envy.toml"), "[sites.api]\n[sites.api.dependencies]\none = { recipe = 'one', version = '1' }\n")
         .unwrap();
-    let mut failed = String::new();
+    let (mut failed, mut printed) = (String::new(), BTreeSet::new());
     for command in DOCUMENTS {
         let said = shell.envy(&format!("{command} --json"));
+        if said.code() == 0 {
+            keys(&said.json(), &mut printed);
+        }
         if said.code() != 0 || !said.json()["schema"].as_str().is_some_and(|schema| schema.starts_with("envy.")) {
             failed += &format!("{said}\n");
         }
@@ -184,6 +189,10 @@ fn documents_are_printed_wherever_a_project_is() {
             .succeeds()
             .json();
     }
+    let page = include_str!("../../docs/reference/json.md");
+    printed.retain(|key| !page.contains(&format!("`{key}`")));
+    assert_eq!(printed.into_iter().collect::<Vec<_>>(), [""; 0], "the page on data has every key");
+
     let tree = shell.envy("tree api --json").json();
     let digest = tree["sites"][0]["packages"][0]["outputs"][0]["tree"].as_str().expect("a digest").to_owned();
     let why = shell.envy(&format!("gc --why {digest} --json")).succeeds().json();
@@ -203,6 +212,47 @@ fn documents_are_printed_wherever_a_project_is() {
     assert_eq!(missing, [""; 0], "each command with `--json` is tried above");
 }
 
+/// Every key of a document, but below those whose keys are names of something.
+fn keys(document: &Value, found: &mut BTreeSet<String>) {
+    const NAMES: [&str; 11] =
+        ["checked", "env", "facts", "files", "freed", "kept", "kinds", "params", "provenance", "variables", "vars"];
+    let below: Vec<_> = match document {
+        Value::Object(object) => {
+            found.extend(object.keys().cloned());
+            object.iter().filter(|(key, _)| !NAMES.contains(&key.as_str())).map(|(_, value)| value).collect()
+        }
+        Value::Array(all) => all.iter().collect(),
+        _ => Vec::new(),
+    };
+    below.into_iter().for_each(|value| keys(value, found));
+}
+
+/// The schemas that sources name.
+fn schemas(directory: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(directory).expect("it is there") {
+        let path = entry.expect("it can be read").path();
+        if path.is_dir() {
+            schemas(&path, found);
+        } else {
+            let text = fs::read_to_string(&path).expect("sources are text");
+            found
+                .extend(text.split('"').filter(|one| one.starts_with("envy.") && one.contains('/')).map(str::to_owned));
+        }
+    }
+}
+
+#[test]
+fn the_page_on_data_knows_every_schema_that_a_command_prints() {
+    let page = include_str!("../../docs/reference/json.md");
+    let mut found = BTreeSet::new();
+    schemas(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cmd"), &mut found);
+    // What is written into a project is no output.
+    found.remove("envy.imported/1");
+    assert!(found.len() > 30, "{found:?}");
+    let unknown: Vec<_> = found.iter().filter(|schema| !page.contains(&format!("`{schema}`"))).collect();
+    assert_eq!(unknown, [""; 0]);
+}
+
 /// The commands that have `--json`.
 fn with_document(command: &clap::Command, above: &str) -> Vec<String> {
     let mut found = Vec::new();
@@ -214,4 +264,17 @@ fn with_document(command: &clap::Command, above: &str) -> Vec<String> {
         }
     }
     found
+}
+
+#[test]
+fn what_is_no_bundle_is_told_as_what_it_is() {
+    let scratch = Scratch::new();
+    fs::create_dir(scratch.path("api.envy")).unwrap();
+    scratch.envy("import api.envy").fails(
+        1,
+        expect![[r#"
+            error: `api.envy` is a directory, and no bundle
+            hint: name the file that `envy bundle` wrote
+        "#]],
+    );
 }
