@@ -75,11 +75,10 @@ pub(super) enum Unrecorded {
 }
 
 impl Wish<'_> {
-    /// Whether a site may be left as it is.
-    fn is_met_by(&self, project: &Project, lockfile: &Lockfile, shown: &Generation) -> bool {
+    /// Whether a site that shows what it should is to be made again, since its lockfile does not say what comes out.
+    fn has_to_record(&self, project: &Project, lockfile: &Lockfile, shown: &Generation) -> bool {
         let records = self.unrecorded == Unrecorded::Record && !self.locked;
-        self.vouching.allows(lockfile, shown)
-            && (!records || is_recorded(lockfile, shown) || !can_record(project.sandbox()))
+        records && !is_recorded(lockfile, shown) && can_record(project.sandbox())
     }
 }
 
@@ -164,13 +163,20 @@ fn try_to_bring(
     if let Some(locked) = &current {
         let config = project.config(site, &locked.lockfile)?;
         let converged = project.converged(context, site, locked, &config)?;
-        if let Some(generation) = converged.filter(|one| wish.is_met_by(project, &locked.lockfile, one)) {
-            // A site that was moved, with its project, is another root. From a store that cannot be written to nothing is
-            // removed either.
-            let place = project.place(&site.name);
-            let _ = context.store()?.add_root(place.path());
-            let untold = catch_up(context, project, site, wish.manner)?;
-            return Ok(Some(Shown { untold, ..Shown::still(&site.name, How::Converged, &generation) }));
+        if let Some(generation) = converged.filter(|one| wish.vouching.allows(&locked.lockfile, one)) {
+            if wish.has_to_record(project, &locked.lockfile, &generation) {
+                match recording_build(context, &site.name, wish) {
+                    // What is shown is right, whether or not it can be made again here.
+                    Err(failure) if matches!(failure.exit, Exit::Host | Exit::Offline) => {
+                        let (name, why) = (&site.name, failure.outcome);
+                        context
+                            .ui
+                            .note(format!("what site `{name}` is made of is not recorded in its lockfile: {why}"));
+                    }
+                    shown => return shown,
+                }
+            }
+            return converge(context, project, site, wish, &generation).map(Some);
         }
         let place = project.place(&site.name);
         if wish.manner.showing == Showing::UnlessHeld
@@ -188,6 +194,21 @@ fn try_to_bring(
         Some(locked) => locked_build(context, project, site, &locked, wish),
         None => recording_build(context, &site.name, wish),
     }
+}
+
+/// Leave a site as it is.
+fn converge(
+    context: &Context<'_>,
+    project: &Project,
+    site: &Site,
+    wish: &Wish<'_>,
+    shown: &Generation,
+) -> Result<Shown, Failure> {
+    // A site that was moved, with its project, is another root. From a store that cannot be written to nothing is removed
+    // either.
+    let _ = context.store()?.add_root(project.place(&site.name).path());
+    let untold = catch_up(context, project, site, wish.manner)?;
+    Ok(Shown { untold, ..Shown::still(&site.name, How::Converged, shown) })
 }
 
 /// Go on with what a process that died had begun with what a site shows, if there is anything.

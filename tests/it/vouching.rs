@@ -186,6 +186,10 @@ fn what_a_locked_build_made_is_recorded_by_the_next_one_that_may() {
         .says("hint: record them: run `envy build` without `--locked`");
     // Whoever only runs it waits for nothing.
     scratch.without_rust().envy("run api -- hello").succeeds().says("hello 1.0.0");
+    // Whoever cannot make it again is told, and goes on.
+    let told = scratch.without_rust().envy("build");
+    told.succeeds().says("note: what site `api` is made of is not recorded in its lockfile: ");
+    told.says("unchanged site `api` is at generation 2");
     assert_eq!(recorded(&scratch), (0, 0));
 
     scratch.envy("build").ok(expect![[r#"
