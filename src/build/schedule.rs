@@ -76,6 +76,8 @@ pub struct Built {
     pub source: Option<TreeDigest>,
     /// What it needs from the host.
     pub needs: Needs,
+    /// Whether it was built just now, and not found.
+    pub is_fresh: bool,
 }
 
 /// Where an output comes from, and what vouches for it.
@@ -130,8 +132,8 @@ impl<'s> Builder<'_, 's> {
             if let Step::Use(output, tree) = &planned.step {
                 let (id, tree, needs) = (planned.id.clone(), tree.clone(), output.needs.clone());
                 let output = Some(output.clone());
-                outputs
-                    .insert(id.name.clone(), Built { id, tree, origin: Origin::Recorded, output, source: None, needs });
+                let built = Built { id, tree, origin: Origin::Recorded, output, source: None, needs, is_fresh: false };
+                outputs.insert(built.id.name.clone(), built);
             }
         }
         let to_make: Vec<_> = plan.to_make().collect();
@@ -301,7 +303,7 @@ impl Site<'_, '_> {
         };
         store.put_outcome(action, &outcome, &encoded, done.log.len() as u64)?;
         progress.tell(Event::Built { package: &package, seconds: done.seconds });
-        self.judge(inputs, action, done.tree, &outcome)
+        Ok(Built { is_fresh: true, ..self.judge(inputs, action, done.tree, &outcome)? })
     }
 
     /// Compare what was made with what the lockfile records.
@@ -322,7 +324,8 @@ impl Site<'_, '_> {
         let needs = outcome.provenance.needs.clone();
         let output = recordable.then_some(Output { platform, action, tree: outcome.tree, needs });
         let needs = outcome.provenance.needs.clone();
-        Ok(Built { id: inputs.id.clone(), tree, origin, output, source: inputs.source.unpinned, needs })
+        let (id, source) = (inputs.id.clone(), inputs.source.unpinned);
+        Ok(Built { id, tree, origin, output, source, needs, is_fresh: false })
     }
 
     fn not_reproduced(&self, inputs: &Inputs<'_>, recorded: &Output, made: &Tree) -> Error {

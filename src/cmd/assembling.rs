@@ -8,7 +8,7 @@ use super::context::Context;
 use super::project::Project;
 use super::site_files::refuse_what_is_in_the_way;
 use super::vouching::Vouching;
-use crate::build::{Builder, Built, Host, Lack, Memo, Origin, Supplies, unfit};
+use crate::build::{Builder, Built, Host, Lack, Memo, Origin, Proof, Supplies, unfit};
 use crate::digest::TreeDigest;
 use crate::failure::{Exit, Failure};
 use crate::lock::{Lockfile, Prefix, Wishes, outputs_digest};
@@ -67,6 +67,9 @@ pub fn assemble(
     // What is wrong with a template is told before anything is built.
     let config = project.config(site, lockfile)?;
     let wishes = project.wishes(context, site, Some(lockfile))?;
+    if recording == Recording::Off {
+        require_consistent(site, &wishes, lockfile)?;
+    }
     let remote = Caching::open(context, project)?;
     let plan = remote.plan_to_build(context, lockfile, &wishes)?;
     if recording == Recording::Off {
@@ -89,14 +92,21 @@ pub fn assemble(
         progress,
         elsewhere: &elsewhere,
     };
-    let all = builder.outputs(&plan)?;
+    let all = builder.outputs(&plan).map_err(Failure::from);
+    let all = match recording {
+        Recording::Off => all.map_err(|failure| vouching.or_bring(site, &plan, failure))?,
+        Recording::On => all?,
+    };
     remote.push_new(context, all.values());
     let (outputs, to_build_with) = all.into_iter().partition(|(name, _)| wishes.is_installed(name, platform));
-    warn_unproven(context, &outputs);
     let tree = merge(site, wishes, &outputs)?;
     require_fit(context, &outputs, &tree)?;
     let mut lockfile = proven(site, wishes, lockfile, &outputs, &tree, recording)?;
     vouching.require_vouched(context, site, &lockfile, &outputs)?;
+    warn_unproven(context, &outputs);
+    if jobs.proof == Proof::Twice {
+        note_found(context, site, &outputs);
+    }
     if recording == Recording::On {
         record(&mut lockfile, &to_build_with);
     }
@@ -123,6 +133,28 @@ fn warn_unproven(context: &Context<'_>, outputs: &BTreeMap<PackageName, Built>) 
             built.id
         ));
     }
+}
+
+/// Say that nothing was built, where whatever is built is checked.
+pub fn note_nothing_checked(context: &Context<'_>, site: &Site, jobs: Jobs) {
+    if jobs.proof == Proof::Twice {
+        note_unchecked(context, site, "nothing was built, so nothing was checked");
+    }
+}
+
+/// The same of what was found, and not built.
+fn note_found(context: &Context<'_>, site: &Site, outputs: &BTreeMap<PackageName, Built>) {
+    let found: Vec<_> = outputs.values().filter(|built| !built.is_fresh).map(|built| built.id.to_string()).collect();
+    match found.as_slice() {
+        [] => {}
+        all if all.len() == outputs.len() => note_unchecked(context, site, "nothing was built, so nothing was checked"),
+        [one] => note_unchecked(context, site, &format!("{one} was not built, so it was not checked")),
+        some => note_unchecked(context, site, &format!("{} were not built, so not checked", some.join(", "))),
+    }
+}
+
+fn note_unchecked(context: &Context<'_>, site: &Site, what: &str) {
+    context.ui.note(format!("{what}: `envy verify {} --rebuild` does", site.name));
 }
 
 /// Refuse to show programs that this host cannot run.
@@ -204,6 +236,19 @@ fn record(lockfile: &mut Lockfile, outputs: &BTreeMap<PackageName, Built>) -> bo
         }
     }
     all
+}
+
+/// Refuse a lockfile whose prefix is of none of the outputs that it lists: one of both is not as it was written.
+fn require_consistent(site: &Site, wishes: &Wishes, lockfile: &Lockfile) -> Result<(), Failure> {
+    let host = Platform::host();
+    let installed = wishes.installed(host).map(|name| (name, wishes.packages()[name].without.as_slice()));
+    if lockfile.lists_what_its_prefix_is_made_of(host, installed) != Some(false) {
+        return Ok(());
+    }
+    let (name, path) = (&site.name, Lockfile::relative_path(&site.name));
+    Err(Failure::new(Exit::Verification, format!("lockfile `{}` is not consistent", path.display()))
+        .fact(format!("the prefix that it records for {host} is made of other outputs than those that it lists"))
+        .hint(format!("restore it, or run `envy build {name}` without `--locked`, which records what comes out, and review the difference")))
 }
 
 fn not_the_prefix(site: &Site, recorded: TreeDigest, made: TreeDigest) -> Failure {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::assembling::{Order, Recording, assemble};
+use super::assembling::{Order, Recording, assemble, note_nothing_checked};
 use super::committing::Writes;
 use super::context::Context;
 use super::held::keep_showing;
@@ -107,10 +107,7 @@ pub fn run(context: &Context<'_>, args: &Args) -> Result<(), Failure> {
         if shown.how == How::Converged {
             let name = &site.name;
             context.ui.done("unchanged", format!("site `{name}` is at generation {}", shown.generation));
-            if args.check_reproducible {
-                let hint = format!("nothing was built, so nothing was checked: `envy verify {name} --rebuild` does");
-                context.ui.note(hint);
-            }
+            note_nothing_checked(context, site, jobs);
         }
         Ok(shown)
     });
@@ -183,6 +180,7 @@ fn try_to_bring(
             keep_showing(context, &place)?;
             let untold = catch_up(context, project, site, wish.manner)?;
             tell_held(context, &place);
+            note_nothing_checked(context, site, wish.jobs);
             return Ok(Some(Shown { untold, ..Shown::still(&site.name, How::Held, &shown) }));
         }
     }

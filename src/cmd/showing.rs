@@ -97,6 +97,8 @@ pub enum How {
     Held,
     /// A generation was made, and is not current.
     Made,
+    /// A generation that is not current was made before, and is still there.
+    MadeBefore,
 }
 
 impl How {
@@ -111,7 +113,7 @@ impl How {
             Self::Converged | Self::Unchanged => "unchanged",
             Self::Switched => "switched",
             Self::Held => "held",
-            Self::Made => "made",
+            Self::Made | Self::MadeBefore => "made",
         }
     }
 }
@@ -164,12 +166,8 @@ pub fn ready<'a>(
     assembled: &Assembled,
     lockfile: &'a str,
 ) -> Result<Ready<'a>, Failure> {
-    let (place, store, tree) = (project.place(&site.name), context.store()?, &assembled.tree);
-    // One that is made now is made of bytes that are proven.
-    if store.has_prefix(tree.digest())? {
-        look_over(context, project, tree.digest(), Some(tree), None)?;
-    }
-    let prefix = store.materialise(tree)?;
+    let (place, tree) = (project.place(&site.name), &assembled.tree);
+    let prefix = prefix(context, project, tree)?;
     let held = place.hold(context.globals.patience(), context.ui)?;
     let digest = TextDigest::of(lockfile.as_bytes());
     let generation = Generation::new(site.name.as_str(), &Platform::host().to_string(), tree.digest(), digest)
@@ -177,6 +175,16 @@ pub fn ready<'a>(
         .with_checks(Checks::from(&site.gate))
         .with_packages(assembled.members.clone());
     Ok(Ready { site, place, prefix, generation, files: assembled.config.files.clone(), lockfile, _held: held })
+}
+
+/// The prefix of a tree, which is right.
+fn prefix(context: &Context<'_>, project: &Project, tree: &Tree) -> Result<PathBuf, Failure> {
+    let store = context.store()?;
+    // One that is made now is made of bytes that are proven.
+    if store.has_prefix(tree.digest())? {
+        look_over(context, project, tree.digest(), Some(tree), None)?;
+    }
+    Ok(store.materialise(tree)?)
 }
 
 impl Ready<'_> {
@@ -217,9 +225,10 @@ impl Ready<'_> {
         let (number, prefix) = (generation.number, generation.prefix);
         let shown = |how, untold| Shown { site: site.clone(), how, before, generation: number, prefix, untold };
         if manner.showing == Showing::Never {
+            let how = if is_new { How::Made } else { How::MadeBefore };
             context.ui.done("built", format!("generation {number} of site `{site}`, not current"));
             context.ui.detail(format!("run `envy switch {site} {number}` to make it so"));
-            return Ok(shown(How::Made, None));
+            return Ok(shown(how, None));
         }
         if let Err(failure) = passage.check(&generation, Some(digest), &note) {
             if is_new {
@@ -279,7 +288,7 @@ pub fn begin_empty(
 ) -> Result<(), Failure> {
     let (store, empty) = (context.store()?, Tree::default());
     store.put_tree(&empty)?;
-    let prefix = store.materialise(&empty)?;
+    let prefix = prefix(context, project, &empty)?;
     store.add_root(place.path())?;
     let lockfile = TextDigest::of(built_from.as_bytes());
     let note = project.note(None);

@@ -46,7 +46,27 @@ impl Vouching {
         let packages = to_make.filter_map(|planned| lockfile.packages.get(&planned.id.name));
         let unrecorded =
             packages.filter(|package| lockfile.outputs(&package.id.name, Platform::host()).next().is_none());
-        fail(site, unrecorded.map(without_output).collect(), RECORD)
+        let unrecorded: Vec<_> = unrecorded.collect();
+        fail(site, unrecorded.iter().copied().map(without_output).collect(), what_helps(&unrecorded, false))
+    }
+
+    /// Where a host cannot build, it can still have what is recorded: that is not here, and it may not have anything else.
+    pub fn or_bring(self, site: &Site, plan: &Plan, failure: Failure) -> Failure {
+        if self == Self::Any || failure.exit != Exit::Host {
+            return failure;
+        }
+        let missing = plan.packages.iter().filter(|planned| planned.installed && planned.step == Step::Make);
+        let missing = missing.map(|planned| format!("what the lockfile records of {} is not here", planned.id));
+        let lack = std::iter::once(format!("to build it here: {}", failure.outcome));
+        let facts = missing.chain(lack).chain(failure.facts.into_iter().map(|fact| format!("  {fact}")));
+        let have = format!(
+            "bring it here: `envy pull {0}` from a cache, or `envy import` of what `envy bundle {0}` wrote",
+            site.name
+        );
+        let mut vouched = Failure::new(Exit::Verification, outcome(site)).facts(facts).hint(have);
+        vouched.causes = failure.causes;
+        vouched.hints.extend(failure.hints.into_iter().map(|hint| format!("or build the same here: {hint}")));
+        vouched
     }
 
     /// Refuse outputs that the lockfile does not record.
@@ -60,12 +80,13 @@ impl Vouching {
         if self == Self::Any {
             return Ok(());
         }
-        let (mut facts, mut otherwise) = (Vec::new(), false);
+        let (mut facts, mut lacking, mut otherwise) = (Vec::new(), Vec::new(), false);
         for (name, built) in outputs {
             let recorded: Vec<_> = lockfile.outputs(name, Platform::host()).map(|output| output.tree).collect();
             let Some(first) = recorded.first().filter(|_| !recorded.contains(&built.tree.digest())) else {
                 let package = lockfile.packages.get(name).filter(|_| recorded.is_empty());
                 facts.extend(package.map(without_output));
+                lacking.extend(package);
                 continue;
             };
             otherwise = true;
@@ -76,7 +97,7 @@ impl Vouching {
             let files = known.map(|known| differing(&known, &built.tree)).unwrap_or_default();
             facts.extend(files.iter().map(|file| format!("  `{file}` differs")));
         }
-        fail(site, facts, if otherwise { BRING } else { RECORD })
+        fail(site, facts, what_helps(&lacking, otherwise))
     }
 
     /// Refuse a generation with outputs that the lockfile does not record.
@@ -84,14 +105,17 @@ impl Vouching {
         if self.allows(lockfile, generation) {
             return Ok(());
         }
-        let (mut facts, mut otherwise) = (Vec::new(), false);
+        let (mut facts, mut lacking, mut otherwise) = (Vec::new(), Vec::new(), false);
         for member in not_vouched_for(lockfile, generation) {
             let name: Option<PackageName> = member.name.parse().ok();
             let recorded = name.iter().flat_map(|name| lockfile.outputs(name, Platform::host()));
             let recorded: Vec<_> = recorded.map(|output| format!("  recorded {}", output.tree)).collect();
             let package = name.as_ref().and_then(|name| lockfile.packages.get(name));
             match package.filter(|_| recorded.is_empty()) {
-                Some(package) => facts.push(without_output(package)),
+                Some(package) => {
+                    facts.push(without_output(package));
+                    lacking.push(package);
+                }
                 None => {
                     otherwise = true;
                     facts.push(format!("{} {} is otherwise than the lockfile records", member.name, member.version));
@@ -100,13 +124,24 @@ impl Vouching {
                 }
             }
         }
-        fail(site, facts, if otherwise { BRING } else { RECORD })
+        fail(site, facts, what_helps(&lacking, otherwise))
     }
 }
 
 const RECORD: &str =
     "record them: run `envy build` without `--locked` on a host that fences builds, and commit the lockfile";
 const BRING: &str = "build with the tools that made the recorded ones, or bring those here from where they are";
+const NEVER: &str =
+    "a site with a directory cannot require outputs: take that package from git, or leave `require-outputs` off";
+
+/// What helps where packages have no output, or came out otherwise.
+fn what_helps(lacking: &[&Package], otherwise: bool) -> &'static str {
+    match otherwise {
+        _ if lacking.iter().any(|package| !package.pin.is_fixed()) => NEVER,
+        true => BRING,
+        false => RECORD,
+    }
+}
 
 /// The packages of a generation that a lockfile does not vouch for.
 pub fn unvouched(lockfile: &Lockfile, generation: &Generation) -> Vec<String> {
@@ -143,6 +178,9 @@ fn fail(site: &Site, facts: Vec<String>, hint: &str) -> Result<(), Failure> {
     if facts.is_empty() {
         return Ok(());
     }
-    let outcome = format!("site `{}` may only have outputs that its lockfile records", site.name);
-    Err(Failure::new(Exit::Verification, outcome).facts(facts).hint(hint))
+    Err(Failure::new(Exit::Verification, outcome(site)).facts(facts).hint(hint))
+}
+
+fn outcome(site: &Site) -> String {
+    format!("site `{}` may only have outputs that its lockfile records", site.name)
 }

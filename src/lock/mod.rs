@@ -339,6 +339,32 @@ impl Lockfile {
     }
 }
 
+impl Lockfile {
+    /// Whether the prefix that it records for a platform can be made of outputs that it lists, one of each of these packages,
+    /// with what is left out of it. Nobody can tell where it records no prefix, or a package has no output there, as one that
+    /// is made from a directory, or where there are too many ways.
+    pub fn lists_what_its_prefix_is_made_of<'a>(
+        &self,
+        platform: Platform,
+        installed: impl IntoIterator<Item = (&'a PackageName, &'a [String])>,
+    ) -> Option<bool> {
+        let recorded = self.prefixes.get(&platform)?;
+        let mut ways: Vec<Vec<(&PackageName, TreeDigest, &[String])>> = vec![Vec::new()];
+        for (name, without) in installed.into_iter().filter(|(name, _)| self.packages.contains_key(*name)) {
+            let trees: BTreeSet<_> = self.outputs(name, platform).map(|output| output.tree).collect();
+            let with = |tree| move |way: &Vec<_>| [way.as_slice(), &[(name, tree, without)]].concat();
+            ways = trees.into_iter().flat_map(|tree| ways.iter().map(with(tree)).collect::<Vec<_>>()).collect();
+            if ways.is_empty() || ways.len() > MOST_WAYS {
+                return None;
+            }
+        }
+        Some(ways.into_iter().any(|way| outputs_digest(way) == recorded.outputs))
+    }
+}
+
+/// Of how many ways to make a prefix each is looked at.
+const MOST_WAYS: usize = 4096;
+
 /// Digest of the outputs that a prefix merges, with what is left out of each.
 pub fn outputs_digest<'a>(
     outputs: impl IntoIterator<Item = (&'a PackageName, TreeDigest, &'a [String])>,

@@ -19,7 +19,11 @@ impl Lockfile {
             package.outputs.sort();
         }
         if Difference::between(self, other).is_empty() {
-            for (platform, prefix) in &other.prefixes {
+            // Where some outputs are its own, the other one's prefix was made of others.
+            let is_own = |platform: &Platform| {
+                self.packages.values().flat_map(|one| &one.outputs).any(|own| own.platform == *platform)
+            };
+            for (platform, prefix) in other.prefixes.iter().filter(|(platform, _)| !is_own(platform)) {
                 all.prefixes.entry(*platform).or_insert(*prefix);
             }
         }
@@ -30,7 +34,7 @@ impl Lockfile {
 #[cfg(test)]
 mod tests {
     use crate::digest::{ActionDigest, TextDigest, TreeDigest};
-    use crate::lock::{Lockfile, Output, Package, Pin};
+    use crate::lock::{Lockfile, Output, Package, Pin, Prefix};
     use crate::package::PackageId;
     use crate::platform::Needs;
 
@@ -74,5 +78,11 @@ mod tests {
         let mut both = lockfile("1.0.0", &[(x86, "ours"), (arm, "theirs")]);
         both.packages.values_mut().for_each(|package| package.outputs.sort());
         check(&from, &lockfile("1.0.0", &[(arm, "theirs"), (x86, "theirs")]), &both);
+
+        let prefix = |of: &str| Prefix { outputs: TextDigest::of(of.as_bytes()), tree: TreeDigest::of(of.as_bytes()) };
+        let mut theirs = lockfile("1.0.0", &[(arm, "theirs"), (x86, "theirs")]);
+        theirs.prefixes = [(arm, "arm"), (x86, "x86")].map(|(on, of)| (on.parse().unwrap(), prefix(of))).into();
+        both.prefixes = [(arm.parse().unwrap(), prefix("arm"))].into();
+        check(&from, &theirs, &both);
     }
 }

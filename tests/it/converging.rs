@@ -137,6 +137,19 @@ fn a_second_build_reports_no_change() {
 }
 
 #[test]
+fn a_generation_that_was_made_before_is_no_change() {
+    let scratch = site();
+    scratch.write("envy.toml", scratch.read("envy.toml") + "[sites.api.env]\nA = 'b'\n").envy("lock").succeeds();
+    let made = || {
+        let document = scratch.envy("build --locked --no-switch --json").json();
+        let site = &document["sites"][0];
+        format!("{} {} {} {}", document["changed"], site["state"], site["changed"], site["generation"])
+    };
+    assert_eq!(made(), "true \"made\" true 2");
+    assert_eq!(made(), "false \"made\" false 2");
+}
+
+#[test]
 fn a_place_of_another_project_is_foreign_though_the_lockfiles_are_equal() {
     let scratch = Scratch::new();
     for project in ["one", "two"] {

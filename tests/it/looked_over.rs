@@ -143,3 +143,16 @@ fn promoting_looks_at_the_prefix() {
     scratch.envy("promote api live").succeeds().says("the prefix was made anew from the store");
     scratch.envy("verify").succeeds();
 }
+
+#[test]
+fn a_site_begins_with_a_prefix_that_is_empty() {
+    let scratch = built();
+    scratch.envy("create second").succeeds();
+    let empty = fs::read_dir(scratch.store().join("prefixes")).expect("it is there");
+    let is_empty = |path: &PathBuf| path.is_dir() && fs::read_dir(path).expect("it is a directory").next().is_none();
+    let empty = empty.map(|entry| entry.expect("it is there").path()).find(is_empty).expect("there is one");
+    within(&empty, |prefix| fs::create_dir(prefix.join("bin")).expect("nothing is there"));
+    scratch.write("envy.toml", scratch.read("envy.toml") + "\n[sites.third]\nextends = [\"api\"]\n");
+    scratch.envy("build third").succeeds().says("the prefix was made anew from the store");
+    scratch.envy("verify --generation 1 third").succeeds();
+}

@@ -176,6 +176,37 @@ fn other_bytes_of_the_same_action_are_refused() {
 }
 
 #[test]
+fn a_prefix_that_is_made_of_none_of_the_outputs_listed_is_a_damaged_lockfile() {
+    let (_registry, scratch) = built();
+    let text = scratch.read("lockfiles/api.lock");
+    let prefix = lockfile(&scratch)["prefix"][0].as_table().expect("a prefix").clone();
+    let (outputs, tree) =
+        (prefix["outputs"].as_str().expect("a text"), output(&scratch)["tree"].as_str().expect("a text").to_owned());
+    let other = |digest: &str| {
+        let digit = if digest.ends_with('0') { "1" } else { "0" };
+        text.replace(digest, &format!("{}{digit}", &digest[..digest.len() - 1]))
+    };
+    for damaged in [other(outputs), other(&tree)] {
+        scratch.write("lockfiles/api.lock", &damaged);
+        let before = scratch.snapshot(".envy/sites");
+        scratch.envy("build api --locked").ends(4).says("error: lockfile `lockfiles/api.lock` is not consistent").says(
+            "hint: restore it, or run `envy build api` without `--locked`, which records what comes out, and review the difference",
+        );
+        before.is_still(&scratch.snapshot(".envy/sites"));
+    }
+    // Outputs of other builders beside it, or a package without one, are no damage.
+    let listed = &text[text.find("[[package.output]]").expect("an output")..text.find("[[prefix]]").expect("a prefix")];
+    let another = listed.replace(&tree, &format!("sha256:{}", "1".repeat(64)));
+    let action = output(&scratch)["action"].as_str().expect("a text").to_owned();
+    let another = another.replace(&action, &format!("sha256:{}", "1".repeat(64)));
+    let text = text.replace("[[prefix]]", &format!("{another}[[prefix]]"));
+    scratch.write("lockfiles/api.lock", text).envy("build --locked").succeeds();
+    // It is written anew where it may be.
+    scratch.write("lockfiles/api.lock", other(outputs)).envy("build").succeeds();
+    assert_eq!(lockfile(&scratch)["prefix"][0]["outputs"].as_str(), Some(outputs));
+}
+
+#[test]
 fn files_that_differ_are_named_where_they_are_known() {
     let (registry, scratch) = built();
     registry.publish(Crate::new("other", "1.0.0").bin("hello"));

@@ -151,6 +151,25 @@ fn a_build_that_is_checked_records_nothing_that_is_not_the_same_twice() {
 }
 
 #[test]
+fn what_was_found_and_not_built_is_said_not_to_be_checked() {
+    let scratch = project("echo same >same");
+    scratch.envy("build").succeeds();
+    scratch.shell().sh("chmod -R u+w .envy && rm -rf .envy").succeeds();
+    for command in ["build --locked --check-reproducible", "build --check-reproducible"] {
+        scratch.envy(command).says("note: nothing was built, so nothing was checked: `envy verify api --rebuild` does");
+    }
+    let more = "[sites.api.dependencies.even]\nrecipe = 'even'\nversion = '1.0.0'\n";
+    scratch.write("recipes/even.toml", scratch.read("recipes/odd.toml").replace(">same", ">even"));
+    scratch.write("envy.toml", format!("{}\n{more}", scratch.read("envy.toml")));
+    scratch
+        .envy("build --check-reproducible")
+        .says("note: even 1.0.0 came out the same twice")
+        .says("note: odd 1.0.0 was not built, so it was not checked: `envy verify api --rebuild` does");
+    scratch.envy("rollback api").succeeds();
+    scratch.envy("build --check-reproducible").says("note: nothing was built, so nothing was checked");
+}
+
+#[test]
 fn what_two_sites_have_of_one_action_is_built_once_more_and_told_of_both() {
     let scratch = project("echo same >same");
     scratch.write("envy.toml", scratch.read("envy.toml") + "[sites.web]\nextends = ['api']\n").envy("build").succeeds();

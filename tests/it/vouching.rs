@@ -92,6 +92,7 @@ fn another_builder_that_makes_other_bytes_is_told_and_refused_where_outputs_are_
         "#]]
         .assert_eq(text);
         assert!(!scratch.path(".envy/sites/api/current").exists(), "nothing was shown");
+        other.envy(command).ends(4).never_says("it is used, unproven");
     }
 
     scratch.write("envy.toml", API);
@@ -252,12 +253,42 @@ fn what_no_output_is_recorded_of_is_refused_before_anything_is_built() {
 }
 
 #[test]
+fn a_host_that_cannot_build_what_is_required_is_told_to_bring_it() {
+    let (_registry, scratch) = built();
+    let rust = scratch.read("lockfiles/api.lock").parse::<toml::Table>().expect("a lockfile is TOML");
+    let rust = rust["toolchain"]["rust"].as_str().expect("a text").to_owned();
+    forget(&scratch);
+    let text = scratch.without_rust().envy("build --locked --require-outputs").ends(4).text();
+    let text = text.replace(&rust, "[RUST]").replace(rust.split(' ').next().expect("a version"), "[VERSION]");
+    expect![[r#"
+        error: site `api` may only have outputs that its lockfile records
+          what the lockfile records of hello 1.0.0 is not here
+          to build it here: there is no rust [RUST] on this host
+            found: none at all
+        hint: bring it here: `envy pull api` from a cache, or `envy import` of what `envy bundle api` wrote
+        hint: or build the same here: run `rustup toolchain install [VERSION] --profile minimal`
+    "#]]
+    .assert_eq(&text);
+    scratch.without_rust().envy("build --locked").ends(7);
+}
+
+#[test]
 fn what_can_never_be_recorded_is_refused_where_outputs_are_required() {
     let scratch = Scratch::new();
     scratch.write("tool/Cargo.toml", "[package]\nname = 'tool'\nversion = '0.1.0'\nedition = '2024'\n");
     scratch.write("tool/src/main.rs", "fn main() {}\n");
     scratch.write("envy.toml", format!("{STRICT}[sites.api.dependencies]\ntool = {{ path = 'tool' }}\n"));
-    scratch.envy("build").ends(4).says("tool 0.1.0 is made from a directory, of which no output is ever recorded");
+    let hint = "hint: a site with a directory cannot require outputs: take that package from git, or leave `require-outputs` off";
+    scratch
+        .envy("build")
+        .ends(4)
+        .says("tool 0.1.0 is made from a directory, of which no output is ever recorded")
+        .says(hint)
+        .never_says("record them");
+    scratch.envy("lock").succeeds();
+    scratch.envy("build --locked").ends(4).says(hint).never_says("record them");
+    scratch.shell().sh("rm -r lockfiles").succeeds();
+    scratch.envy("build").ends(4);
     assert!(!scratch.path("lockfiles/api.lock").exists(), "a failed build leaves nothing");
 
     let registry = Registry::new();

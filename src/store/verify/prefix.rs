@@ -30,7 +30,10 @@ impl Store {
     /// it was last read is not read again.
     pub fn examine(&self, digest: TreeDigest, memory: &Memory) -> Result<Examined, Error> {
         let examined = self.examine_knowing(digest, &|path, look| memory.digest(path, look))?;
-        memory.save(examined.seen.iter().filter_map(remembered));
+        // Where nothing was read, it says all of it already.
+        if examined.read > 0 {
+            memory.save(examined.seen.iter().filter_map(remembered));
+        }
         Ok(examined)
     }
 
