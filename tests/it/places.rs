@@ -133,7 +133,7 @@ const DOCUMENTS: [&str; 39] = [
     "outdated",
     "why api one",
     "why .envy/sites/api/current/bin/one",
-    "why .envy/sites/api/current/generation.json",
+    "why .envy/sites/api/generations",
     "generations api",
     "diff api api",
     "doctor",
