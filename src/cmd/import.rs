@@ -135,7 +135,7 @@ fn install(
     let wish =
         Wish { mode, locked: true, unrecorded: Unrecorded::Leave, vouching, manner: &manner, jobs: Jobs::default() };
     let shown = bring(context, &project, site, &wish).inspect_err(|failure| {
-        if !is_here {
+        if !is_here && disk::exists(place.path()) {
             take_back(context, &place, failure);
         }
     })?;

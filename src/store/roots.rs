@@ -23,7 +23,7 @@ impl Store {
         disk::remove_file(&self.root_of(site))?;
         // What a process that was killed was about to rename says the same.
         let all = self.root().join("roots");
-        for link in disk::names(&all)?.into_iter().map(|name| all.join(name)) {
+        for link in disk::names_if_exists(&all)?.into_iter().map(|name| all.join(name)) {
             if disk::read_link(&link).as_deref() == Some(site) {
                 disk::remove_file(&link)?;
             }

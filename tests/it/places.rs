@@ -115,7 +115,7 @@ fn a_doctor_on_a_full_disk_says_to_free_some_space() {
 }
 
 /// Every command that prints a document, each as it succeeds in the order of this list.
-const DOCUMENTS: [&str; 38] = [
+const DOCUMENTS: [&str; 39] = [
     "recipe new two",
     "recipe list",
     "recipe show one",
@@ -133,6 +133,7 @@ const DOCUMENTS: [&str; 38] = [
     "outdated",
     "why api one",
     "why .envy/sites/api/current/bin/one",
+    "why .envy/sites/api/generations",
     "generations api",
     "diff api api",
     "doctor",

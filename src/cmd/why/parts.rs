@@ -145,7 +145,7 @@ impl Part {
             context.ui.json(&serde_json::json!({
                 "schema": "envy.why/1",
                 "site": place.map(|place| place.site().as_str()),
-                "directory": place.map(Place::path),
+                "directory": place.map(|place| place.path().display().to_string()),
                 "generation": null,
                 "what": asked,
                 "found": [{ "path": self.path, "what": self.what, "of-site": place.is_some(), "packages": [], "kept": kept }],
