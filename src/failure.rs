@@ -172,6 +172,14 @@ impl Failure {
 const FULL: &str = "free some space; what was finished is kept, so that the next run goes on from there";
 
 /// Whether an error comes of a disk that has no room left.
+/// An error and what led to it, in one line.
+pub fn in_one_line(error: &dyn StdError) -> String {
+    std::iter::successors(Some(error), |error| (**error).source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}
+
 fn is_full(error: &(dyn StdError + 'static)) -> bool {
     let mut chain = std::iter::successors(Some(error), |error| (*error).source());
     chain.any(|error| {

@@ -138,16 +138,18 @@ fn warn_unproven(context: &Context<'_>, outputs: &BTreeMap<PackageName, Built>) 
 /// Say that nothing was built, where whatever is built is checked.
 pub fn note_nothing_checked(context: &Context<'_>, site: &Site, jobs: Jobs) {
     if jobs.proof == Proof::Twice {
-        note_unchecked(context, site, "nothing was built, so nothing was checked");
+        note_unchecked(context, site, NOTHING_CHECKED);
     }
 }
+
+const NOTHING_CHECKED: &str = "nothing was built, so nothing was checked";
 
 /// The same of what was found, and not built.
 fn note_found(context: &Context<'_>, site: &Site, outputs: &BTreeMap<PackageName, Built>) {
     let found: Vec<_> = outputs.values().filter(|built| !built.is_fresh).map(|built| built.id.to_string()).collect();
     match found.as_slice() {
         [] => {}
-        all if all.len() == outputs.len() => note_unchecked(context, site, "nothing was built, so nothing was checked"),
+        all if all.len() == outputs.len() => note_unchecked(context, site, NOTHING_CHECKED),
         [one] => note_unchecked(context, site, &format!("{one} was not built, so it was not checked")),
         some => note_unchecked(context, site, &format!("{} were not built, so not checked", some.join(", "))),
     }

@@ -22,8 +22,7 @@ pub struct Args {
 pub fn run(context: &Context<'_>, args: &Args, commands: clap::Command) -> Result<(), Failure> {
     let all = named(commands);
     let Some(directory) = &args.dir else {
-        let page = rendered(found(all, &args.command)?)?;
-        context.ui.result(&page);
+        context.ui.result(&rendered(found(all, &args.command)?));
         return Ok(());
     };
     let directory = absolute(directory.clone())?;
@@ -64,14 +63,14 @@ fn found(all: clap::Command, names: &[String]) -> Result<clap::Command, Failure>
 /// Write the page of a command and of all below it; how many that are.
 fn write(directory: &Path, command: &clap::Command) -> Result<usize, Failure> {
     let file = format!("{}.1", command.get_display_name().unwrap_or("envy"));
-    disk::write_atomic(&directory.join(file), rendered(command.clone())?.as_bytes())?;
+    disk::write_atomic(&directory.join(file), rendered(command.clone()).as_bytes())?;
     let below = command.get_subcommands().filter(|sub| !sub.is_hide_set());
     below.map(|sub| write(directory, sub)).sum::<Result<usize, _>>().map(|count| count + 1)
 }
 
-fn rendered(command: clap::Command) -> Result<String, Failure> {
+fn rendered(command: clap::Command) -> String {
     let mut page = Vec::new();
     let written = Man::new(command).source(concat!("envy ", env!("CARGO_PKG_VERSION"))).render(&mut page);
-    written.map_err(|error| Failure::new(Exit::Failed, "the page cannot be made").fact(error.to_string()))?;
-    Ok(String::from_utf8_lossy(&page).into_owned())
+    written.expect("a vector takes everything");
+    String::from_utf8_lossy(&page).into_owned()
 }

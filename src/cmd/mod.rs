@@ -2,9 +2,9 @@
 //!
 //! What several commands do is a verb below: `project` finds and reads what they work on, `locking` brings a
 //! lockfile up to date in memory, `sharing` has the recipes that projects share, `caching` asks caches that hosts share,
-//! `assembling` makes a prefix of it, `looking` looks one over that is there, `showing` makes a generation that the site shows, `passing` takes that through the site's
-//! gate, `committing` writes an edited project, and
-//! `undo` puts back what a process that was killed left half written.
+//! `assembling` makes a prefix of it, `looking` looks one over that is there, `showing` makes a generation that the site
+//! shows, `passing` takes that through the site's gate, `committing` writes an edited project, and `undo` puts back what a
+//! process that was killed left half written.
 
 pub mod activate;
 pub mod add;

@@ -210,8 +210,7 @@ impl Project {
 
     /// Names the text of a site's lockfile, whatever it is.
     pub fn lockfile(&self, site: &SiteName) -> Option<TextDigest> {
-        let bytes = disk::read_if_exists(&self.root.join(Lockfile::relative_path(site))).ok().flatten();
-        bytes.map(|bytes| TextDigest::of(&bytes))
+        self.lockfile_bytes(site).ok().flatten().map(|bytes| TextDigest::of(&bytes))
     }
 
     /// How a lockfile differs from what is asked for.

@@ -1,8 +1,8 @@
 //! A journal of what a project's files held before they are written together, so that a process that dies in
 //! between leaves them, for whoever comes next, as they were.
 //!
-//! `.envy/undo.json` is there from when files are written until they are kept. Whoever finds it, and finds that nobody holds
-//! the project, puts the old files back.
+//! `.envy/undo.json` is there from when files are written until they are kept. Whoever finds it, and finds that nobody
+//! holds the project, puts the old files back.
 
 use std::path::{Path, PathBuf};
 

@@ -26,8 +26,9 @@ impl Error {
 
     /// Whether something was to be read, and nothing to be changed.
     pub fn is_of_reading(&self) -> bool {
-        let reading = ["read", "read as UTF-8", "open", "list", "find", "look at", "look through"];
-        reading.contains(&self.doing) || self.doing == "look at the file system of"
+        let reading =
+            ["read", "read as UTF-8", "open", "list", "find", "look at", "look at the file system of", "look through"];
+        reading.contains(&self.doing)
     }
 
     /// The path that the operation was about.

@@ -27,7 +27,10 @@ impl Failure {
         let failure = Self::new(Exit::Failed, "the result could not be written to the standard output");
         let failure = Self { causes: vec![error.to_string()], ..failure };
         let failure = failure.fact("what the command did besides that is done");
-        if is_full(error) { failure.hint("free some space where the output goes") } else { failure }
+        failure.hint(match is_full(error) {
+            true => "free some space where the output goes",
+            false => "send the output elsewhere, as by `| cat` or `> FILE`",
+        })
     }
 }
 

@@ -32,6 +32,17 @@ pub enum Change<'l, T> {
     Changed(&'l T, &'l T),
 }
 
+impl<'l, T> Change<'l, T> {
+    /// What it is called in data, and the thing as it was and as it is.
+    pub fn sides(&self) -> (&'static str, Option<&'l T>, Option<&'l T>) {
+        match *self {
+            Self::Added(now) => ("added", None, Some(now)),
+            Self::Removed(before) => ("removed", Some(before), None),
+            Self::Changed(before, now) => ("changed", Some(before), Some(now)),
+        }
+    }
+}
+
 /// In what a package may differ from what it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Aspect {

@@ -1,13 +1,12 @@
 //! A cache in a directory, such as one that several hosts mount. Others may write to it at any time, and nothing in it is
 //! believed.
 
-use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use super::{Error, Kind, LARGEST, Take, wrong};
-use crate::digest::{BlobDigest, Hasher};
 use crate::disk;
-use crate::store::{Outcome, Store};
+use crate::store::{self, Outcome, Store};
 use crate::tree::File;
 
 #[derive(Debug)]
@@ -67,7 +66,7 @@ impl Directory {
             let path = self.place(kind, name);
             match (kind, disk::file_size(&path)) {
                 (_, None) => Ok(false),
-                (Kind::Content, Some(found)) => Ok(found == *size && hash(&path)?.hex() == *name),
+                (Kind::Content, Some(found)) => Ok(found == *size && store::hash(&path)?.0.hex() == *name),
                 (Kind::Result, Some(found)) if found > LARGEST => Ok(false),
                 (Kind::Result, Some(_)) => Ok(Outcome::from_message(&disk::read(&path)?).is_some()),
             }
@@ -82,18 +81,5 @@ impl Directory {
         Ok(disk::replace_file(&path, |mut file| {
             io::copy(content, &mut file).map(drop).map_err(|error| disk::Error::new("write", &path, error))
         })?)
-    }
-}
-
-/// Digest of a file's bytes.
-fn hash(path: &Path) -> Result<BlobDigest, Error> {
-    let (mut file, mut hasher, mut buffer) = (disk::open(path)?, Hasher::default(), vec![0; 256 * 1024]);
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(hasher.finish()),
-            Ok(count) => hasher.update(&buffer[..count]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(disk::Error::new("read", path, error).into()),
-        }
     }
 }

@@ -10,6 +10,7 @@ use super::gate::Checks;
 use super::{Error, Move, Note, Place};
 use crate::digest::{TextDigest, TreeDigest};
 use crate::disk;
+use crate::package::PackageId;
 
 /// One generation of a site, as `generation.json` holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,6 +160,12 @@ impl Generation {
     /// Whether another one shows the very same files and configuration.
     pub fn is_same_as(&self, other: &Self) -> bool {
         (self.prefix, self.config) == (other.prefix, other.config)
+    }
+
+    /// What it shows of a package, at this very version.
+    pub fn member(&self, id: &PackageId) -> Option<&Member> {
+        let (name, version) = (id.name.as_str(), id.version.to_string());
+        self.packages.iter().find(|member| member.name == name && member.version == version)
     }
 }
 

@@ -193,7 +193,7 @@ pub fn mode(executable: bool) -> u32 {
 }
 
 /// Digest and size of a file's bytes.
-pub(super) fn hash(path: &Path) -> disk::Result<(BlobDigest, u64)> {
+pub fn hash(path: &Path) -> disk::Result<(BlobDigest, u64)> {
     thread_local! {
         static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; 256 * 1024]);
     }

@@ -40,7 +40,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::digest::{BlobDigest, Digest, TreeDigest};
 use crate::disk;
-pub use blobs::mode;
+pub use blobs::{hash, mode};
 pub use flaw::{Flaw, FlawKind};
 pub use locks::Held;
 pub use patched::LONGEST_ROOT;

@@ -7,24 +7,7 @@ use std::path::{Path, PathBuf};
 use expect_test::expect;
 
 use crate::scratch::Scratch;
-use crate::verify::{flip, prefix};
-
-/// One file that is a link to its blob, and one that holds the path of its prefix.
-const RECIPE: &str = r#"
-summary = "Says hello"
-license = "MIT"
-
-[versions."1.0.0"]
-
-[[step]]
-name = "install"
-run = '''
-mkdir -p {{ destdir }}{{ prefix }}/bin {{ destdir }}{{ prefix }}/etc
-printf '#!/bin/sh\necho hello\n' >{{ destdir }}{{ prefix }}/bin/hello
-chmod 755 {{ destdir }}{{ prefix }}/bin/hello
-echo "home={{ prefix }}" >{{ destdir }}{{ prefix }}/etc/home
-'''
-"#;
+use crate::verify::{RECIPE, flip, prefix};
 
 fn built() -> Scratch {
     let scratch = Scratch::new();

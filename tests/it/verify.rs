@@ -9,7 +9,7 @@ use expect_test::expect;
 use crate::scratch::Scratch;
 
 /// Two files, one of which holds the path of its prefix, and a link.
-const RECIPE: &str = r#"
+pub const RECIPE: &str = r#"
 summary = "Says hello"
 license = "MIT"
 

@@ -90,11 +90,7 @@ fn state(side: &Side, name: &PackageName, package: &Package) -> serde_json::Valu
 }
 
 fn recipes(name: &str, change: &Change<'_, SharedRecipes>) -> serde_json::Value {
-    let (before, now) = match change {
-        Change::Added(now) => (None, Some(*now)),
-        Change::Removed(before) => (Some(*before), None),
-        Change::Changed(before, now) => (Some(*before), Some(*now)),
-    };
+    let (_, before, now) = change.sides();
     let state = |one: &SharedRecipes| {
         let commit = one.commit.map(|commit| commit.to_string());
         serde_json::json!({ "source": one.source, "commit": commit, "tree": one.tree.to_string() })

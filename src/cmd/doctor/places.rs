@@ -8,6 +8,7 @@ use crate::cmd::context::Context;
 use crate::cmd::project::Project;
 use crate::disk::{self, Faculties, Room};
 use crate::failure::Failure;
+use crate::failure::in_one_line;
 use crate::process;
 use crate::store;
 use crate::ui::bytes;
@@ -57,7 +58,7 @@ fn of(one: &Use) -> Vec<Finding> {
     }
     let room = match disk::room(&there) {
         Ok(room) => room,
-        Err(error) => return vec![Finding::missing(name, with_cause(&error)).hint(elsewhere(name))],
+        Err(error) => return vec![Finding::missing(name, in_one_line(&error)).hint(elsewhere(name))],
     };
     let unwritable = match (room.read_only, disk::may_write(&there)) {
         (true, _) => Some(format!("`{path}` is on a file system that is read-only")),
@@ -75,9 +76,9 @@ fn of(one: &Use) -> Vec<Finding> {
     let faculties = match disk::faculties(&there) {
         Ok(faculties) => faculties,
         Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
-            return vec![Finding::missing(name, with_cause(&error)).hint(FREE)];
+            return vec![Finding::missing(name, in_one_line(&error)).hint(FREE)];
         }
-        Err(error) => return vec![Finding::missing(name, with_cause(&error)).hint(elsewhere(name))],
+        Err(error) => return vec![Finding::missing(name, in_one_line(&error)).hint(elsewhere(name))],
     };
     let lacks = [lacks(one, &room, faculties), space(one, &room)].concat();
     let fine = || vec![Finding::ok(name, format!("`{path}`: {}", described(&room, faculties)))];
@@ -165,9 +166,4 @@ fn devices(uses: &[Use]) -> Option<Finding> {
     let (store, sites) = (device("store")?, device("sites")?);
     let text = "sites and store are on different file systems: if that of the store is not there, no site works";
     (store != sites).then(|| Finding::note("sites", text))
-}
-
-fn with_cause(error: &disk::Error) -> String {
-    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
-    format!("{error}{}", cause.unwrap_or_default())
 }

@@ -59,11 +59,7 @@ struct Found {
 /// What the site shows of a package that the lockfile records nothing of: a directory, or what was built without a sandbox.
 /// Of several builds that gave the same, the last.
 fn found(store: &Store, shown: Option<&Generation>, id: &PackageId) -> Result<Option<Found>, Failure> {
-    let is_it = |name: &str, version: &str| (name, version) == (id.name.as_str(), &*id.version.to_string());
-    let members = shown.into_iter().flat_map(|shown| &shown.packages);
-    let Some(member) = members.into_iter().find(|member| is_it(&member.name, &member.version)) else {
-        return Ok(None);
-    };
+    let Some(member) = shown.and_then(|shown| shown.member(id)) else { return Ok(None) };
     let name = id.to_string();
     let built = store.outcomes(|one| one.tree == member.tree && one.provenance.package == name)?;
     let time = |outcome: &Outcome| outcome.provenance.made.as_ref().map(|made| made.time.clone());

@@ -15,6 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::disk::{self, Kind};
+use crate::failure::in_one_line;
 
 /// Where a site is.
 pub enum Presence {
@@ -26,12 +27,7 @@ pub enum Presence {
 
 /// Whether a site is there, or gone for good.
 pub fn presence(site: &Path) -> Presence {
-    look(site).unwrap_or_else(|error| Presence::Unknown(with_cause(&error)))
-}
-
-/// An error and what led to it, in one line.
-pub fn with_cause(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    look(site).unwrap_or_else(|error| Presence::Unknown(in_one_line(&error)))
 }
 
 fn look(site: &Path) -> disk::Result<Presence> {
@@ -90,7 +86,7 @@ fn emptied(directory: &Path, site: &Path) -> Presence {
             directory.display()
         )),
         Ok(_) => gone_unless_mounted(directory, site),
-        Err(error) => Presence::Unknown(with_cause(&error)),
+        Err(error) => Presence::Unknown(in_one_line(&error)),
     }
 }
 

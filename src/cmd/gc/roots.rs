@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::presence::{Presence, presence, with_cause};
+use super::presence::{Presence, presence};
 use crate::disk;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, in_one_line};
 use crate::lock::Lockfile;
 use crate::package::SiteName;
 use crate::site::{Generation, Place};
@@ -73,21 +73,21 @@ impl Survey {
     }
 
     fn needs(&mut self, site: &Path) -> Result<(Vec<Need>, usize), String> {
-        let Some(place) = Place::found(site).map_err(|error| with_cause(&error))? else {
+        let Some(place) = Place::found(site).map_err(|error| in_one_line(&error))? else {
             return Ok((Vec::new(), 0));
         };
         // What cannot be looked at is no site without generations.
-        disk::usage(&site.join("generations")).map_err(|error| with_cause(&error))?;
-        let numbers = place.numbers().map_err(|error| with_cause(&error))?;
+        disk::usage(&site.join("generations")).map_err(|error| in_one_line(&error))?;
+        let numbers = place.numbers().map_err(|error| in_one_line(&error))?;
         let mut needs = Vec::new();
         for number in &numbers {
             match place.generation(*number) {
                 Ok(generation) => needs.extend(of_generation(&generation)),
-                Err(crate::site::Error::Disk(error)) => return Err(with_cause(&error)),
+                Err(crate::site::Error::Disk(error)) => return Err(in_one_line(&error)),
                 // Another process may just have removed it.
                 Err(_) if !disk::exists(&place.generation_path(*number)) => {}
                 Err(error) => {
-                    let links = place.prefixes_of(*number).map_err(|error| with_cause(&error))?;
+                    let links = place.prefixes_of(*number).map_err(|error| in_one_line(&error))?;
                     let because = format!("generation {number}");
                     let need =
                         |tree| Need { thing: Thing::Prefix(tree), grip: Grip::Generation, because: because.clone() };

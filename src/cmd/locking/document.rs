@@ -25,11 +25,7 @@ pub fn of_sites(schema: &str, sites: Vec<serde_json::Value>) -> serde_json::Valu
 }
 
 fn package(name: &PackageName, change: &Change<'_, Package>) -> serde_json::Value {
-    let (became, before, now) = match *change {
-        Change::Added(now) => ("added", None, Some(now)),
-        Change::Removed(before) => ("removed", Some(before), None),
-        Change::Changed(before, now) => ("changed", Some(before), Some(now)),
-    };
+    let (became, before, now) = change.sides();
     let differs = before.zip(now).map(|(before, now)| aspects(before, now)).unwrap_or_default();
     let state =
         |package: &Package| serde_json::json!({ "version": package.id.version.to_string(), "source": package.source });

@@ -106,8 +106,7 @@ pub fn rebuild(
     let current = place.current().ok().flatten();
     let shown = |id: &PackageId| {
         let current = current.as_ref()?;
-        let (name, version) = (id.name.as_str(), id.version.to_string());
-        let member = current.packages.iter().find(|member| member.name == name && member.version == version)?;
+        let member = current.member(id)?;
         // One that was made of another lockfile may show something else, and for a reason.
         let is_of_it = current.lockfile == locked.digest() || member.origin == Origin::Unproven.word();
         (is_of_it && member.source.is_none()).then_some(member.tree)

@@ -48,9 +48,7 @@ pub(super) struct Making {
 impl Making {
     /// What results and generations record of it.
     pub fn of(store: &Store, id: &PackageId, lockfile: &Lockfile, shown: Option<&Shown>) -> Result<Self, Failure> {
-        let is_it = |name: &str, version: &str| (name, version) == (id.name.as_str(), &*id.version.to_string());
-        let member =
-            shown.and_then(|shown| shown.generation.packages.iter().find(|one| is_it(&one.name, &one.version)));
+        let member = shown.and_then(|shown| shown.generation.member(id));
         let mut trees: Vec<TreeDigest> = member.map(|member| member.tree).into_iter().collect();
         if trees.is_empty() {
             trees.extend(lockfile.outputs(&id.name, Platform::host()).map(|output| output.tree));
